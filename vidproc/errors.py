@@ -1,0 +1,116 @@
+"""Every error vidproc raises on purpose, in one tree by blame: whose mistake it is, and so who must act.
+
+A foreign error (FFmpeg's, the operating system's, a user's filter's) is translated at the edge where it enters. The
+message is one line that says what to do; it is shown to a person as it is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VidprocError(Exception):
+    """Base of all. `code` travels over the wire; `exit_code` is what a program ends with."""
+
+    code: ClassVar[str] = "internal"
+    blame: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 4
+    retryable: ClassVar[bool] = False
+
+
+class ClientError(VidprocError):
+    """The request is wrong: an option, a parameter, a path. Nothing was done."""
+
+    code = "usage"
+    blame = "client"
+    exit_code = 2
+
+
+class UnknownFilterError(ClientError):
+    code = "unknown-filter"
+
+
+class BadParameterError(ClientError):
+    code = "bad-parameter"
+
+
+class NotAllowedError(ClientError):
+    """What was asked is switched off here, such as custom code without `--allow-custom`."""
+
+    code = "not-allowed"
+
+
+class UnreachableError(VidprocError):
+    """No coordinator answers there."""
+
+    code = "unreachable"
+    blame = "peer"
+    exit_code = 3
+
+
+class PeerError(VidprocError):
+    """The other end of a connection broke the protocol, speaks another one, or could not prove the token."""
+
+    code = "protocol"
+    blame = "peer"
+    exit_code = 3
+
+
+class VersionError(PeerError):
+    code = "version"
+
+
+class AuthenticationError(PeerError):
+    code = "authentication"
+
+
+class WorkerError(VidprocError):
+    """A slot or daemon failed at its work: it died, stalled, ran out of memory, or a filter raised."""
+
+    code = "worker"
+    blame = "worker"
+    retryable = True
+
+
+class FilterError(WorkerError):
+    """The user's or a built-in filter raised, or returned something that is not a frame."""
+
+    code = "filter"
+
+
+class StalledError(WorkerError):
+    code = "stalled"
+
+
+class MediaError(VidprocError):
+    """The source is not something that can be read. Running it again gives the same, so it is not retried."""
+
+    code = "media"
+    blame = "media"
+
+
+class CancelledError(VidprocError):
+    """The job was cancelled by its owner."""
+
+    code = "cancelled"
+    blame = "client"
+    exit_code = 130
+
+
+class StorageError(VidprocError):
+    """The disk is full, or refuses."""
+
+    code = "storage"
+    blame = "internal"
+
+
+def _tree(root: type[VidprocError]) -> dict[str, type[VidprocError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update(_tree(child))
+    return found
+
+
+def from_code(code: str, message: str) -> VidprocError:
+    """The error a peer reported, raised again on this side; an unknown code is a plain `VidprocError`."""
+    return _tree(VidprocError).get(code, VidprocError)(message)

@@ -1,0 +1,177 @@
+"""The nouns of vidproc: what a job is, what a slot is asked to do, what it answers.
+
+Plain frozen values that every room shares. They hold no behaviour beyond what can be derived from their own fields,
+and import nothing of ours, so that a client, the scheduler and a slot mean the same thing by a word.
+
+Frames are numbered by *rank*: 0 for the first displayed frame of the film, 1 for the next, whatever their times.
+All frame ranges are half-open, [start, stop).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+ParamValue = bool | int | float | str
+
+
+class JobState(StrEnum):
+    """Where a job is. The last three are final."""
+
+    UPLOADING = "uploading"
+    INDEXING = "indexing"
+    RUNNING = "running"
+    MUXING = "muxing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class LeaseKind(StrEnum):
+    """What a slot can be given: a run of frames, one frame, or a stage that stays with it until the job ends."""
+
+    CHUNK = "chunk"
+    FRAME = "frame"
+    STAGE = "stage"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterSpec:
+    """A filter by name with its parameters; `code` is the text of a custom filter's file, `function` the name in it."""
+
+    name: str
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    code: str = ""
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film."""
+
+    filters: tuple[FilterSpec, ...]
+    container: str = "mp4"
+    codec: str = "h264"
+    crf: float = 23.0
+    encoder_preset: str = "veryfast"
+    audio: str = "copy"
+    on_decode_error: str = "conceal"
+    start: float | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range)."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    range: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFormat:
+    """All a decoder needs that is not in the packets. `sar` is the sample (pixel) aspect ratio, 0 when not said."""
+
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+    pix_fmt: str
+    codec_tag: str = ""
+    reorder_depth: int = 0
+    bits_per_coded_sample: int = 0
+    sar: Fraction = Fraction(0)
+    colour: Colour = Colour()
+    field_order: str = "progressive"
+    frame_rate: Fraction = Fraction(25)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """All an encoder needs. Two slots given equal specs and equal frames make equal bytes."""
+
+    codec: str
+    width: int
+    height: int
+    pix_fmt: str
+    crf: float = 23.0
+    preset: str = "veryfast"
+    sar: Fraction = Fraction(0)
+    colour: Colour = Colour()
+    field_order: str = "progressive"
+    frame_rate: Fraction = Fraction(25)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The frames [start, stop) and where their packets lie.
+
+    Its packets are the records [packets_start, packets_stop) (byte offsets) of the source's packet file: from a seek
+    point to the last packet, in decode order, that the frames and the filters' windows need, and a few more so that
+    the decoder gives up its last frame without being flushed. `segment` numbers the continuity segment that the chunk
+    lies in and [segment_start, segment_stop) is that segment's range of ranks, as far as known when it was planned:
+    filters' windows end there. Chunks with equal `packets_start` share a seek point.
+    """
+
+    index: int
+    start: int
+    stop: int
+    segment: int
+    segment_start: int
+    packets_start: int
+    packets_stop: int
+
+    @property
+    def frames(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTask:
+    """One lease's work as a slot gets it; the packet records follow as payload.
+
+    The slot decodes the ranks [first, last), which are [start, stop) widened by the filters' windows and cut at the
+    segment's ends, runs the filters and encodes [start, stop). `continues` says that the packets go on where the same
+    slot's previous chunk of this job ended, with its decoder still open.
+    """
+
+    job_id: str
+    chunk: int
+    start: int
+    stop: int
+    first: int
+    last: int
+    stream: StreamFormat
+    filters: tuple[FilterSpec, ...]
+    encoder: EncoderSpec
+    on_decode_error: str = "conceal"
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReport:
+    """What a slot says of a finished chunk; the encoded packet records follow as payload.
+
+    Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each
+    (see `metrics.histogram`). `concealed` are the ranks that did not decode and were filled from a neighbour,
+    `delay` is how many frames the encoder's decode order may run behind presentation order. `losses` are sentences.
+    """
+
+    frames: int
+    extradata: bytes
+    delay: int
+    seconds: Mapping[str, float]
+    latency: Mapping[int, int]
+    concealed: tuple[int, ...] = ()
+    lead_in: int = 0
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    losses: tuple[str, ...] = ()

@@ -1,0 +1,287 @@
+"""Every message that crosses a connection, and the registry that names them.
+
+A message is a frozen dataclass; its name on the wire is its class's in kebab case (`upload-block`). Bulk bytes are not
+fields: they ride behind the header as the payload. `docs/protocol.md` describes each with its direction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind
+from vidproc.protocol.structure import from_plain, to_plain
+
+VERSION = 1
+"""The protocol's version; peers of another one are refused with an error that says so."""
+
+
+class Message:
+    """Base of all messages. `bulk` ones may wait behind control messages and carry a payload."""
+
+    __slots__ = ()
+    bulk: ClassVar[bool] = False
+    registry: ClassVar[dict[str, type[Message]]] = {}
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        Message.registry[cls.kind] = cls
+
+    def to_header(self) -> dict[str, Any]:
+        return {"type": self.kind, **to_plain(self)}
+
+    @staticmethod
+    def from_header(header: Mapping[str, Any]) -> Message:
+        """The message in a decoded header. Raises `ValueError` on an unknown type or a bad field."""
+        name = header.get("type")
+        cls = Message.registry.get(name) if isinstance(name, str) else None
+        if cls is None:
+            raise ValueError(f"unknown message type {name!r}")
+        return from_plain(cls, header)
+
+
+# Opening a connection: handshake -> [challenge -> proof ->] ack, or error
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake(Message):
+    """Peer: the first message of either role, "client" or "worker". `nonce` is 32 random bytes of the peer's.
+
+    `capabilities` of a worker: `slots` (int), `allow_custom` (bool), `rate_limit` (frames/s, 0 for none).
+    """
+
+    version: int
+    role: str
+    name: str
+    versions: Mapping[str, str]
+    nonce: bytes
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge(Message):
+    """Coordinator, when it has a token: its nonce, and its own proof over the peer's nonce."""
+
+    nonce: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Proof(Message):
+    """Peer: HMAC-SHA256 of the token over both nonces and the role."""
+
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ack(Message):
+    """Coordinator: the connection is open. A peer that is silent for `silence_s` is taken for dead."""
+
+    version: int
+    name: str
+    versions: Mapping[str, str]
+    heartbeat_s: float
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Error(Message):
+    """Either: what went wrong, about a job if `job_id` is set or a submission if `request` is; else the connection."""
+
+    code: str
+    message: str
+    blame: str
+    job_id: str = ""
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Message):
+    """Either: answered with a pong at once. Any byte seen counts as life; a ping is sent when there are no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong(Message):
+    """Either: the answer to a ping."""
+
+
+# Clients
+
+
+@dataclass(frozen=True, slots=True)
+class Submit(Message):
+    """Client: a job and the facts of its source. `request` is echoed in the answer. `dry_run` only validates."""
+
+    request: int
+    job: JobSpec
+    size: int
+    sha256: str
+    name: str
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Message):
+    """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already)."""
+
+    request: int
+    job_id: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBlock(Message):
+    """Client: at most 1 MiB of the source, as payload."""
+
+    bulk: ClassVar[bool] = True
+    job_id: str
+    offset: int
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Message):
+    """Coordinator: the source is kept up to byte `offset`. A bad block is answered with the offset to go on from."""
+
+    job_id: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Message):
+    """Client: tell me of this job from now on. Whoever submits a job watches it already."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Message):
+    """Coordinator, a few times a second: `frames_total` is 0 while unknown; `waiting` says why nothing moves."""
+
+    job_id: str
+    state: JobState
+    frames_done: int
+    frames_total: int
+    fps: float
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Message):
+    """Coordinator: the job ended. `metrics` is the result's JSON; `code` and `message` say what failed, if it did."""
+
+    job_id: str
+    state: JobState
+    size: int
+    sha256: str
+    metrics: Mapping[str, Any]
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Message):
+    """Client: send me the result from byte `offset`."""
+
+    job_id: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadBlock(Message):
+    """Coordinator: at most 1 MiB of the result, as payload."""
+
+    bulk: ClassVar[bool] = True
+    job_id: str
+    offset: int
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Message):
+    """Client: stop this job and forget it."""
+
+    job_id: str
+
+
+# Worker daemons
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Message):
+    """Coordinator: work for one slot. `size` bytes of packet records follow in lease blocks."""
+
+    lease_id: int
+    slot: int
+    kind_of_work: LeaseKind
+    task: ChunkTask
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseBlock(Message):
+    """Coordinator: at most 1 MiB of a lease's packet records, in order, as payload."""
+
+    bulk: ClassVar[bool] = True
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke(Message):
+    """Coordinator: stop working on this lease; no answer is wanted."""
+
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Message):
+    """Worker, a few times a second when busy: frames finished by lease, and the daemon's figures."""
+
+    frames: Mapping[int, int]
+    cpu_percent: float
+    memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Message):
+    """Worker: a lease is done. `size` bytes of encoded packet records, of this SHA-256, follow in result blocks."""
+
+    lease_id: int
+    size: int
+    sha256: str
+    report: ChunkReport
+
+
+@dataclass(frozen=True, slots=True)
+class ResultBlock(Message):
+    """Worker: at most 1 MiB of a result, in order, as payload."""
+
+    bulk: ClassVar[bool] = True
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Message):
+    """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died."""
+
+    lease_id: int
+    code: str
+    message: str
+    frame: int = -1
+    slot_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(Message):
+    """Coordinator: the result of this lease is kept; the worker may forget it."""
+
+    lease_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain(Message):
+    """Worker: give me no more leases; I leave when the ones I have are done."""

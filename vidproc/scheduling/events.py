@@ -1,0 +1,187 @@
+"""What the scheduler hears (events) and what it orders (commands). Plain frozen values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vidproc.model import Chunk, LeaseKind
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerJoined:
+    """A daemon with `slots` slots. `rate_limit` is in frames/s, 0 for none."""
+
+    worker: str
+    slots: int
+    rate_limit: float = 0.0
+    allow_custom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The connection ended or fell silent: all its leases are void."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDraining:
+    """It gets no more leases; those it has may finish."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmitted:
+    """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
+    delivered."""
+
+    job: str
+    custom: bool = False
+    in_flight: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksPlanned:
+    """More chunks of a job, in order; `final` when there are no others."""
+
+    job: str
+    chunks: tuple[Chunk, ...]
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFinished:
+    """A result has arrived whole and matches its hash, but is not stored yet."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFailed:
+    """`retryable` errors are tried again; `slot_lost` means that the slot is a new process now."""
+
+    lease: int
+    code: str
+    message: str
+    retryable: bool
+    frame: int = -1
+    slot_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPersisted:
+    """The result that `Persist` ordered is on disk."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDelivered:
+    """The muxer has taken a chunk that `Deliver` handed it."""
+
+    job: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    """By its owner, or because something outside the scheduler failed it."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has come: backoffs end, tokens have grown."""
+
+
+Event = (
+    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkFinished | ChunkFailed
+    | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+)
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
+    point, so its decoder is open where this one starts."""
+
+    lease: int
+    worker: str
+    slot: int
+    job: str
+    chunk: int
+    attempt: int
+    kind: LeaseKind
+    continues: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Tell the daemon to stop working on a lease that is void."""
+
+    lease: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Store this lease's result; answer with `ChunkPersisted`."""
+
+    lease: int
+    job: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A result that came too late, or a second time: throw it away."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Tell the daemon that the result is kept."""
+
+    lease: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The next chunk in order for the muxer; answer with `ChunkDelivered`."""
+
+    job: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteJob:
+    """Every chunk was delivered."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailJob:
+    """A chunk failed for good."""
+
+    job: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send a `Tick` at this time, if nothing happened before."""
+
+    time: float
+
+
+Command = Grant | Withdraw | Persist | Discard | Acknowledge | Deliver | CompleteJob | FailJob | WakeAt
