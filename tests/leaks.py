@@ -1,0 +1,132 @@
+"""What a test may leave behind: nothing.
+
+`Belongings.now()` takes stock of what this process holds: descriptors, threads, descendant processes and blocks of
+shared memory. `left_since` compares two such lists. Two things look like leaks and are not: the servers that
+`multiprocessing` starts once and keeps (the fork server and the resource tracker), and what the garbage collector
+frees as soon as it runs, since a cycle through a traceback is common and harmless.
+
+A process that a test killed leaves orphans, which are nobody's descendants any more. They are found by a mark in their
+environment, which all that this process starts inherit.
+
+Other programs use /dev/shm too, so a new block there is ours only if no process outside our own tree maps it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SHARED_MEMORY = Path("/dev/shm")
+MARK = "VIDPROC_TEST_RUN"
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What this process holds at one moment, each as a set of things that can be named in a message."""
+
+    descriptors: frozenset[tuple[int, str]]
+    threads: frozenset[threading.Thread]
+    processes: frozenset[psutil.Process]
+    blocks: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Belongings:
+        return cls(
+            descriptors=frozenset(_descriptors()),
+            threads=frozenset(thread for thread in threading.enumerate() if thread.is_alive()),
+            processes=frozenset(_started_here()),
+            blocks=frozenset(os.listdir(SHARED_MEMORY)),
+        )
+
+    def left_since(self, before: Belongings) -> list[str]:
+        """One line for each thing held now that was not held `before`."""
+        return [
+            *(f"descriptor {number}: {target}" for number, target in sorted(self.descriptors - before.descriptors)),
+            *(f"thread {thread.name}" for thread in self.threads - before.threads),
+            *(f"process {_describe(process)}" for process in self.processes - before.processes),
+            *(f"shared memory {name}" for name in sorted(self.blocks - before.blocks) if not _used_elsewhere(name)),
+        ]
+
+
+def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
+    """What is still there that was not `before`, given up to `limit_s` seconds to go away."""
+    deadline = time.monotonic() + limit_s
+    left = Belongings.now().left_since(before)
+    while left and time.monotonic() < deadline:
+        gc.collect()
+        left = Belongings.now().left_since(before)
+        time.sleep(0.01)
+    return left
+
+
+def _servers() -> tuple[Any, Any]:
+    return forkserver._forkserver, resource_tracker._resource_tracker  # type: ignore[attr-defined]
+
+
+def _descriptors() -> Iterator[tuple[int, str]]:
+    server, tracker = _servers()
+    kept = {server._forkserver_alive_fd, tracker._fd}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:  # the descriptor that listed the folder
+            continue
+        if int(name) not in kept:
+            yield int(name), target.removesuffix(" (deleted)")
+
+
+def _started_here() -> Iterator[psutil.Process]:
+    server, tracker = _servers()
+    kept = {os.getpid(), server._forkserver_pid, tracker._pid}
+    for process in {*psutil.Process().children(recursive=True), *_marked()}:
+        if process.pid not in kept and not _is_zombie(process):
+            yield process
+
+
+def mark_descendants() -> None:
+    """From here on, what this process starts can be told from other processes even when its parent is gone."""
+    os.environ[MARK] = f"{os.getpid()}-{time.time_ns()}"
+
+
+def _marked() -> Iterator[psutil.Process]:
+    mark = f"{MARK}={os.environ[MARK]}\0".encode()
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes() + b"\0":
+                yield psutil.Process(pid)
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid}: {' '.join(process.cmdline())[:200]}"
+    except psutil.NoSuchProcess:
+        return str(process.pid)
+
+
+def _used_elsewhere(block: str) -> bool:
+    ours = {os.getpid(), *(process.pid for process in _started_here())}
+    return any(process.pid not in ours and _maps(process.pid, block) for process in psutil.process_iter())
+
+
+def _maps(pid: int, block: str) -> bool:
+    try:
+        return f"{SHARED_MEMORY}/{block}" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False
