@@ -70,7 +70,7 @@ def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
 
 
 def _servers() -> tuple[Any, Any]:
-    return forkserver._forkserver, resource_tracker._resource_tracker  # type: ignore[attr-defined]
+    return forkserver._forkserver, resource_tracker._resource_tracker
 
 
 def _descriptors() -> Iterator[tuple[int, str]]:
