@@ -34,6 +34,12 @@ class BadParameterError(ClientError):
     code = "bad-parameter"
 
 
+class TooLargeError(ClientError):
+    """What was asked does not fit into one message."""
+
+    code = "too-large"
+
+
 class NotAllowedError(ClientError):
     """What was asked is switched off here, such as custom code without `--allow-custom`."""
 
@@ -62,6 +68,12 @@ class VersionError(PeerError):
 
 class AuthenticationError(PeerError):
     code = "authentication"
+
+
+class ConnectionLostError(PeerError):
+    """A connection ended or fell silent in the middle of what it was for. Connecting again may go on from there."""
+
+    code = "connection-lost"
 
 
 class WorkerError(VidprocError):
