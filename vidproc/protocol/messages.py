@@ -44,6 +44,14 @@ class Message:
         return from_plain(cls, header)
 
 
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
+
+
 # Opening a connection: handshake -> [challenge -> proof ->] ack, or error
 
 
@@ -61,6 +69,10 @@ class Handshake(Message):
     nonce: bytes
     capabilities: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check(len(self.nonce) == 32, "a nonce has 32 bytes")
+        _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge(Message):
@@ -68,6 +80,9 @@ class Challenge(Message):
 
     nonce: bytes
     proof: bytes
+
+    def __post_init__(self) -> None:
+        _check(len(self.nonce) == 32, "a nonce has 32 bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,10 @@ class Ack(Message):
     versions: Mapping[str, str]
     heartbeat_s: float
     silence_s: float
+
+    def __post_init__(self) -> None:
+        _check(0 < self.heartbeat_s < self.silence_s < 86400, "0 < heartbeat_s < silence_s < 86400 does not hold")
+        _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,10 @@ class Submit(Message):
     name: str
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self.size >= 0, "a size is not negative")
+        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Message):
@@ -131,6 +154,9 @@ class Accepted(Message):
     request: int
     job_id: str
     offset: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +168,9 @@ class UploadBlock(Message):
     offset: int
     crc32: int
 
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
+
 
 @dataclass(frozen=True, slots=True)
 class Received(Message):
@@ -149,6 +178,9 @@ class Received(Message):
 
     job_id: str
     offset: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +222,9 @@ class Fetch(Message):
     job_id: str
     offset: int
 
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadBlock(Message):
@@ -199,6 +234,9 @@ class DownloadBlock(Message):
     job_id: str
     offset: int
     crc32: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +258,9 @@ class Lease(Message):
     kind_of_work: LeaseKind
     task: ChunkTask
     size: int
+
+    def __post_init__(self) -> None:
+        _check(self.size >= 0, "a size is not negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +295,10 @@ class Result(Message):
     size: int
     sha256: str
     report: ChunkReport
+
+    def __post_init__(self) -> None:
+        _check(self.size >= 0, "a size is not negative")
+        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,53 @@
+"""Who may send what once a connection is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    Committed,
+    DownloadBlock,
+    Drain,
+    Error,
+    Failed,
+    Fetch,
+    Finished,
+    Heartbeat,
+    Lease,
+    LeaseBlock,
+    Message,
+    Ping,
+    Pong,
+    Progress,
+    Received,
+    Result,
+    ResultBlock,
+    Revoke,
+    Submit,
+    UploadBlock,
+    Watch,
+)
+from vidproc.protocol.party import COORDINATOR
+
+Kinds = frozenset[type[Message]]
+
+_EITHER: Kinds = frozenset({Error, Ping, Pong})
+
+FROM_PEER: Mapping[str, Kinds] = {
+    "client": _EITHER | {Submit, UploadBlock, Watch, Fetch, Cancel},
+    "worker": _EITHER | {Heartbeat, Result, ResultBlock, Failed, Drain},
+}
+"""What a peer of each role may send to the coordinator."""
+
+TO_PEER: Mapping[str, Kinds] = {
+    "client": _EITHER | {Accepted, Received, Progress, Finished, DownloadBlock},
+    "worker": _EITHER | {Lease, LeaseBlock, Revoke, Committed},
+}
+"""What the coordinator may send to a peer of each role."""
+
+
+def sendable(sender: str, receiver: str) -> Kinds:
+    """The kinds of message that may go from one role to another."""
+    return TO_PEER[receiver] if sender == COORDINATOR else FROM_PEER[sender]
