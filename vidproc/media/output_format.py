@@ -1,0 +1,211 @@
+"""What can be written: the codecs and containers, what each takes, and what a source loses on its way into them.
+
+Codecs are data. A codec is what an encoder needs to know that does not depend on the film (its name, its fixed
+options, its pixel format) and what a job may ask of it (containers, presets, the range of CRF). Adding one is adding a
+row to `CODECS`; nothing here or in the encoder asks for a codec by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from types import MappingProxyType
+
+import av
+
+from vidproc.errors import BadParameterError, ClientError
+from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
+
+X264_PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+
+KEYFRAME_DISTANCE = 250
+"""Most frames from one keyframe to the next: x264's own default. Chunks are usually shorter."""
+
+UNSPECIFIED = 2
+HDR_TRANSFERS: Mapping[int, str] = MappingProxyType({16: "PQ", 18: "HLG"})
+FULL_RANGE = 2
+LIMITED_RANGE = 1
+BT709 = 1
+RGB_MATRIX = 0
+TOP_FIRST = ("tt", "bt")
+BOTTOM_FIRST = ("bb", "tb")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCodec:
+    """One row of the table.
+
+    encoder: FFmpeg's name of the encoder. decoder: of the codec itself, as muxers know it.
+    options: the encoder's private options that make it deterministic; crf and preset are added to them.
+    pix_fmt, bits: what it is fed. containers: where it may be put, best first.
+    """
+
+    name: str
+    encoder: str
+    decoder: str
+    pix_fmt: str
+    bits: int
+    containers: tuple[str, ...]
+    presets: tuple[str, ...]
+    crf: tuple[float, float]
+    options: Mapping[str, str]
+
+
+CODECS: Mapping[str, OutputCodec] = MappingProxyType({
+    "h264": OutputCodec(
+        name="h264",
+        encoder="libx264",
+        decoder="h264",
+        pix_fmt="yuv420p",
+        bits=8,
+        containers=("mp4", "mkv"),
+        presets=X264_PRESETS,
+        crf=(0.0, 51.0),
+        options=MappingProxyType({
+            # The same bytes whatever the processor has been built with, and no part of it that counts threads.
+            "x264-params": "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0",
+            "forced-idr": "1",
+        }),
+    ),
+})
+
+MUXERS: Mapping[str, str] = MappingProxyType({"mp4": "mp4", "mkv": "matroska"})
+"""Containers by the name that people use, and FFmpeg's name for the muxer."""
+
+
+def codec(name: str) -> OutputCodec:
+    """The codec of that name. Raises `ClientError` naming those that there are."""
+    try:
+        return CODECS[name]
+    except KeyError:
+        raise ClientError(f"codec {name!r} is not available; choose from {', '.join(CODECS)}") from None
+
+
+def allowed(codec_name: str, container: str) -> None:
+    """Raises `ClientError` for a codec, a container or a pair of them that can't be written."""
+    row = codec(codec_name)
+    if container not in MUXERS:
+        raise ClientError(f"container {container!r} is not available; choose from {', '.join(MUXERS)}")
+    if container not in row.containers:
+        raise ClientError(f"{codec_name} can't be put into {container}; choose from {', '.join(row.containers)}")
+
+
+def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple[str, ...]]:
+    """How a job's frames are to be encoded, and a sentence for each thing about the picture that this loses.
+
+    The spec's size is the picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
+    for what can't be, `BadParameterError` when CRF or preset are out of their range.
+    """
+    allowed(job.codec, job.container)
+    row = codec(job.codec)
+    _check_settings(row, job)
+    _refuse_hdr(row, stream)
+    spec = EncoderSpec(
+        codec=row.name,
+        width=stream.width,
+        height=stream.height,
+        pix_fmt=row.pix_fmt,
+        crf=job.crf,
+        preset=job.encoder_preset,
+        sar=stream.sar,
+        colour=_colour(stream),
+        field_order=_field_order(stream.field_order),
+        frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
+    )
+    return spec, (*_depth_losses(row, stream), *_size_losses(spec))
+
+
+def _check_settings(row: OutputCodec, job: JobSpec) -> None:
+    low, high = row.crf
+    if not low <= job.crf <= high:
+        raise BadParameterError(f"crf {job.crf:g} is out of range for {row.name}: {low:g} to {high:g}")
+    if job.encoder_preset not in row.presets:
+        raise BadParameterError(
+            f"encoder preset {job.encoder_preset!r} is unknown to {row.name}; choose from {', '.join(row.presets)}"
+        )
+
+
+def _refuse_hdr(row: OutputCodec, stream: StreamFormat) -> None:
+    kind = HDR_TRANSFERS.get(stream.colour.transfer)
+    if kind is None or row.bits > 8:
+        return
+    deep = [f"--codec {other.name}" for other in CODECS.values() if other.bits > 8]
+    way_out = " or ".join([*deep, "a source that was tone-mapped to SDR (BT.709)"])
+    raise ClientError(f"the film is HDR ({kind}), which 8-bit {row.name} can't carry; use {way_out}")
+
+
+def is_rgb(pix_fmt: str) -> bool:
+    """Whether the pixels are red, green and blue (palettes count) rather than brightness and colour."""
+    form = av.VideoFormat(pix_fmt)
+    return form.is_rgb or form.has_palette
+
+
+def _colour(stream: StreamFormat) -> Colour:
+    """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
+    colour = stream.colour
+    if is_rgb(stream.pix_fmt):
+        return replace(colour, matrix=BT709, range=LIMITED_RANGE)
+    if stream.pix_fmt.startswith("yuvj"):
+        colour = replace(colour, range=FULL_RANGE)
+    # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
+    return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
+
+
+def _field_order(order: str) -> str:
+    """Which field is shown first; H.264 codes the fields in that order too."""
+    if order in TOP_FIRST:
+        return "tt"
+    return "bb" if order in BOTTOM_FIRST else "progressive"
+
+
+def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:
+    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(row.pix_fmt)
+    losses = []
+    bits = max(component.bits for component in form.components)
+    if bits > row.bits:
+        losses.append(f"{bits}-bit colour became {row.bits}-bit (dithered), as {row.name} is written here")
+    if is_rgb(stream.pix_fmt):
+        losses.append(f"RGB became YUV {_subsampling(target)} (BT.709)")
+    elif _sampling(form) > _sampling(target):
+        losses.append(f"chroma {_subsampling(form)} became {_subsampling(target)}")
+    if any(component.is_alpha for component in form.components) and "pal8" not in stream.pix_fmt:
+        losses.append(f"transparency is not kept: {row.name} has none")
+    return losses
+
+
+def _sampling(form: av.VideoFormat) -> int:
+    """Chroma samples for each 8x8 samples of brightness; 0 for gray."""
+    return form.chroma_width(8) * form.chroma_height(8) if _has_chroma(form) else 0
+
+
+def _has_chroma(form: av.VideoFormat) -> bool:
+    return sum(not component.is_alpha for component in form.components) > 1
+
+
+def _subsampling(form: av.VideoFormat) -> str:
+    names = {64: "4:4:4", 32: "4:2:2", 16: "4:2:0"}
+    wide, high = form.chroma_width(8), form.chroma_height(8)
+    if (wide, high) == (8, 4):
+        return "4:4:0"
+    return "4:1:1" if (wide, high) == (2, 8) else names.get(wide * high, "4:1:0")
+
+
+def fit(spec: EncoderSpec) -> tuple[int, int]:
+    """(width, height) that the encoder really makes: the picture's, rounded up to what chroma and fields demand.
+
+    A 4:2:0 picture has even sides, and an interlaced one has two such fields: a height divisible by four.
+    """
+    form = av.VideoFormat(spec.pix_fmt)
+    across = 8 // form.chroma_width(8)
+    down = 8 // form.chroma_height(8) * (1 if spec.field_order == "progressive" else 2)
+    return -(-spec.width // across) * across, -(-spec.height // down) * down
+
+
+def _size_losses(spec: EncoderSpec) -> list[str]:
+    wide, high = fit(spec)
+    if (wide, high) == (spec.width, spec.height):
+        return []
+    return [f"the picture was padded from {spec.width}x{spec.height} to {wide}x{high}, as {spec.pix_fmt} demands"]
