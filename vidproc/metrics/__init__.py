@@ -1,0 +1,1 @@
+"""Figures that add up: latency histograms and rates. No clock inside."""

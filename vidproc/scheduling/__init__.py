@@ -1,0 +1,1 @@
+"""Who works on what, when: a pure state machine. See `scheduler`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vidproc.model import Chunk, LeaseKind
 
@@ -21,7 +22,7 @@ class WorkerJoined:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """The connection ended or fell silent: all its leases are void."""
+    """The connection ended or fell silent: all its leases are void, but for those whose result has arrived."""
 
     worker: str
 
@@ -61,7 +62,8 @@ class ChunkFinished:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
-    """`retryable` errors are tried again; `slot_lost` means that the slot is a new process now."""
+    """A lease ended without a result, or its result could not be stored. `retryable` errors are tried again;
+    `slot_lost` means that the slot is a new process now."""
 
     lease: int
     code: str
@@ -140,7 +142,8 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """A result that came too late, or a second time: throw it away."""
+    """What has just come for this lease came too late, or a second time: throw it away. Never the result that is kept,
+    nor one that a `Persist` is out for."""
 
     lease: int
 
@@ -163,23 +166,25 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class CompleteJob:
-    """Every chunk was delivered."""
+    """Every chunk was delivered. `retries`: how often a chunk was run again, by chunk, where not never."""
 
     job: str
+    retries: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class FailJob:
-    """A chunk failed for good."""
+    """A chunk failed for good. `retries` as in `CompleteJob`."""
 
     job: str
     code: str
     message: str
+    retries: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WakeAt:
-    """Send a `Tick` at this time, if nothing happened before."""
+    """Send a `Tick` at this time, if no event came before. Each event ends the last `WakeAt`: drop its timer."""
 
     time: float
 

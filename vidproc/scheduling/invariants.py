@@ -1,0 +1,76 @@
+"""What must be true of the scheduler between any two events. Tests check it after each one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from vidproc.scheduling.jobs import Job
+from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
+from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.workers import Lease, Worker
+
+_WITH_LEASE = {ChunkState.LEASED, ChunkState.PERSISTING}
+_IN_FLIGHT = {ChunkState.LEASED, ChunkState.PERSISTING, ChunkState.READY}
+
+
+def check(
+    workers: Mapping[str, Worker], jobs: Mapping[str, Job], leases: Mapping[int, Lease], policy: Policy
+) -> None:
+    """Raises `AssertionError` naming what is wrong."""
+    for lease in leases.values():
+        _check_lease(lease, workers, jobs)
+    for worker in workers.values():
+        _check_worker(worker, leases)
+    for job in jobs.values():
+        _check_job(job)
+        for record in job.records.values():
+            _check_record(job, record, leases, policy)
+
+
+def _require(condition: bool, complaint: str) -> None:
+    # Not `assert`: that is switched off by -O.
+    if not condition:
+        raise AssertionError(complaint)
+
+
+def _check_lease(lease: Lease, workers: Mapping[str, Worker], jobs: Mapping[str, Job]) -> None:
+    _require(lease.job in jobs, f"lease {lease.id} of a forgotten job")
+    record = jobs[lease.job].records.get(lease.chunk.index)
+    _require(record is not None and record.lease is lease, f"lease {lease.id} is not its chunk's")
+    worker = lease.slot.worker
+    _require((lease.slot.lease is lease) != lease.finished, f"lease {lease.id} and its slot disagree")
+    _require(lease.finished or workers.get(worker.name) is worker, f"lease {lease.id} of a lost daemon")
+
+
+def _check_worker(worker: Worker, leases: Mapping[int, Lease]) -> None:
+    held = [slot.lease for slot in worker.slots if slot.lease is not None]
+    _require(worker.busy == len(held), f"daemon {worker.name} counts {worker.busy} busy slots of {len(held)}")
+    for lease in held:
+        _require(leases.get(lease.id) is lease, f"daemon {worker.name} holds the void lease {lease.id}")
+
+
+def _check_job(job: Job) -> None:
+    records, base, limit = job.records, job.reorder.next, job.reorder.limit
+    _require(list(records) == list(range(base, job.planned)), f"job {job.id} misses chunks")
+    counts = Counter(record.state for record in records.values())
+    counts[ChunkState.DELIVERED] = base
+    _require(all(job.counts[state] == counts[state] for state in ChunkState), f"job {job.id} miscounts its chunks")
+    waiting = [i for i in range(base, min(limit, job.planned)) if records[i].state is ChunkState.WAITING]
+    _require(job.leasable == waiting, f"job {job.id} lists the wrong chunks for lease")
+    in_flight = [i for i, record in records.items() if record.state in _IN_FLIGHT]
+    _require(len(in_flight) <= job.reorder.capacity, f"job {job.id} has too many chunks in flight")
+    _require(all(i < limit for i in in_flight), f"job {job.id} works beyond its window")
+    _require(job.reorder.held == counts[ChunkState.READY], f"job {job.id}: the reorder buffer lost count")
+    _require(not job.complete, f"job {job.id} is complete and still here")
+
+
+def _check_record(job: Job, record: ChunkRecord, leases: Mapping[int, Lease], policy: Policy) -> None:
+    name = f"chunk {record.chunk.index} of job {job.id}"
+    if record.state in _WITH_LEASE:
+        _require(record.lease is not None and record.lease.id in leases, f"{name} is {record.state} without a lease")
+    else:
+        _require(record.lease is None, f"{name} is {record.state} and has a lease")
+    _require(not policy.exhausted(record.errors, record.losses), f"{name} should have failed its job")
+    runs = record.errors + record.losses + (record.state in _IN_FLIGHT)
+    _require(record.attempts == runs, f"{name}: {record.attempts} attempts, {runs} runs")

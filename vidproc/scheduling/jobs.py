@@ -1,0 +1,82 @@
+"""A job's chunks, and the one place where their states change."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Sequence
+
+from vidproc.model import Chunk
+from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState
+from vidproc.scheduling.reorder import ReorderBuffer
+
+
+class Job:
+    """The chunks of a job that are planned and not delivered.
+
+    `leasable` are the indices, ascending, of the waiting chunks inside the reorder window. All that is looked through
+    when a slot is free is that list, so the length of the film doesn't matter.
+    """
+
+    def __init__(self, id: str, custom: bool, in_flight: int, order: int) -> None:
+        self.id = id
+        self.custom = custom
+        self.order = order
+        self.reorder = ReorderBuffer(in_flight)
+        self.records: dict[int, ChunkRecord] = {}
+        self.leasable: list[int] = []
+        self.counts: Counter[ChunkState] = Counter()
+        self.frames: Counter[ChunkState] = Counter()
+        self.retries: dict[int, int] = {}
+        self.planned = 0
+        self.admitted = 0
+        self.final = False
+
+    @property
+    def complete(self) -> bool:
+        return self.final and self.reorder.next == self.planned
+
+    def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
+        """Add chunks. Raises `ValueError` if they are not the next ones."""
+        for chunk in chunks:
+            if chunk.index != self.planned or self.final:
+                raise ValueError(f"job {self.id}: chunk {chunk.index} planned where {self.planned} was due")
+            self._append(chunk)
+        self.final = final
+        self._admit()
+
+    def move(self, record: ChunkRecord, state: ChunkState) -> None:
+        """Bring a chunk into another state. Raises `ValueError` where the table has no such move."""
+        if state not in TRANSITIONS[record.state]:
+            raise ValueError(f"job {self.id}: chunk {record.chunk.index} can't go from {record.state} to {state}")
+        if record.state is ChunkState.WAITING:
+            del self.leasable[bisect_left(self.leasable, record.chunk.index)]
+        if state is ChunkState.WAITING:
+            insort(self.leasable, record.chunk.index)
+        self._count(record, -1)
+        record.state = state
+        self._count(record, 1)
+
+    def delivered(self, index: int) -> None:
+        """The muxer has this chunk: forget it, and let the window move on."""
+        self.reorder.confirm(index)
+        self.move(self.records[index], ChunkState.DELIVERED)
+        del self.records[index]
+        self._admit()
+
+    def _append(self, chunk: Chunk) -> None:
+        before = self.records.get(chunk.index - 1)
+        shared = before is not None and before.chunk.packets_start == chunk.packets_start
+        record = ChunkRecord(chunk, before.seek if before is not None and shared else chunk.start)
+        self.records[chunk.index] = record
+        self._count(record, 1)
+        self.planned += 1
+
+    def _admit(self) -> None:
+        limit = min(self.reorder.limit, self.planned)
+        self.leasable.extend(range(self.admitted, limit))
+        self.admitted = max(self.admitted, limit)
+
+    def _count(self, record: ChunkRecord, step: int) -> None:
+        self.counts[record.state] += step
+        self.frames[record.state] += step * record.chunk.frames

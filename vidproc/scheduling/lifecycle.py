@@ -1,0 +1,67 @@
+"""The life of a chunk: its states, the moves between them, and what is remembered of one while it lives.
+
+    WAITING ──► LEASED ──► PERSISTING ──► READY ──► DELIVERED
+       ▲  ▲       │  │          │
+       │  └───────┘  ▼          │
+       └──────── BACKING_OFF ◄──┘
+
+Every change of state goes through `Job.move`, which refuses a move that is not in the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vidproc.model import Chunk
+from vidproc.scheduling.workers import Lease
+
+
+class ChunkState(StrEnum):
+    """Where a chunk is. A failed one takes its job with it, so there is no state for that."""
+
+    WAITING = "waiting"
+    BACKING_OFF = "backing-off"
+    LEASED = "leased"
+    PERSISTING = "persisting"
+    READY = "ready"
+    DELIVERED = "delivered"
+
+
+TRANSITIONS: dict[ChunkState, frozenset[ChunkState]] = {
+    ChunkState.WAITING: frozenset({ChunkState.LEASED}),
+    ChunkState.BACKING_OFF: frozenset({ChunkState.WAITING}),
+    ChunkState.LEASED: frozenset({ChunkState.PERSISTING, ChunkState.WAITING, ChunkState.BACKING_OFF}),
+    ChunkState.PERSISTING: frozenset({ChunkState.READY, ChunkState.WAITING, ChunkState.BACKING_OFF}),
+    ChunkState.READY: frozenset({ChunkState.DELIVERED}),
+    ChunkState.DELIVERED: frozenset(),
+}
+
+
+@dataclass(slots=True, eq=False)
+class ChunkRecord:
+    """What the scheduler knows of a chunk that is not delivered yet.
+
+    `seek` is the rank at which decoding for it begins, as far as the plan shows: where the first chunk of the same
+    seek point starts. `errors` are failures with the slot alive, `losses` are slots or daemons that vanished under
+    it. `avoid` names the daemon it failed on last.
+    """
+
+    chunk: Chunk
+    seek: int
+    state: ChunkState = ChunkState.WAITING
+    lease: Lease | None = None
+    attempts: int = 0
+    errors: int = 0
+    losses: int = 0
+    avoid: str = ""
+
+
+def follows(before: Chunk, after: Chunk) -> bool:
+    """Whether a decoder that has just finished `before` stands where `after` begins."""
+    return (
+        after.index == before.index + 1
+        and after.start == before.stop
+        and after.packets_start == before.packets_start
+        and after.segment == before.segment
+    )

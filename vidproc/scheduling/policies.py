@@ -1,0 +1,64 @@
+"""How often a chunk is tried, how long it rests between, and what is said when it fails for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vidproc.model import Chunk
+
+
+class Jitter(Protocol):
+    """The part of `random.Random` that is used here."""
+
+    def uniform(self, a: float, b: float, /) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The scheduler's settings.
+
+    retries: how often a chunk that failed with its slot alive (a filter raised) is run again.
+    losses: a chunk under which this many slots or daemons vanished is poison. They have a count of their own because
+        a daemon that is switched off says nothing about the chunk.
+    backoff_base, backoff_cap: seconds; see `backoff`.
+    burst: seconds' worth of frames that a rate-limited daemon may save up while it is idle.
+    lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed.
+    """
+
+    retries: int = 3
+    losses: int = 4
+    backoff_base: float = 0.2
+    backoff_cap: float = 10.0
+    burst: float = 1.0
+    lead_in_cost: float = 1 / 3
+
+    def exhausted(self, errors: int, losses: int) -> bool:
+        return errors > self.retries or losses >= self.losses
+
+    def backoff(self, errors: int, rng: Jitter) -> float:
+        """Seconds to rest after the `errors`-th error: exponential with full jitter.
+
+        Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+        """
+        doublings = min(errors - 1, 64)
+        return rng.uniform(0.0, min(self.backoff_cap, self.backoff_base * 2.0**doublings))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a lease ended without a result. `lost` if its slot or daemon is gone; `frame` is -1 when not known."""
+
+    code: str
+    message: str
+    retryable: bool
+    frame: int = -1
+    lost: bool = False
+
+
+def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:
+    """What a person is told when a chunk failed for good."""
+    frames = f"frames {chunk.start} to {chunk.stop - 1}"
+    what, where = (f"frame {failure.frame}", f", {frames}") if failure.frame >= 0 else (frames, "")
+    times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    return f"{what} failed: {failure.message} (chunk {chunk.index}{where}, {times})"

@@ -1,0 +1,324 @@
+"""The scheduler: events in, commands out, no socket, no clock and no chance inside.
+
+A chunk's way: it waits, is leased to a slot, its result arrives and is persisted, then it is committed (acknowledged to
+the daemon, put into the reorder buffer), then delivered to the muxer in order. Each step is an event, so that a crash
+between any two of them is a case like any other.
+
+Three rules make it safe whatever peers do:
+
+- A lease lives in `_leases` from its grant until its result is kept or it is given up, and its id is never used again.
+  What names any other lease changes nothing; that is the fence against results that come late or twice.
+- A slot is free from the moment its result has arrived or its lease was withdrawn: peers take commands in order, and
+  a withdrawn lease needs no answer.
+- A result that has arrived is kept though its daemon vanishes meanwhile.
+
+After each event every free slot is offered to the jobs, the one with the fewest leased chunks first, then the oldest;
+`placement` chooses within the job.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from heapq import heapify, heappop, heappush
+
+from vidproc.errors import WorkerError
+from vidproc.model import LeaseKind
+from vidproc.scheduling import events as ev
+from vidproc.scheduling import invariants, placement
+from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
+from vidproc.scheduling.jobs import Job
+from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
+from vidproc.scheduling.policies import Failure, Jitter, Policy, sentence
+from vidproc.scheduling.rates import TokenBucket
+from vidproc.scheduling.workers import Lease, Slot, Tail, Worker
+
+
+class Scheduler:
+    """Drive it with `handle`; everything else only looks."""
+
+    def __init__(self, policy: Policy, rng: Jitter) -> None:
+        self._policy = policy
+        self._rng = rng
+        self._workers: dict[str, Worker] = {}
+        self._jobs: dict[str, Job] = {}
+        self._leases: dict[int, Lease] = {}
+        self._backoffs: list[tuple[float, str, int]] = []
+        self._last_lease = 0
+        self._last_job = 0
+        self._retries = 0
+        self._commands: list[ev.Command] = []
+
+    def handle(self, event: ev.Event, now: float) -> list[ev.Command]:
+        """Take in one event at the time `now` (seconds of any clock that never goes back), and say what to do.
+
+        The commands are to be carried out in order. A `WakeAt`, always the last, holds until the next event.
+        Raises `ValueError` for an event that only a bug of the caller can make, such as a job submitted twice.
+        """
+        self._commands = []
+        self._end_backoffs(now)
+        self._on(event, now)
+        self._assign(now)
+        self._ask_to_be_woken(now)
+        return self._commands
+
+    def validate(self) -> None:
+        """Raises `AssertionError` if an invariant is broken."""
+        invariants.check(self._workers, self._jobs, self._leases, self._policy)
+
+    # What the shell may ask
+
+    def is_live(self, lease: int) -> bool:
+        """Whether a result of this lease would still count."""
+        return lease in self._leases
+
+    def figures(self, job: str) -> JobFigures:
+        """Counts of a job's chunks and frames; all zero for a job that is not, or no longer, known."""
+        return figures_of(self._jobs[job]) if job in self._jobs else JobFigures()
+
+    def attempts(self, job: str, chunk: int) -> int:
+        """How often a chunk that is not delivered yet was leased."""
+        record = self._jobs[job].records.get(chunk) if job in self._jobs else None
+        return record.attempts if record else 0
+
+    @property
+    def queued(self) -> int:
+        """Chunks of all jobs that wait for a slot or for the end of a backoff."""
+        return sum(self.figures(job).queued for job in self._jobs)
+
+    @property
+    def leased(self) -> int:
+        """Slots at work."""
+        return sum(worker.busy for worker in self._workers.values())
+
+    @property
+    def slots(self) -> int:
+        """Slots of all daemons that take work."""
+        return sum(len(worker.slots) for worker in self._workers.values() if not worker.draining)
+
+    @property
+    def retries(self) -> int:
+        """Leases so far, of all jobs, that were not the first of their chunk."""
+        return self._retries
+
+    def why_waiting(self, job: str) -> str:
+        """Why nothing of this job is being worked on, or "" if something is or nothing waits."""
+        return reason_to_wait(self._jobs[job], list(self._workers.values())) if job in self._jobs else ""
+
+    # Events
+
+    @singledispatchmethod
+    def _on(self, event: object, now: float) -> None:
+        raise TypeError(f"not an event: {event!r}")
+
+    @_on.register
+    def _worker_joined(self, event: ev.WorkerJoined, now: float) -> None:
+        self._lose(event.worker, now)
+        bucket = TokenBucket(event.rate_limit, self._policy.burst, now)
+        worker = Worker(event.worker, event.allow_custom, bucket)
+        worker.slots = [Slot(worker, number) for number in range(event.slots)]
+        self._workers[event.worker] = worker
+
+    @_on.register
+    def _worker_lost(self, event: ev.WorkerLost, now: float) -> None:
+        self._lose(event.worker, now)
+
+    @_on.register
+    def _worker_draining(self, event: ev.WorkerDraining, now: float) -> None:
+        if event.worker in self._workers:
+            self._workers[event.worker].draining = True
+
+    @_on.register
+    def _job_submitted(self, event: ev.JobSubmitted, now: float) -> None:
+        if event.job in self._jobs:
+            raise ValueError(f"job {event.job} was submitted before")
+        self._last_job += 1
+        self._jobs[event.job] = Job(event.job, event.custom, event.in_flight, self._last_job)
+
+    @_on.register
+    def _chunks_planned(self, event: ev.ChunksPlanned, now: float) -> None:
+        job = self._jobs.get(event.job)
+        if job is not None:
+            job.plan(event.chunks, event.final)
+            self._complete(job)
+
+    @_on.register
+    def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:
+        lease = self._leases.get(event.lease)
+        if lease is None:
+            self._commands.append(ev.Discard(event.lease))
+        elif not lease.finished:
+            lease.finished = True
+            lease.slot.leave(Tail(lease.job, lease.chunk))
+            job, record = self._of(lease)
+            job.move(record, ChunkState.PERSISTING)
+            self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))
+
+    @_on.register
+    def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:
+        lease = self._leases.get(event.lease)
+        if lease is not None:
+            failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost)
+            self._failed(lease, failure, now)
+
+    @_on.register
+    def _chunk_persisted(self, event: ev.ChunkPersisted, now: float) -> None:
+        lease = self._leases.get(event.lease)
+        if lease is None or not lease.finished:
+            self._commands.append(ev.Discard(event.lease))
+            return
+        job, record = self._of(lease)
+        self._void(lease)
+        job.move(record, ChunkState.READY)
+        job.reorder.add(record.chunk.index)
+        worker = lease.slot.worker
+        if self._workers.get(worker.name) is worker:
+            self._commands.append(ev.Acknowledge(lease.id, worker.name))
+        self._deliver(job)
+
+    @_on.register
+    def _chunk_delivered(self, event: ev.ChunkDelivered, now: float) -> None:
+        job = self._jobs.get(event.job)
+        if job is not None:
+            job.delivered(event.chunk)
+            self._deliver(job)
+            self._complete(job)
+
+    @_on.register
+    def _job_cancelled(self, event: ev.JobCancelled, now: float) -> None:
+        if event.job in self._jobs:
+            self._forget(self._jobs[event.job])
+
+    @_on.register
+    def _tick(self, event: ev.Tick, now: float) -> None:
+        """What is due is looked for at every event."""
+
+    # Delivery
+
+    def _deliver(self, job: Job) -> None:
+        index = job.reorder.take()
+        if index is not None:
+            self._commands.append(ev.Deliver(job.id, index))
+
+    def _complete(self, job: Job) -> None:
+        if job.complete:
+            self._commands.append(ev.CompleteJob(job.id, job.retries))
+            self._forget(job)
+
+    # Failure
+
+    def _lose(self, name: str, now: float) -> None:
+        worker = self._workers.pop(name, None)
+        if worker is None:
+            return
+        failure = Failure(WorkerError.code, f"the connection to daemon {name} was lost", retryable=True, lost=True)
+        for slot in worker.slots:
+            # Read one by one: the failure of a job voids its leases on the other slots too.
+            if slot.lease is not None:
+                self._failed(slot.lease, failure, now)
+
+    def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
+        job, record = self._of(lease)
+        self._void(lease)
+        record.avoid = lease.slot.worker.name
+        record.losses += failure.lost
+        record.errors += not failure.lost
+        if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
+            message = sentence(record.chunk, failure, record.attempts)
+            self._commands.append(ev.FailJob(job.id, failure.code, message, job.retries))
+            self._forget(job)
+        elif failure.lost:
+            job.move(record, ChunkState.WAITING)
+        else:
+            self._back_off(job, record, now)
+
+    def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
+        until = now + self._policy.backoff(record.errors, self._rng)
+        job.move(record, ChunkState.BACKING_OFF)
+        heappush(self._backoffs, (until, job.id, record.chunk.index))
+
+    def _of(self, lease: Lease) -> tuple[Job, ChunkRecord]:
+        job = self._jobs[lease.job]
+        return job, job.records[lease.chunk.index]
+
+    def _void(self, lease: Lease) -> None:
+        """From here on nothing that names this lease counts."""
+        del self._leases[lease.id]
+        self._of(lease)[1].lease = None
+        if lease.slot.lease is lease:
+            lease.slot.leave(None)
+
+    def _forget(self, job: Job) -> None:
+        for lease in [lease for lease in self._leases.values() if lease.job == job.id]:
+            self._void(lease)
+            if not lease.finished and lease.slot.worker.name in self._workers:
+                self._commands.append(ev.Withdraw(lease.id, lease.slot.worker.name))
+        for worker in self._workers.values():
+            for slot in worker.slots:
+                if slot.tail is not None and slot.tail.job == job.id:
+                    slot.tail = None
+        self._backoffs = [backoff for backoff in self._backoffs if backoff[1] != job.id]
+        heapify(self._backoffs)
+        del self._jobs[job.id]
+
+    # Leases
+
+    def _assign(self, now: float) -> None:
+        while (found := self._next_choice(now)) is not None:
+            self._grant(*found, now)
+
+    def _next_choice(self, now: float) -> tuple[Job, placement.Choice] | None:
+        jobs = [job for job in self._jobs.values() if job.leasable]
+        free = self._free_slots(now) if jobs else []
+        for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if free else ():
+            usable = [slot for slot in free if slot.worker.accepts(job.custom)]
+            choice = placement.choose(job, usable, self._policy.lead_in_cost, now) if usable else None
+            if choice is not None:
+                return job, choice
+        return None
+
+    def _free_slots(self, now: float) -> list[Slot]:
+        ready = [worker for worker in self._workers.values() if worker.bucket.ready_at(now) <= now]
+        return [slot for worker in ready if not worker.draining for slot in worker.free_slots()]
+
+    def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
+        slot, record = choice.slot, choice.record
+        self._last_lease += 1
+        lease = Lease(self._last_lease, slot, job.id, record.chunk, LeaseKind.CHUNK, choice.continues, now)
+        self._leases[lease.id] = record.lease = lease
+        slot.take(lease)
+        slot.worker.bucket.spend(record.chunk.frames, now)
+        job.move(record, ChunkState.LEASED)
+        self._count_attempt(job, record)
+        self._commands.append(
+            ev.Grant(
+                lease.id, slot.worker.name, slot.number, job.id, record.chunk.index,
+                record.attempts, lease.kind, lease.continues,
+            )
+        )
+
+    def _count_attempt(self, job: Job, record: ChunkRecord) -> None:
+        record.attempts += 1
+        if record.attempts > 1:
+            job.retries[record.chunk.index] = record.attempts - 1
+            self._retries += 1
+
+    # Time
+
+    def _end_backoffs(self, now: float) -> None:
+        while self._backoffs and self._backoffs[0][0] <= now:
+            _, job, chunk = heappop(self._backoffs)
+            self._jobs[job].move(self._jobs[job].records[chunk], ChunkState.WAITING)
+
+    def _ask_to_be_woken(self, now: float) -> None:
+        times = [at for worker in self._workers.values() if (at := self._tokens_at(worker, now)) > now]
+        times.extend(at for at, _, _ in self._backoffs[:1])
+        if times:
+            self._commands.append(ev.WakeAt(min(times)))
+
+    def _tokens_at(self, worker: Worker, now: float) -> float:
+        """When a daemon may go on that has a free slot and work to do, and only lacks tokens; else `now`."""
+        at = worker.bucket.ready_at(now)
+        if at <= now or worker.busy == len(worker.slots):
+            return now
+        wanted = any(job.leasable and worker.accepts(job.custom) for job in self._jobs.values())
+        return at if wanted else now

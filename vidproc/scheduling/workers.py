@@ -1,0 +1,73 @@
+"""Daemons, their slots, and the leases that bind a slot to a chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vidproc.model import Chunk, LeaseKind
+from vidproc.scheduling.rates import TokenBucket
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What a slot finished last: its decoder stands open at the end of this chunk."""
+
+    job: str
+    chunk: Chunk
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One process of a daemon. `take` and `leave` are the only ways its lease changes."""
+
+    worker: Worker
+    number: int
+    lease: Lease | None = None
+    tail: Tail | None = None
+
+    def take(self, lease: Lease) -> None:
+        self.lease = lease
+        self.worker.busy += 1
+
+    def leave(self, tail: Tail | None) -> None:
+        """The slot is free. Without a tail its decoder is gone, or stands nobody knows where."""
+        self.lease = None
+        self.tail = tail
+        self.worker.busy -= 1
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A daemon for as long as one connection of it lasts."""
+
+    name: str
+    allow_custom: bool
+    bucket: TokenBucket
+    slots: list[Slot] = field(default_factory=list)
+    draining: bool = False
+    busy: int = 0
+
+    @property
+    def load(self) -> float:
+        return self.busy / len(self.slots)
+
+    def accepts(self, custom: bool) -> bool:
+        return not self.draining and (self.allow_custom or not custom)
+
+    def free_slots(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.lease is None]
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A chunk in the hands of a slot, and then of the store. The id is never used again, so it fences what comes late:
+    a result counts only while the lease it names is alive."""
+
+    id: int
+    slot: Slot
+    job: str
+    chunk: Chunk
+    kind: LeaseKind
+    continues: bool
+    granted: float
+    finished: bool = False
