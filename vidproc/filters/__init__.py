@@ -1,0 +1,71 @@
+"""The filters and their registry.
+
+Importing this package loads neither NumPy nor OpenCV, so that a program can list the names in its help at once; the
+filters themselves are loaded when asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from vidproc.errors import UnknownFilterError
+
+if TYPE_CHECKING:
+    from vidproc.filters.contract import Filter
+    from vidproc.model import FilterSpec
+
+CUSTOM = "custom"
+"""The name under which a job carries a user's own filter, whose text it brings along."""
+
+_WHERE = {
+    "blur": "vidproc.filters.blur",
+    "edges": "vidproc.filters.edges",
+    "motion": "vidproc.filters.motion",
+}
+# Each module calls its filter FILTER.
+
+
+def names() -> tuple[str, ...]:
+    """The built-in filters' names, sorted. `CUSTOM` is not among them."""
+    return tuple(sorted(_WHERE))
+
+
+def get(name: str) -> Filter:
+    """The built-in filter of this name. Raises `UnknownFilterError`, which lists what there is."""
+    if name not in _WHERE:
+        raise UnknownFilterError(_unknown(name))
+    found: Filter = importlib.import_module(_WHERE[name]).FILTER
+    return found
+
+
+def find(spec: FilterSpec) -> Filter:
+    """The filter a job asks for. A custom filter's text is executed, so only a slot may call this on a job's own."""
+    if spec.name != CUSTOM:
+        return get(spec.name)
+    from vidproc.filters import custom
+
+    return custom.load(spec.code, spec.function)
+
+
+def declaration(spec: FilterSpec) -> Filter:
+    """The same as far as it can be known without executing a custom filter's text, which is only read."""
+    if spec.name != CUSTOM:
+        return get(spec.name)
+    from vidproc.filters import custom
+
+    return custom.read(spec.code, spec.function)
+
+
+def describe(name: str) -> str:
+    """A built-in filter and its parameters in a few lines of plain text. Raises `UnknownFilterError`."""
+    from vidproc.filters import reference
+
+    return reference.describe(get(name))
+
+
+def _unknown(name: str) -> str:
+    from vidproc.filters.contract import suggest
+
+    known = (*names(), CUSTOM)
+    return f"there is no filter {name!r}: the filters are {', '.join(known)}{suggest(name, known)}"

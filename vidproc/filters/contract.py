@@ -6,7 +6,9 @@ of a filter. The filter itself sees arrays and parameters, never a file, a clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +39,68 @@ class Picture:
         (plane,) = self.planes
         return plane
 
+    @property
+    def width(self) -> int:
+        return int(self.planes[0].shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.planes[0].shape[0])
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _as_bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    return _WORDS[str(value).strip().lower()]
+
+
+def _as_float(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _as_int(value: object) -> int:
+    if isinstance(value, str):
+        value = value.strip()
+        if value.lstrip("+-").isdecimal():
+            return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = _as_float(value)
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
+
+
+def _as_str(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+_READERS: Mapping[type, Callable[[object], ParamValue]] = {
+    bool: _as_bool,
+    int: _as_int,
+    float: _as_float,
+    str: _as_str,
+}
+
+_NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One typed parameter. `low` and `high` are inclusive; `odd` wants an odd number; `choices` a word from a list."""
+    """One typed parameter. `low` and `high` are inclusive; `odd` wants an odd number; `choices` a word from a list.
+
+    Its type is that of its default. Numbers and truth values may be given as text, as a command line does.
+    """
 
     name: str
     default: ParamValue
@@ -54,9 +114,44 @@ class Param:
     def kind(self) -> type:
         return type(self.default)
 
+    @property
+    def allowed(self) -> str:
+        """What values are right, in words that follow "must be": "an odd whole number from 1 to 255"."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices) if len(self.choices) > 1 else self.choices[0]
+        noun = "an odd whole number" if self.odd else _NOUNS[self.kind]
+        if self.low is not None and self.high is not None:
+            return f"{noun} from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"{noun} of at least {self.low:g}"
+        return f"{noun} of at most {self.high:g}" if self.high is not None else noun
+
     def check(self, value: ParamValue) -> ParamValue:
         """The value as this parameter's type. Raises `BadParameterError` naming parameter, value and range."""
-        raise NotImplementedError
+        try:
+            typed = _READERS[self.kind](value)
+        except (ValueError, KeyError, OverflowError):
+            raise self._refusal(value) from None
+        if not self._holds(typed):
+            raise self._refusal(value)
+        return typed
+
+    def _holds(self, typed: ParamValue) -> bool:
+        if isinstance(typed, str):
+            return not self.choices or typed in self.choices
+        above = self.low is None or typed >= self.low
+        below = self.high is None or typed <= self.high
+        return above and below and not (self.odd and typed % 2 != 1)
+
+    def _refusal(self, value: object) -> BadParameterError:
+        shown = str(value) if len(str(value)) <= 40 else str(value)[:37] + "..."
+        return BadParameterError(f"{self.name} must be {self.allowed}, not {shown!r}{suggest(shown, self.choices)}")
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'ksize'?"` when one of the known words is close to this one, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 Apply = Callable[..., Any]
@@ -68,11 +163,12 @@ class Filter:
     """A filter's declaration and function.
 
     formats: what it works on, best first: `"yuv"` stands for any planar YUV of 8 to 16 bits, else `"gray"`, `"bgr24"`.
+        A filter that works on several does the same thing in each, so the planner is free to choose.
     window: offsets (before, after) of the neighbours it sees, before <= 0 <= after.
     apply: `apply(window, out, **params) -> Picture`. `window` is a tuple of Pictures, one an offset from before to
         after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the same
         format and size with memory that may be written into and returned, which saves a copy; a filter may ignore it
-        and return a picture of its own, of the same size and of any format named in `formats`.
+        and return a picture of its own, of the same size and of any format named in `formats`, or gray.
     """
 
     name: str
@@ -84,7 +180,18 @@ class Filter:
 
     def resolve(self, given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Defaults overlaid with the given values, each checked. Raises `BadParameterError`."""
-        raise NotImplementedError
+        declared = {param.name: param for param in self.params}
+        for name in given:
+            if name not in declared:
+                raise BadParameterError(self._no_such(name, tuple(declared)))
+        try:
+            return {name: p.check(given[name]) if name in given else p.default for name, p in declared.items()}
+        except BadParameterError as error:
+            raise BadParameterError(f"{self.name}: {error}") from None
+
+    def _no_such(self, name: str, known: Sequence[str]) -> str:
+        takes = "it takes " + ", ".join(known) if known else "it takes none"
+        return f"{self.name} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-__all__ = ["Apply", "Array", "BadParameterError", "Filter", "Param", "Picture", "Sequence", "np"]
+__all__ = ["Apply", "Array", "BadParameterError", "Filter", "Param", "Picture", "Sequence", "np", "suggest"]
