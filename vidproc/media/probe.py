@@ -1,0 +1,241 @@
+"""What a source is: its streams, its display properties, and how its main video stream is decoded.
+
+Headers are often silent or wrong about colour, pixel format and field order (MPEG-TS has no header at all), so what
+matters is taken from the first decoded frame. What remains a guess says so in its name (`duration_from_header`).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vidproc.errors import MediaError
+from vidproc.media.container import open_source
+from vidproc.model import Colour, StreamFormat
+
+_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "bb", 5: "tt"}
+"""FFmpeg's AVFieldOrder as the field that is shown first; the last two are coded the other way round."""
+
+_RATE_UNKNOWN = Fraction(25)
+_HIGHEST_RATE = 1000
+_PACKETS_TO_FIRST_FRAME = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of any kind. `disposition` is FFmpeg's bit set, `codec` is empty where FFmpeg knows none."""
+
+    index: int
+    type: str
+    codec: str
+    language: str
+    disposition: int
+    metadata: Mapping[str, str]
+    time_base: Fraction
+
+    @property
+    def is_cover(self) -> bool:
+        """A still picture that belongs to the film, not a part of it."""
+        return self.type == "video" and bool(self.disposition & Disposition.attached_pic)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter, in ticks of its own time base."""
+
+    id: int
+    start: int
+    end: int
+    time_base: Fraction
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file inside the film, such as a font."""
+
+    index: int
+    name: str
+    mimetype: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """All that is known of a source before its packets are read.
+
+    video: index of the main video stream, the first that is no attached picture. `stream` and `time_base` are its.
+    rotation: degrees counter-clockwise by which its frames are turned for display; `display_matrix` are the nine
+        numbers behind it, in FFmpeg's layout, or nothing.
+    start_time: seconds at which the film begins, by its earliest stream; 0 if not said.
+    duration_from_header, frames_from_header: guesses, 0 if there is none.
+    """
+
+    container: str
+    video: int
+    stream: StreamFormat
+    time_base: Fraction
+    rotation: int
+    display_matrix: tuple[int, ...]
+    streams: tuple[StreamInfo, ...]
+    chapters: tuple[Chapter, ...]
+    attachments: tuple[Attachment, ...]
+    metadata: Mapping[str, str]
+    start_time: float
+    duration_from_header: float
+    frames_from_header: int
+
+
+def probe(path: str | os.PathLike[str]) -> SourceInfo:
+    """Open a source, decode its first frame and tell what it is. Raises `MediaError` where that can't be done."""
+    with open_source(path) as source:
+        return describe(source, first_frame(source))
+
+
+def main_video(source: InputContainer) -> VideoStream:
+    """The first video stream that isn't an attached picture. Raises `MediaError` if there is none."""
+    for stream in source.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise MediaError(f"{os.path.basename(source.name)} has no video stream")
+
+
+def first_frame(source: InputContainer) -> av.VideoFrame | None:
+    """The main video's first frame as a player shows it, or none if nothing decodes. Reads packets of the source."""
+    stream = main_video(source)
+    if stream.codec_context is None:
+        raise MediaError("this FFmpeg has no decoder for the video stream")
+    stream.codec_context.thread_count = 1
+    for number, packet in enumerate(source.demux(stream)):
+        try:
+            frames = stream.decode(packet) if packet.size or packet.pts is None else []
+        except av.FFmpegError:
+            frames = []
+        if frames:
+            return frames[0]
+        if number > _PACKETS_TO_FIRST_FRAME:
+            break
+    return None
+
+
+def describe(source: InputContainer, frame: av.VideoFrame | None) -> SourceInfo:
+    """Everything about an open source; `frame` is the main video's first one, if it is known."""
+    video = main_video(source)
+    return SourceInfo(
+        container=source.format.name,
+        video=video.index,
+        stream=_stream_format(video, frame),
+        time_base=_time_base(video),
+        rotation=frame.rotation if frame is not None else 0,
+        display_matrix=_display_matrix(frame),
+        streams=tuple(_stream(stream) for stream in source.streams),
+        chapters=tuple(_chapter(cast(Mapping[str, Any], chapter)) for chapter in source.chapters()),
+        attachments=tuple(
+            Attachment(s.index, s.name or "", s.mimetype or "", len(s.data)) for s in source.streams.attachments
+        ),
+        metadata=dict(source.metadata),
+        start_time=(source.start_time or 0) / av.time_base,
+        duration_from_header=max(0, source.duration or 0) / av.time_base,
+        frames_from_header=video.frames,
+    )
+
+
+def refine(stream: StreamFormat, frame: av.VideoFrame) -> StreamFormat:
+    """A format with what a decoded frame knows better: size, pixel format, colour, whether fields are interlaced."""
+    order = stream.field_order
+    if frame.interlaced_frame and order == "progressive":
+        order = "tt"  # FFmpeg knows which field comes first, PyAV doesn't tell; most interlaced films say it themselves
+    return replace(
+        stream,
+        width=frame.width,
+        height=frame.height,
+        pix_fmt=frame.format.name,
+        colour=_better_colour(stream.colour, frame),
+        field_order=order,
+    )
+
+
+def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:
+    def pick(seen: int, header: int, unknown: int) -> int:
+        return header if int(seen) == unknown else int(seen)
+
+    return Colour(
+        primaries=pick(frame.color_primaries, said.primaries, 2),
+        transfer=pick(frame.color_trc, said.transfer, 2),
+        matrix=pick(frame.colorspace, said.matrix, 2),
+        range=pick(frame.color_range, said.range, 0),
+    )
+
+
+def _stream_format(video: VideoStream, frame: av.VideoFrame | None) -> StreamFormat:
+    context = video.codec_context
+    if context is None:
+        raise MediaError("this FFmpeg has no decoder for the video stream")
+    said = StreamFormat(
+        codec=context.codec.name,
+        extradata=bytes(context.extradata or b""),
+        width=context.width,
+        height=context.height,
+        pix_fmt=context.pix_fmt or "yuv420p",
+        codec_tag=_codec_tag(context),
+        reorder_depth=context.reorder_depth,
+        bits_per_coded_sample=context.bits_per_coded_sample,
+        sar=video.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(0),
+        colour=Colour(context.color_primaries, context.color_trc, context.colorspace, context.color_range),
+        field_order=_FIELD_ORDERS.get(context.field_order, "progressive"),
+        frame_rate=_frame_rate(video),
+    )
+    return said if frame is None else refine(said, frame)
+
+
+def _codec_tag(context: av.VideoCodecContext) -> str:
+    try:
+        return context.codec_tag.rstrip("\0") and context.codec_tag
+    except UnicodeDecodeError:
+        return ""
+
+
+def _frame_rate(video: VideoStream) -> Fraction:
+    for rate in (video.average_rate, video.guessed_rate, video.base_rate):
+        if rate and 0 < rate <= _HIGHEST_RATE:
+            return rate
+    return _RATE_UNKNOWN
+
+
+def _time_base(stream: Any) -> Fraction:
+    return stream.time_base or Fraction(1, av.time_base)
+
+
+def _display_matrix(frame: av.VideoFrame | None) -> tuple[int, ...]:
+    kinds: Any = frame.side_data if frame is not None else {}
+    for kind, side in kinds.items():
+        if kind.name == "DISPLAYMATRIX":
+            return struct.unpack("=9i", bytes(side))
+    return ()
+
+
+def _stream(stream: Any) -> StreamInfo:
+    context = stream.codec_context
+    return StreamInfo(
+        index=stream.index,
+        type=stream.type,
+        codec=context.codec.canonical_name if context is not None else "",
+        language=stream.language or "",
+        disposition=int(stream.disposition.value),
+        metadata=dict(stream.metadata),
+        time_base=_time_base(stream),
+    )
+
+
+def _chapter(chapter: Mapping[str, Any]) -> Chapter:
+    base = chapter["time_base"] or Fraction(1, av.time_base)
+    return Chapter(chapter["id"], chapter["start"], chapter["end"], base, dict(chapter["metadata"]))
