@@ -1,0 +1,107 @@
+"""The output's time: when each frame is shown and decoded, and how the other tracks move with the picture.
+
+Presentation times are the source's own, tick for tick, with three exceptions, each said to the person who asked:
+
+- a kept window begins at zero, and everything moves with it;
+- MP4 can't show what lies before zero (its edit lists cut that away), so there a film that begins earlier is moved as
+  a whole;
+- a source that was joined from pieces starts its clock again with each; a file can't say that, so each later piece
+  goes on where the one before ended.
+
+Decode times are made for the whole film. With an encoder whose decode order runs `delay` frames behind presentation
+order, the i-th packet is decoded at the time of the (i - delay)-th frame: strictly increasing because times are, and
+never after the packet's own frame, which is at least the (i - delay)-th.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FINEST = 1_000_000
+"""Ticks a second at most: track durations in MP4 have 32 bits, and a microsecond is fine enough for anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The kept part of the film, [start, stop), in seconds of the source's clock."""
+
+    start: Fraction
+    stop: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """When the kept frames are shown, in the source's own ticks: of ranks `first` and on, one entry each."""
+
+    times: Sequence[int]
+    durations: Sequence[int]
+    time_base: Fraction
+    first: int = 0
+
+
+class FilmClock:
+    """Times of the output. `tick` is its unit in seconds; `shifts` are what each joined piece is moved by, in seconds.
+
+    `moved` is how far the whole film was moved so that it does not begin before zero.
+    """
+
+    def __init__(self, frames: FrameTimes, window: Window | None, negative: bool) -> None:
+        self.tick = _tick(frames.time_base)
+        self.window = window
+        self.first = frames.first
+        times, durations, pieces = _straightened(frames)
+        start = times[0] * frames.time_base - (window.start if window else 0)
+        self.moved = Fraction(0) if negative else max(Fraction(0), -Fraction(start))
+        shift = self.moved - (window.start if window else 0)
+        self.shifts = [shift + piece * frames.time_base for piece in pieces]
+        self._times = _in_ticks(times, frames.time_base, shift, self.tick)
+        self._last = max(1, round(int(durations[-1]) * frames.time_base / self.tick))
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def shown(self, number: int) -> int:
+        """Ticks at which the number-th kept frame is shown; before the first, as if frames went on backwards."""
+        if number >= 0:
+            return int(self._times[number])
+        return int(self._times[0]) + number * self.duration(0)
+
+    def duration(self, number: int) -> int:
+        """Ticks until the next frame; the last has the source's own duration."""
+        if number + 1 < len(self._times):
+            return int(self._times[number + 1] - self._times[number])
+        return self._last
+
+
+def _tick(time_base: Fraction) -> Fraction:
+    return Fraction(1, min(time_base.denominator, FINEST))
+
+
+def _straightened(frames: FrameTimes) -> tuple[NDArray[Any], NDArray[Any], list[int]]:
+    """Times and durations in the source's ticks with joined pieces put one after the other, and each piece's shift."""
+    times = np.array(frames.times, dtype=np.int64)
+    durations = np.maximum(np.array(frames.durations, dtype=np.int64), 1)
+    pieces = [0]
+    for start in np.flatnonzero(np.diff(times) <= 0) + 1:
+        gap = int(times[start - 1] + durations[start - 1] - times[start])
+        times[start:] += gap
+        pieces.append(pieces[-1] + gap)
+    return times, durations, pieces
+
+
+def _in_ticks(times: NDArray[Any], time_base: Fraction, shift: Fraction, tick: Fraction) -> NDArray[Any]:
+    """Rounded to output ticks and kept strictly increasing."""
+    scale, offset = time_base / tick, shift / tick
+    if scale.denominator == 1:
+        ticks = times * scale.numerator + round(offset)
+    else:
+        ticks = np.array([round(int(t) * scale + offset) for t in times], dtype=np.int64)
+    steps = np.arange(len(ticks))
+    increasing: NDArray[Any] = np.maximum.accumulate(ticks - steps) + steps
+    return increasing

@@ -1,0 +1,295 @@
+"""Everything of the source but the picture, carried into the output as it is.
+
+The source is opened a second time and read along with the film: packets of the other tracks are pulled only as far as
+the picture has come, so that a film's sound is never held in memory. Whether a container can carry a track is asked of
+FFmpeg's own muxer, by writing a header for that track alone into memory.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Discard, Disposition, Stream
+from av.subtitles.stream import SubtitleStream
+
+from vidproc.media.container import last_words, open_source
+from vidproc.media.film_clock import FilmClock
+from vidproc.media.output_format import MUXERS
+from vidproc.media.text_subtitles import TEXT_CODECS, add_text_stream, convert, is_text
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # it is in PyAV's type stubs alone
+
+JUMP = Fraction(1, 10)
+"""Seconds that a track's clock may step back by within one piece of a joined source."""
+
+_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
+_OWN_PREFIXES = ("bps", "number_of_", "_statistics_", "duration-")
+
+_COVER_TYPES: Mapping[str, str] = MappingProxyType(
+    {"mjpeg": "image/jpeg", "png": "image/png", "bmp": "image/bmp", "gif": "image/gif", "webp": "image/webp"}
+)
+
+
+def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags but those in which the source's writer described its own file."""
+    return {
+        key: value
+        for key, value in tags.items()
+        if key.lower() not in _OWN_TAGS and not key.lower().startswith(_OWN_PREFIXES)
+    }
+
+
+def is_cover(stream: Stream) -> bool:
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def describe(stream: Stream) -> str:
+    """For sentences: kind, number, codec."""
+    context = stream.codec_context
+    name = context.codec.canonical_name if context is not None else stream.name
+    return f"{stream.type} stream {stream.index} ({name or 'unknown codec'})"
+
+
+class Track:
+    """One stream of the source and the one of the output that it goes into."""
+
+    def __init__(self, source: Stream, target: Stream, clock: FilmClock, strict: bool) -> None:
+        self.source, self.target = source, target
+        self.unreadable = 0
+        self._clock = clock
+        self._step = 1 if strict else 0
+        self._tick = source.time_base or Fraction(1, av.time_base)
+        self._timeless = is_cover(source)
+        self._converts = source.codec_context is not None and source.name != target.name and source.type == "subtitle"
+        self._piece = 0
+        self._last: int | None = None
+        self._written: int | None = None
+
+    def take(self, packet: Packet[Stream]) -> Packet[Stream] | None:
+        """The packet as the output gets it, or None when it is not part of it."""
+        if self._timeless:
+            packet.pts = packet.dts = 0
+        elif not self._retime(packet):
+            return None
+        if self._converts:
+            return self._converted(packet)
+        packet.stream = self.target
+        return packet
+
+    def seconds(self, packet: Packet[Stream]) -> Fraction:
+        return (packet.dts or 0) * self._tick
+
+    def _converted(self, packet: Packet[Stream]) -> Packet[Stream] | None:
+        assert isinstance(self.source, SubtitleStream)
+        assert isinstance(self.target, SubtitleStream)
+        try:
+            made = convert(packet, self.source, self.target)
+        except av.FFmpegError:
+            self.unreadable += 1
+            return None
+        if made is not None:
+            made.stream = self.target
+        return made
+
+    def _retime(self, packet: Packet[Stream]) -> bool:
+        """Move the packet into the output's time. False when it lies outside the kept window."""
+        dts, pts = self._times(packet)
+        if self._last is not None and (self._last - dts) * self._tick > JUMP:
+            self._piece = min(self._piece + 1, len(self._clock.shifts) - 1)
+        self._last = dts
+        shift = round(self._clock.shifts[self._piece] / self._tick)
+        packet.pts, packet.dts = pts + shift, dts + shift
+        if not self._cut(packet):
+            return False
+        if self._written is not None:
+            packet.dts = max(packet.dts, self._written + self._step)
+        packet.pts = max(packet.pts, packet.dts)
+        self._written = packet.dts
+        return True
+
+    def _times(self, packet: Packet[Stream]) -> tuple[int, int]:
+        """The packet's own (dts, pts), guessed from each other and from the packet before where they are not said."""
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            dts = 0 if self._last is None else self._last + 1
+        return dts, packet.pts if packet.pts is not None else dts
+
+    def _cut(self, packet: Packet[Stream]) -> bool:
+        """Whether it is part of the kept window; a subtitle that began before it is shown from its start."""
+        window, pts = self._clock.window, packet.pts or 0
+        if window is None:
+            return True
+        end = pts + (packet.duration or 1)
+        if end <= 0 or pts * self._tick >= window.stop - window.start:
+            return False
+        if self.source.type == "subtitle" and pts < 0:
+            packet.pts = packet.dts = 0
+            packet.duration = end
+        return True
+
+
+class StreamCopy:
+    """The other tracks of a source on their way into an output. Close it when done.
+
+    `add` each stream of `source` but the picture, then `begin`, and with the output's header written take from `until`
+    the packets up to a moment of the film. `losses` says what could not come along.
+    """
+
+    def __init__(self, path: Path, clock: FilmClock, container: str, audio: bool) -> None:
+        self.source: InputContainer = open_source(path)
+        self.tracks: dict[int, Track] = {}
+        self._path, self._clock, self._container, self._audio = path, clock, container, audio
+        self._losses: list[str] = []
+        self._packets: Iterator[Packet[Stream]] = iter(())
+        self._next: tuple[Track, Packet[Stream]] | None = None
+
+    def close(self) -> None:
+        self._packets = iter(())
+        self.source.close()
+
+    @property
+    def losses(self) -> list[str]:
+        """Sentences."""
+        broken = [
+            f"{track.unreadable} events of {describe(track.source)} could not be read"
+            for track in self.tracks.values()
+            if track.unreadable
+        ]
+        return self._losses + broken
+
+    def add(self, output: OutputContainer, stream: Stream) -> None:
+        """Give the output a track for one of the source's, if it can carry it."""
+        if isinstance(stream, AttachmentStream):
+            self._attach(output, stream)
+        elif is_cover(stream) and self._container == "mkv":
+            self._attach_cover(output, stream)
+        elif not self._remade(stream) and (self._audio or stream.type != "audio"):
+            self._add_track(output, stream)
+
+    def begin(self, output: OutputContainer) -> None:
+        """Hand over tags and chapters and set out to read. To be called when all tracks are added."""
+        output.metadata.update(kept_tags(self.source.metadata))
+        output.set_chapters(self.chapters())
+        for stream in self.source.streams:
+            if stream.index not in self.tracks:
+                stream.discard = Discard.all
+        if self.tracks:
+            self._packets = self.source.demux([track.source for track in self.tracks.values()])
+
+    def until(self, seconds: Fraction | None) -> Iterator[Packet[Stream]]:
+        """Packets in the source's order, up to a moment of the output's time (None: all that are left)."""
+        while True:
+            self._next = self._next or self._pull()
+            if self._next is None:
+                return
+            track, packet = self._next
+            if seconds is not None and track.seconds(packet) > seconds:
+                return
+            self._next = None
+            yield packet
+
+    def _pull(self) -> tuple[Track, Packet[Stream]] | None:
+        try:
+            for packet in self._packets:
+                if packet.size == 0 and packet.pts is None:
+                    continue  # the demuxer's word for the end of a stream
+                track = self.tracks[packet.stream.index]
+                taken = track.take(packet)
+                if taken is not None:
+                    return track, taken
+        except av.FFmpegError as error:
+            self._losses.append(f"the other tracks break off where the source can't be read: {last_words(error)}")
+            self._packets = iter(())
+        return None
+
+    def _add_track(self, output: OutputContainer, stream: Stream) -> None:
+        target = self._target(output, stream)
+        if target is None:
+            self._lose(stream)
+            return
+        dress(target, stream)
+        if stream.time_base:
+            target.time_base = stream.time_base
+        self.tracks[stream.index] = Track(stream, target, self._clock, self._container == "mp4")
+
+    def _target(self, output: OutputContainer, stream: Stream) -> Stream | None:
+        if _accepts(self._container, stream):
+            return output.add_stream_from_template(stream, opaque=True)
+        if isinstance(stream, SubtitleStream) and is_text(stream):
+            text = TEXT_CODECS[self._container]
+            self._losses.append(f"{describe(stream)} became {text}, as {self._container} demands")
+            return add_text_stream(output, self._container, stream)
+        return None
+
+    def _lose(self, stream: Stream) -> None:
+        way_out = "; write to .mkv to keep it" if self._container != "mkv" and _accepts("mkv", stream) else ""
+        self._losses.append(f"{describe(stream)} cannot be kept in {self._container}{way_out}")
+
+    def _attach(self, output: OutputContainer, stream: AttachmentStream) -> None:
+        if self._container != "mkv":
+            name = f"attachment {stream.name or stream.index}"
+            self._losses.append(f"{name} cannot be kept in {self._container}; write to .mkv to keep it")
+            return
+        dress(output.add_attachment(stream.name or "attachment", stream.mimetype or "", stream.data), stream)
+
+    def _attach_cover(self, output: OutputContainer, stream: Stream) -> None:
+        """Matroska keeps cover art as an attachment that is called `cover`."""
+        kind = _COVER_TYPES.get(stream.name or "", "image/jpeg")
+        name = stream.metadata.get("filename") or f"cover.{kind.split('/')[1].replace('jpeg', 'jpg')}"
+        picture = _first_packet(self._path, stream.index)
+        output.add_attachment(name, stream.metadata.get("mimetype") or kind, picture)
+
+    def _remade(self, stream: Stream) -> bool:
+        """Whether this is how MP4 stores what the output is told otherwise: titles of chapters, the time code."""
+        if stream.type != "data":
+            return False
+        return "timecode" in stream.metadata or (stream.name == "bin_data" and bool(self.source.chapters()))
+
+    def chapters(self) -> list[Chapter]:
+        """The source's chapters in the output's time."""
+        kept: list[Chapter] = []
+        window = self._clock.window
+        for number, chapter in enumerate(self.source.chapters()):
+            tick = chapter["time_base"] or Fraction(1, av.time_base)
+            shift = round(self._clock.shifts[0] / tick)
+            start, end = chapter["start"] + shift, chapter["end"] + shift
+            if window is not None:
+                start, end = max(start, 0), min(end, round((window.stop - window.start) / tick))
+                if start >= end:
+                    continue
+            kept.append({**chapter, "id": number + 1, "start": start, "end": end, "time_base": tick})
+        return kept
+
+
+def dress(target: Stream, source: Stream) -> None:
+    """Tags, language and disposition."""
+    target.metadata.update(kept_tags(source.metadata))
+    target.disposition = source.disposition
+
+
+def _accepts(container: str, stream: Stream) -> bool:
+    """Whether FFmpeg's muxer for a container takes a track like this one."""
+    trial = av.open(io.BytesIO(), "w", format=MUXERS[container])
+    try:
+        trial.add_stream_from_template(stream, opaque=True)
+        trial.start_encoding()
+        trial.close()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _first_packet(path: Path, index: int) -> bytes:
+    with open_source(path) as container:
+        for packet in container.demux(container.streams[index]):
+            return bytes(packet)
+    return b""
