@@ -13,9 +13,7 @@ def edges(
 ) -> Picture:
     """A gray picture: 255 on an edge, 0 elsewhere."""
     (picture,) = window
-    found = cv2.Canny(
-        picture.array, low, high, edges=out.array, apertureSize=aperture, L2gradient=l2gradient
-    )
+    found = cv2.Canny(picture.array, low, high, edges=out.array, apertureSize=aperture, L2gradient=l2gradient)
     settle(found, out.array)
     return out
 

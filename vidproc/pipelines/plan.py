@@ -1,0 +1,100 @@
+"""From what a job asks for to a chain of filters that is ready to run.
+
+A pipeline is a chain today. What the rest of the program relies on (its window, `explain`, `run`) says nothing of that,
+so that a graph with joins can stand behind the same face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from vidproc import filters
+from vidproc.errors import ClientError
+from vidproc.filters.contract import Filter, Picture
+from vidproc.model import FilterSpec, ParamValue
+from vidproc.pipelines.negotiate import negotiate
+from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A chain of filters, each with its checked parameters and the pixel format it is given."""
+
+    source_format: str
+    target_format: str
+    steps: tuple[Step, ...]
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Offsets (before, after) of the source's frames that one frame of the result depends on."""
+        return total_window([step.filter for step in self.steps])
+
+    def explain(self) -> str:
+        """One line such as `yuv420p -> blur(yuv420p) -> gray -> edges(gray) -> yuv420p`."""
+        parts, now = [self.source_format], self.source_format
+        for step in self.steps:
+            if step.format != now:
+                parts.append(step.format)
+            parts.append(f"{step.filter.name}({step.format})")
+            now = step.format
+        return " -> ".join(parts if self.target_format == now and self.steps else [*parts, self.target_format])
+
+    def run(
+        self,
+        frames: Iterator[tuple[int, Picture]],
+        start: int,
+        stop: int,
+        converter: Converter,
+        out: Callable[[], Picture] | None = None,
+        clock: Callable[[], float] = no_clock,
+        spent: Spent | None = None,
+    ) -> Iterator[tuple[int, Picture]]:
+        """The frames of ranks [start, stop), filtered and in `target_format`. See `vidproc.pipelines.run.Runner`."""
+        runner = Runner(converter, clock, Spent() if spent is None else spent, out)
+        return runner.run(self.steps, self.target_format, frames, range(start, stop))
+
+
+def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
+    """The pipeline for these filters, in order. No filters at all: only the conversion.
+
+    Executes the text of custom filters. Raises `UnknownFilterError`, `BadParameterError`, `ClientError` for text that
+    is no filter, `FilterError` for text that fails when executed.
+    """
+    chain = [filters.find(spec) for spec in specs]
+    return arrange(
+        [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)],
+        source_format,
+        target_format,
+    )
+
+
+def arrange(
+    chain: Sequence[tuple[Filter, Mapping[str, ParamValue]]], source_format: str, target_format: str
+) -> Pipeline:
+    """The same from filters at hand with checked parameters."""
+    formats = negotiate([each for each, _ in chain], source_format, target_format)
+    steps = tuple(Step(each, params, form) for (each, params), form in zip(chain, formats, strict=True))
+    return Pipeline(source_format, target_format, steps)
+
+
+def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
+    """Check names, parameters and custom texts without executing any, and give the total window (before, after).
+
+    Raises `ClientError` or one of its kinds; the message says which filter it is about.
+    """
+    declared = [_declaration(number, spec) for number, spec in enumerate(specs, 1)]
+    return total_window(declared)
+
+
+def _declaration(number: int, spec: FilterSpec) -> Filter:
+    if spec.code and spec.name != filters.CUSTOM:
+        raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")
+    declared = filters.declaration(spec)
+    declared.resolve(spec.params)
+    return declared
+
+
+def total_window(chain: Sequence[Filter]) -> tuple[int, int]:
+    """The window of a chain: a filter's neighbours are results of the one before it, so windows add up."""
+    return sum(each.window[0] for each in chain), sum(each.window[1] for each in chain)
