@@ -1,0 +1,161 @@
+"""Serving many sessions at once: accept, shake hands, hand each to a handler in a task of its own.
+
+One session's trouble is its own: whatever its handshake or its handler raises ends that session and is logged. What all
+share is guarded: there is a limit on connections, and when the process has no descriptor left, accepting pauses, since
+the listening socket would stay readable and the loop would spin (https://github.com/python/cpython/issues/151615).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import structlog
+
+from vidproc.errors import UnreachableError, VidprocError
+from vidproc.protocol.connection import Connection
+from vidproc.protocol.party import NONCE_BYTES, Party
+from vidproc.transport.listen import Listener
+from vidproc.transport.session import Session, SessionSettings
+from vidproc.transport.wire import SocketWire, tune_tcp
+
+Handler = Callable[[Session], Awaitable[None]]
+
+_ACCEPTS_AT_ONCE = 64
+_ACCEPT_PAUSE_S = 1.0
+_REFUSALS_AT_ONCE = 64
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+log = structlog.get_logger()
+
+
+async def serve(
+    listeners: Sequence[Listener],
+    handler: Handler,
+    party: Party,
+    *,
+    settings: SessionSettings | None = None,
+    limit: int = 1024,
+) -> Server:
+    """Begin to serve. `handler(session)` gets each open session, which is closed when it returns or raises.
+
+    A `VidprocError` that it raises is told to the peer. At most `limit` connections are held at a time; more are
+    refused with an `error` of code `unreachable`. The listeners belong to the server from here on.
+    """
+    server = Server(listeners, handler, party, settings or SessionSettings(), limit)
+    server.accept()
+    return server
+
+
+class Server:
+    """What `serve` has begun; `close` ends it."""
+
+    def __init__(
+        self, listeners: Sequence[Listener], handler: Handler, party: Party, settings: SessionSettings, limit: int
+    ) -> None:
+        self.listeners = tuple(listeners)
+        self._handler = handler
+        self._party = party
+        self._settings = settings
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resumption: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Server:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def connections(self) -> int:
+        return len(self._tasks)
+
+    def accept(self) -> None:
+        """Take connections from now on, or again."""
+        for listener in self.listeners:
+            self._loop.add_reader(listener.socket, self._accept_from, listener)
+
+    async def close(self) -> None:
+        """Take no more connections, cancel the handlers, close their sessions and the listeners."""
+        self._stop_accepting()
+        for listener in self.listeners:
+            listener.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _stop_accepting(self) -> None:
+        if self._resumption is not None:
+            self._resumption.cancel()
+        for listener in self.listeners:
+            self._loop.remove_reader(listener.socket)
+
+    def _accept_from(self, listener: Listener) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            try:
+                sock, sockaddr = listener.socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pause(error)
+                return
+            self._begin(sock, _describe(listener, sockaddr))
+
+    def _pause(self, error: OSError) -> None:
+        if error.errno not in _OUT_OF_RESOURCES:
+            log.warning("a connection could not be accepted", error=str(error))
+            return
+        log.warning("no descriptors or memory left: connections wait", error=str(error))
+        self._stop_accepting()
+        self._resumption = self._loop.call_later(_ACCEPT_PAUSE_S, self.accept)
+
+    def _begin(self, sock: socket.socket, address: str) -> None:
+        if len(self._tasks) >= self._limit + _REFUSALS_AT_ONCE:
+            sock.close()
+            return
+        serve = self._refuse if len(self._tasks) >= self._limit else self._serve
+        session = self._session(sock, address)
+        task = self._loop.create_task(serve(session))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, session))
+
+    def _ended(self, session: Session, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        session.abort()  # a task that was cancelled before its first step has closed nothing
+
+    def _session(self, sock: socket.socket, address: str) -> Session:
+        if sock.family != socket.AF_UNIX:
+            tune_tcp(sock, self._settings.send_timeout_s)
+        connection = Connection(self._party, secrets.token_bytes(NONCE_BYTES))
+        return Session(SocketWire(sock, self._loop), connection, address, self._settings)
+
+    async def _serve(self, session: Session) -> None:
+        reason: VidprocError | None = None
+        try:
+            await session.open()
+            await self._handler(session)
+        except VidprocError as error:
+            log.info("session ended", peer=session.address, error=str(error), code=error.code)
+            reason = error
+        except Exception:
+            log.exception("session failed", peer=session.address)
+            reason = VidprocError("the coordinator failed; its log says why")
+        finally:
+            await session.close(reason)
+
+    async def _refuse(self, session: Session) -> None:
+        await session.close(UnreachableError(f"the coordinator has {self._limit} connections already: try again later"))
+
+
+def _describe(listener: Listener, sockaddr: object) -> str:
+    if isinstance(sockaddr, tuple):
+        host, port, *_ = sockaddr
+        return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+    return str(listener.address)
