@@ -117,8 +117,9 @@ class Chunk:
     Its packets are the records [packets_start, packets_stop) (byte offsets) of the source's packet file: from a seek
     point to the last packet, in decode order, that the frames and the filters' windows need, and a few more so that
     the decoder gives up its last frame without being flushed. `segment` numbers the continuity segment that the chunk
-    lies in and [segment_start, segment_stop) is that segment's range of ranks, as far as known when it was planned:
-    filters' windows end there. Chunks with equal `packets_start` share a seek point.
+    lies in, and `segment_start` is that segment's first rank. The ranks [first, last) are [start, stop) widened by the
+    filters' windows and cut at the segment's ends: what a slot decodes. Chunks with equal `packets_start` share a seek
+    point.
     """
 
     index: int
@@ -128,6 +129,8 @@ class Chunk:
     segment_start: int
     packets_start: int
     packets_stop: int
+    first: int = -1
+    last: int = -1
 
     @property
     def frames(self) -> int:
