@@ -216,9 +216,9 @@ def _time_base(stream: Any) -> Fraction:
 
 
 def _display_matrix(frame: av.VideoFrame | None) -> tuple[int, ...]:
-    kinds: Any = frame.side_data if frame is not None else {}
-    for kind, side in kinds.items():
-        if kind.name == "DISPLAYMATRIX":
+    found: Any = frame.side_data if frame is not None else ()
+    for side in found:
+        if side.type.name == "DISPLAYMATRIX":
             return struct.unpack("=9i", bytes(side))
     return ()
 

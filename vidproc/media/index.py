@@ -1,0 +1,135 @@
+"""The packet index: which packet holds which frame of the film, in presentation order.
+
+Packets come in decode order, frames are numbered in presentation order. The number, a frame's rank, is known as soon
+as no packet can follow whose frame is shown earlier. No codec lets more than 16 frames be decoded before a frame that
+is shown before them all (the size of the decoded picture buffer in H.264 and HEVC), so the earliest of 17 packets
+waiting has the next rank. That needs no trust in decode times, which are often missing or wrong.
+
+Only shown frames have ranks. Alternate references of VP8 and VP9, what an edit list cuts away, and pictures whose
+references were cut away with the film's beginning have none; the caller says which packets those are.
+
+Pure: no file, no FFmpeg, nothing but what is fed in. However the packets are batched, the same ranks come out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+from vidproc.media.records import HIDDEN
+
+REORDER_LIMIT = 16
+"""The most frames that may be decoded ahead of one that is shown before them."""
+
+
+class Disordered(Exception):
+    """A frame is shown before one whose rank is given already: these times can't be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFacts:
+    """What the index must know of a packet. `order` sorts the frames of a segment, such as by their pts; `None` where
+    the packet shows no frame and has no place among them. `seek`: decoding may start here."""
+
+    order: int | None
+    shown: bool = True
+    seek: bool = False
+    starts_segment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A packet's final place. `rank` is `HIDDEN` where no frame is shown; `position` is how many frames of the film
+    are shown before its own would be."""
+
+    rank: int
+    position: int
+    segment: int
+    seek: bool
+
+
+@dataclass(slots=True)
+class _Pending:
+    facts: PacketFacts
+    segment: int
+    rank: int = HIDDEN
+    position: int = -1
+
+
+class PacketIndexer:
+    """`add` packets in decode order and take out entries in the same order, once final; `finish` gives the rest."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._segment = -1
+        self._queue: deque[_Pending] = deque()
+        self._waiting: list[tuple[int, int, _Pending]] = []
+        self._added = 0
+        self._latest: int | None = None
+
+    def add(self, facts: PacketFacts) -> list[Entry]:
+        """Raises `Disordered`."""
+        if facts.starts_segment or self._segment < 0:
+            self._place_down_to(0)
+            self._segment += 1
+            self._latest = None
+        pending = _Pending(facts, self._segment)
+        self._queue.append(pending)
+        self._added += 1
+        if facts.order is None:
+            pending.position = self.frames
+        else:
+            if facts.shown and self._latest is not None and facts.order < self._latest:
+                raise Disordered
+            heapq.heappush(self._waiting, (facts.order, self._added, pending))
+            self._place_down_to(REORDER_LIMIT)
+        return self._final()
+
+    def finish(self) -> list[Entry]:
+        """All that is left, when no packet follows."""
+        self._place_down_to(0)
+        return self._final()
+
+    def _place_down_to(self, waiting: int) -> None:
+        while len(self._waiting) > waiting:
+            order, _, pending = heapq.heappop(self._waiting)
+            pending.position = self.frames
+            if pending.facts.shown:
+                pending.rank, self._latest = self.frames, order
+                self.frames += 1
+
+    def _final(self) -> list[Entry]:
+        entries = []
+        while self._queue and self._queue[0].position >= 0:
+            done = self._queue.popleft()
+            entries.append(Entry(done.rank, done.position, done.segment, done.facts.seek))
+        return entries
+
+
+class JumpDetector:
+    """Finds where a joined film starts its clock again: a seek point whose time lies before what came before it.
+
+    A jump forward needs no care: it changes no frame's place. One back in the middle of a group of pictures shows up
+    as `Disordered`.
+    """
+
+    def __init__(self) -> None:
+        self._dts: int | None = None
+        self._orders: deque[int] = deque(maxlen=REORDER_LIMIT + 1)
+
+    def jumps(self, order: int | None, dts: int | None, seek: bool) -> bool:
+        """Whether a new segment starts with this packet. Ask once for each packet, in decode order."""
+        back = seek and self._is_back(order, dts)
+        if back:
+            self._orders.clear()
+        self._dts = dts if dts is not None else self._dts
+        if order is not None:
+            self._orders.append(order)
+        return back
+
+    def _is_back(self, order: int | None, dts: int | None) -> bool:
+        if dts is not None and self._dts is not None:
+            return dts < self._dts
+        full = len(self._orders) == self._orders.maxlen
+        return full and order is not None and order < min(self._orders)
