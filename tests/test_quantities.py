@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidproc.quantities import parse_duration, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("4096", 4096),
+        (4096, 4096),
+        ("1B", 1),
+        ("64KiB", 65536),
+        ("64 kib", 65536),
+        ("64k", 65536),
+        ("2GiB", 2 << 30),
+        ("1.5G", 3 << 29),
+        ("2GB", 2_000_000_000),
+        ("3MB", 3_000_000),
+        ("1TiB", 1 << 40),
+        (" 1M ", 1 << 20),
+    ],
+)
+def test_size(text: str | int, size: int) -> None:
+    assert parse_size(text) == size
+
+
+NO_SIZES = ["", "GiB", "-1", -1, "1 2", "1PiB", "2 gigs", "1.G", "nan", "inf", "1e3", True, "1iB"]
+
+
+@pytest.mark.parametrize("text", NO_SIZES)
+def test_no_size(text: str | int) -> None:
+    with pytest.raises(ValueError, match="is no size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30),
+        (30, 30),
+        (1.5, 1.5),
+        ("1.5", 1.5),
+        ("250ms", 0.25),
+        ("90s", 90),
+        ("2m", 120),
+        ("1h30m", 5400),
+        ("1h 30m", 5400),
+        ("7d", 604800),
+        ("2w", 1209600),
+        ("0", 0),
+    ],
+)
+def test_duration(text: str | float, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1", -1, "1h30", "1 2", "1y", "nan", math.nan, math.inf, "1e3", True])
+def test_no_duration(text: str | float) -> None:
+    with pytest.raises(ValueError, match="is no duration"):
+        parse_duration(text)
+
+
+@given(st.text(alphabet="0123456789.kKmMgGiIbBsdhw -"))
+def test_what_is_read_is_never_negative(text: str) -> None:
+    for read in (parse_size, parse_duration):
+        with contextlib.suppress(ValueError):
+            assert read(text) >= 0

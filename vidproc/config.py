@@ -1,0 +1,265 @@
+"""One frozen tree of settings, read once.
+
+A setting comes from the first of these that gives it: the option, the environment (`VIDPROC_WORKER_PORT`, else
+`VIDPROC_PORT`), the TOML file (its table `[coordinator]` or `[worker]`), the default. A field's annotation says how its
+value is read; a key that no field has, or a value that can't be read, is refused with its name and where it came from.
+
+Only `cli/` calls `load`; everything else is given the settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
+
+from vidproc.cores import usable_cores
+from vidproc.errors import ClientError
+from vidproc.quantities import parse_duration, parse_size
+
+SHORTEST_TOKEN = 16
+"""Bytes. Whoever reaches the port may guess at leisure, so a short token protects nothing."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _path(value: Any) -> Path:
+    return value if isinstance(value, Path) else Path(_text(value)).expanduser()
+
+
+def _flag(value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    found = words.get(str(value).lower())
+    if found is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return found
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        digits = str(value).strip()
+        if not (digits.isascii() and digits.isdigit() and least <= int(digits) <= most):
+            raise ValueError(f"{value!r} is no whole number from {least} to {most}")
+        return int(digits)
+
+    return read
+
+
+def _seconds(value: Any) -> float:
+    seconds = parse_duration(value)
+    if not seconds:
+        raise ValueError("it must be more than 0 s")
+    return seconds
+
+
+def _rate(value: Any) -> float:
+    """Frames a second, 0 for no limit."""
+    if value == "off":
+        return 0.0
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        rate = -1.0
+    if isinstance(value, bool) or not 0 <= rate < float("inf"):
+        raise ValueError(f"{value!r} is no rate: give frames a second, such as 64, or off")
+    return rate
+
+
+def _host_name() -> str:
+    return os.uname().nodename
+
+
+def _data_dir() -> Path:
+    """Where the XDG base directory specification puts what a program keeps from run to run."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path("~/.local/state").expanduser()) / "vidproc"
+
+
+def default_processes() -> int:
+    """The usable cores, less two where there are more than four: one for the coordinator, one for the people."""
+    cores = usable_cores()
+    return cores - 2 if cores > 4 else cores
+
+
+Text = Annotated[str, _text]
+Flag = Annotated[bool, _flag]
+Port = Annotated[int, _whole(0, 65535)]
+File = Annotated[Path | None, _path]
+Folder = Annotated[Path, _path]
+Size = Annotated[int, parse_size]
+Seconds = Annotated[float, _seconds]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What both programs have. Sizes are in bytes, where 0 is no limit; times are in seconds.
+
+    `memory_limit` caps each child process: the coordinator's media process, a worker's slots. `token` is what the
+    token file holds; `load` fills it in.
+    """
+
+    table: ClassVar[str]
+
+    port: Port = 9090
+    unix_socket: File = None
+    token_file: File = None
+    name: Text = field(default_factory=_host_name)
+    memory_limit: Size = 4 * 1024**3
+    token: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorSettings(Settings):
+    """Port 0 lets the system choose one.
+
+    A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
+    kept up to `source_cache` bytes so that they need not be sent again.
+    """
+
+    table = "coordinator"
+
+    bind: Text = "localhost"
+    insecure: Flag = False
+    preview_port: Port = 8080
+    data_dir: Folder = field(default_factory=_data_dir)
+    codec: Text = "h264"
+    default_processing: Text = "blur"
+    heartbeat_s: Seconds = 2.0
+    silence_s: Seconds = 8.0
+    max_frame_pixels: Annotated[int, _whole(1, 1 << 30)] = 4096 * 4096
+    upload_limit: Size = 0
+    source_cache: Size = 20 * 1024**3
+
+    def __post_init__(self) -> None:
+        if self.silence_s <= self.heartbeat_s:
+            raise ClientError(f"silence_s ({self.silence_s:g}) must be more than heartbeat_s ({self.heartbeat_s:g})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings(Settings):
+    """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none; `frame_timeout` is for the
+    time a slot may spend on one frame."""
+
+    table = "worker"
+
+    host: Text = "localhost"
+    ipv4: Flag = False
+    ipv6: Flag = False
+    processes: Annotated[int, _whole(1, 1024)] = field(default_factory=default_processes)
+    rate_limit: Annotated[float, _rate] = 0.0
+    frame_timeout: Seconds = 30.0
+    allow_custom: Flag = False
+
+    def __post_init__(self) -> None:
+        if self.ipv4 and self.ipv6:
+            raise ClientError("ipv4 and ipv6 exclude each other: give one for that family alone, or none for both")
+
+
+_Settings = TypeVar("_Settings", bound=Settings)
+_KINDS: tuple[type[Settings], ...] = (CoordinatorSettings, WorkerSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as somebody wrote it, and where."""
+
+    key: str
+    value: Any
+    where: str
+
+
+def load(kind: type[_Settings], options: Mapping[str, Any], file: Path | None, environ: Mapping[str, str]) -> _Settings:
+    """The settings of one program.
+
+    `options` are by the names of the fields; None is an option that was not given. Raises `ClientError` naming the key
+    or value at fault and where it stands.
+    """
+    found: dict[str, Any] = {}
+    for given in (*_from_file(kind, file), *_from_environment(kind, environ), *_from_options(options)):
+        found[given.key] = _value(kind, given)
+    settings = kind(**found)
+    return replace(settings, token=read_token(settings.token_file)) if settings.token_file else settings
+
+
+def read_token(file: Path) -> bytes:
+    """The secret in a token file, without white space around it. Raises `ClientError`."""
+    try:
+        token = file.read_bytes().strip()
+    except OSError as error:
+        raise ClientError(f"token file {file}: {error.strerror}") from error
+    if len(token) < SHORTEST_TOKEN:
+        raise ClientError(f"token file {file}: the token must have {SHORTEST_TOKEN} bytes or more, drawn at random")
+    return token
+
+
+def _from_options(options: Mapping[str, Any]) -> Iterator[_Given]:
+    for key, value in options.items():
+        if value is not None:
+            yield _Given(key, value, f"--{key.replace('_', '-')}")
+
+
+def _from_environment(kind: type[Settings], environ: Mapping[str, str]) -> Iterator[_Given]:
+    """The general names first, so that the special ones win. An empty variable is one that was not given."""
+    special = {other: f"VIDPROC_{other.table.upper()}_" for other in _KINDS}
+    ours = {name: value for name, value in environ.items() if name.startswith("VIDPROC_") and value}
+    for name, value in ours.items():
+        key = name.removeprefix("VIDPROC_").lower()
+        if not name.startswith(tuple(special.values())) and (key in _readers(kind) or not _known(key)):
+            yield _Given(key, value, name)
+    for name, value in ours.items():
+        if name.startswith(special[kind]):
+            yield _Given(name.removeprefix(special[kind]).lower(), value, name)
+
+
+def _from_file(kind: type[Settings], file: Path | None) -> Iterator[_Given]:
+    if file is None:
+        return
+    tables = _tables(file)
+    for key, value in tables.get(kind.table, {}).items():
+        yield _Given(key, value, f"{file}, {kind.table}.{key}")
+
+
+def _tables(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        tables = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ClientError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ClientError(f"{file} is no TOML file: {error}") from error
+    for name, table in tables.items():
+        if name not in {kind.table for kind in _KINDS} or not isinstance(table, dict):
+            raise ClientError(f"{file}: {name} is unknown; there are the tables [coordinator] and [worker]")
+    return tables
+
+
+def _value(kind: type[Settings], given: _Given) -> Any:
+    read = _readers(kind).get(given.key)
+    if read is None:
+        raise ClientError(f"{given.where}: there is no setting {given.key}{_suggestion(kind, given.key)}")
+    try:
+        return read(given.value)
+    except ValueError as error:
+        raise ClientError(f"{given.where}: {error}") from error
+
+
+def _suggestion(kind: type[Settings], key: str) -> str:
+    near = difflib.get_close_matches(key, _readers(kind), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _readers(kind: type[Settings]) -> dict[str, Callable[[Any], Any]]:
+    """How the value of each key is read: what stands beside the type in the field's annotation."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {key: hint.__metadata__[0] for key, hint in hints.items() if get_origin(hint) is Annotated}
+
+
+def _known(key: str) -> bool:
+    return any(key in _readers(kind) for kind in _KINDS)

@@ -1,0 +1,40 @@
+"""Sizes and durations as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_SIZE = re.compile(rf"({_NUMBER})\s*(?:([kmgt])(i?b)?|b)?", re.IGNORECASE)
+_DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:ms|s|m|h|d|w)\s*)+")
+_DURATION_PART = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def parse_size(text: str | int) -> int:
+    """A number of bytes: `4096`, `64KiB`, `1.5G`, `2GB`.
+
+    `G` and `GiB` are 1024 ** 3, `GB` is 1000 ** 3, and so on for K, M and T; capitals don't matter. Raises
+    `ValueError`.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    match = _SIZE.fullmatch(str(text).strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no size: give bytes, or a number with KiB, MiB, GiB or TiB")
+    number, prefix, unit = match.groups()
+    base = 1000 if (unit or "").lower() == "b" else 1024
+    return int(float(number) * base ** " kmgt".index((prefix or " ").lower()))
+
+
+def parse_duration(text: str | float) -> float:
+    """A number of seconds: `30`, `1.5`, `250ms`, `90s`, `1h30m`, `7d`, `2w`. Raises `ValueError`."""
+    if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < math.inf:
+        return float(text)
+    plain = str(text).strip()
+    if re.fullmatch(_NUMBER, plain):
+        return float(plain)
+    if not _DURATION.fullmatch(plain):
+        raise ValueError(f"{text!r} is no duration: give seconds, or numbers with ms, s, m, h, d or w")
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(plain))
