@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 
 SHARED_MEMORY = Path("/dev/shm")
-MARK = "VIDPROC_TEST_RUN"
+MARK = "TEST_RUN_OF_VIDPROC"
 
 
 @dataclass(frozen=True)
