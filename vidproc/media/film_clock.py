@@ -45,8 +45,16 @@ class FrameTimes:
     first: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of the source with one clock: what its times are moved by, and when its picture begins in the output."""
+
+    shift: Fraction
+    begin: Fraction
+
+
 class FilmClock:
-    """Times of the output. `tick` is its unit in seconds; `shifts` are what each joined piece is moved by, in seconds.
+    """Times of the output. `tick` is its unit in seconds; `pieces` are one, or what the source was joined from.
 
     `moved` is how far the whole film was moved so that it does not begin before zero.
     """
@@ -55,12 +63,14 @@ class FilmClock:
         self.tick = _tick(frames.time_base)
         self.window = window
         self.first = frames.first
-        times, durations, pieces = _straightened(frames)
-        start = times[0] * frames.time_base - (window.start if window else 0)
-        self.moved = Fraction(0) if negative else max(Fraction(0), -Fraction(start))
-        shift = self.moved - (window.start if window else 0)
-        self.shifts = [shift + piece * frames.time_base for piece in pieces]
+        times, durations, joins = _straightened(frames)
+        begin = window.start if window else Fraction(0)
+        self.moved = Fraction(0) if negative else max(Fraction(0), begin - int(times[0]) * frames.time_base)
+        shift = self.moved - begin
         self._times = _in_ticks(times, frames.time_base, shift, self.tick)
+        self.pieces = [
+            Piece(shift + moved * frames.time_base, int(self._times[first]) * self.tick) for first, moved in joins
+        ]
         self._last = max(1, round(int(durations[-1]) * frames.time_base / self.tick))
 
     def __len__(self) -> int:
@@ -83,16 +93,19 @@ def _tick(time_base: Fraction) -> Fraction:
     return Fraction(1, min(time_base.denominator, FINEST))
 
 
-def _straightened(frames: FrameTimes) -> tuple[NDArray[Any], NDArray[Any], list[int]]:
-    """Times and durations in the source's ticks with joined pieces put one after the other, and each piece's shift."""
+def _straightened(frames: FrameTimes) -> tuple[NDArray[Any], NDArray[Any], list[tuple[int, int]]]:
+    """Times and durations in the source's ticks with joined pieces put one after the other.
+
+    The third are the pieces: the number of the first frame, and what its time was moved by.
+    """
     times = np.array(frames.times, dtype=np.int64)
     durations = np.maximum(np.array(frames.durations, dtype=np.int64), 1)
-    pieces = [0]
-    for start in np.flatnonzero(np.diff(times) <= 0) + 1:
-        gap = int(times[start - 1] + durations[start - 1] - times[start])
-        times[start:] += gap
-        pieces.append(pieces[-1] + gap)
-    return times, durations, pieces
+    joins = [(0, 0)]
+    for first in np.flatnonzero(np.diff(times) < 0) + 1:
+        gap = int(times[first - 1] + durations[first - 1] - times[first])
+        times[first:] += gap
+        joins.append((int(first), joins[-1][1] + gap))
+    return times, durations, joins
 
 
 def _in_ticks(times: NDArray[Any], time_base: Fraction, shift: Fraction, tick: Fraction) -> NDArray[Any]:

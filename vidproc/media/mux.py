@@ -43,7 +43,7 @@ _LARGEST_ERRNO = 4096  # FFmpeg's own codes are made of four letters
 class Film:
     """What the output is made of beside the chunks.
 
-    stream: the picture's number among the source's streams. display_matrix: nine numbers, FFmpeg's, or None.
+    stream: the picture's number among the source's streams. display_matrix: nine numbers, FFmpeg's, or none.
     audio: "copy" or "none". window: the kept part when it is not the whole.
     """
 
@@ -52,7 +52,7 @@ class Film:
     encoder: EncoderSpec
     frames: FrameTimes
     stream: int = 0
-    display_matrix: Sequence[int] | None = None
+    display_matrix: Sequence[int] = ()
     audio: str = "copy"
     window: Window | None = None
 
@@ -142,14 +142,14 @@ class Muxer:
         assert isinstance(picture, VideoStream)
         configure(picture.codec_context, self._film.encoder)
         picture.time_base = self._clock.tick
-        picture.set_display_matrix(self._film.display_matrix)
+        picture.set_display_matrix(self._film.display_matrix or None)
         dress(picture, source)
         return picture
 
     def _muxer_options(self) -> dict[str, str]:
         """Bit-exact: no clock, no random numbers. MP4 gets units in which starts and edit lists are exact."""
         if self._film.container != "mp4":
-            return {"fflags": "+bitexact"}
+            return {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
         scale = self._clock.tick.denominator
         rates = [stream.codec_context.sample_rate for stream in self._copy.source.streams.audio if stream.codec_context]
         common = math.lcm(scale, *(rate for rate in rates if rate))
@@ -175,9 +175,9 @@ class Muxer:
 
     def _own_losses(self) -> list[str]:
         losses = []
-        if len(self._clock.shifts) > 1:
-            again = len(self._clock.shifts) - 1
-            losses.append(f"the source's clock starts again {again} times; its pieces follow each other here")
+        if len(self._clock.pieces) > 1:
+            pieces = len(self._clock.pieces)
+            losses.append(f"the source is joined from {pieces} pieces, each with its own clock; here they go on as one")
         if self._clock.moved:
             losses.append(
                 f"the film begins {float(self._clock.moved):g} s before zero, which {self._film.container} can't say: "

@@ -60,55 +60,57 @@ def describe(stream: Stream) -> str:
 
 
 class Track:
-    """One stream of the source and the one of the output that it goes into."""
+    """One stream of the source and the one of the output that it goes into.
+
+    `overlapping` counts packets left out because they sound into the next piece of a joined source, `unreadable` those
+    that could not be converted.
+    """
 
     def __init__(self, source: Stream, target: Stream, clock: FilmClock, strict: bool) -> None:
         self.source, self.target = source, target
-        self.unreadable = 0
+        self.overlapping = self.unreadable = 0
         self._clock = clock
         self._step = 1 if strict else 0
         self._tick = source.time_base or Fraction(1, av.time_base)
-        self._timeless = is_cover(source)
-        self._converts = source.codec_context is not None and source.name != target.name and source.type == "subtitle"
+        self._converts = source.type == "subtitle" and source.name != target.name
         self._piece = 0
         self._last: int | None = None
         self._written: int | None = None
 
     def take(self, packet: Packet[Stream]) -> Packet[Stream] | None:
         """The packet as the output gets it, or None when it is not part of it."""
-        if self._timeless:
+        if is_cover(self.source):
             packet.pts = packet.dts = 0
         elif not self._retime(packet):
             return None
-        if self._converts:
-            return self._converted(packet)
-        packet.stream = self.target
-        return packet
+        made = self._converted(packet) if self._converts else packet
+        if made is not None:
+            made.stream = self.target
+        return made
 
-    def seconds(self, packet: Packet[Stream]) -> Fraction:
-        return (packet.dts or 0) * self._tick
+    @property
+    def tick(self) -> Fraction:
+        """The output's unit of time for this track, which the muxer chose when it wrote the header."""
+        return self.target.time_base or self._tick
 
     def _converted(self, packet: Packet[Stream]) -> Packet[Stream] | None:
         assert isinstance(self.source, SubtitleStream)
         assert isinstance(self.target, SubtitleStream)
         try:
-            made = convert(packet, self.source, self.target)
+            return convert(packet, self.source, self.target)
         except av.FFmpegError:
             self.unreadable += 1
             return None
-        if made is not None:
-            made.stream = self.target
-        return made
 
     def _retime(self, packet: Packet[Stream]) -> bool:
-        """Move the packet into the output's time. False when it lies outside the kept window."""
+        """Move the packet into the output's time. False when it is left out."""
         dts, pts = self._times(packet)
-        if self._last is not None and (self._last - dts) * self._tick > JUMP:
-            self._piece = min(self._piece + 1, len(self._clock.shifts) - 1)
-        self._last = dts
-        shift = round(self._clock.shifts[self._piece] / self._tick)
-        packet.pts, packet.dts = pts + shift, dts + shift
-        if not self._cut(packet):
+        self._follow(dts)
+        shift, scale = self._clock.pieces[self._piece].shift / self.tick, self._tick / self.tick
+        packet.time_base = self.tick
+        packet.pts, packet.dts = round(pts * scale + shift), round(dts * scale + shift)
+        packet.duration = round((packet.duration or 0) * scale)
+        if not self._cut(packet) or not self._fits(packet):
             return False
         if self._written is not None:
             packet.dts = max(packet.dts, self._written + self._step)
@@ -123,18 +125,32 @@ class Track:
             dts = 0 if self._last is None else self._last + 1
         return dts, packet.pts if packet.pts is not None else dts
 
+    def _follow(self, dts: int) -> None:
+        """Go on to the next piece of a joined source when the clock steps back."""
+        if self._last is not None and (self._last - dts) * self._tick > JUMP:
+            self._piece = min(self._piece + 1, len(self._clock.pieces) - 1)
+        self._last = dts
+
     def _cut(self, packet: Packet[Stream]) -> bool:
         """Whether it is part of the kept window; a subtitle that began before it is shown from its start."""
         window, pts = self._clock.window, packet.pts or 0
         if window is None:
             return True
         end = pts + (packet.duration or 1)
-        if end <= 0 or pts * self._tick >= window.stop - window.start:
+        if end <= 0 or pts * self.tick >= window.stop - window.start:
             return False
         if self.source.type == "subtitle" and pts < 0:
             packet.pts = packet.dts = 0
             packet.duration = end
         return True
+
+    def _fits(self, packet: Packet[Stream]) -> bool:
+        """Whether it lies in its own piece: a piece's sound may be longer than its picture."""
+        following = self._clock.pieces[self._piece + 1 : self._piece + 2]
+        too_late = any((packet.pts or 0) * self.tick >= piece.begin for piece in following)
+        too_early = self._piece > 0 and self._written is not None and (packet.dts or 0) <= self._written
+        self.overlapping += too_late or too_early
+        return not (too_late or too_early)
 
 
 class StreamCopy:
@@ -159,12 +175,14 @@ class StreamCopy:
     @property
     def losses(self) -> list[str]:
         """Sentences."""
-        broken = [
-            f"{track.unreadable} events of {describe(track.source)} could not be read"
-            for track in self.tracks.values()
-            if track.unreadable
-        ]
-        return self._losses + broken
+        losses = list(self._losses)
+        for track in self.tracks.values():
+            if track.unreadable:
+                losses.append(f"{track.unreadable} events of {describe(track.source)} could not be read")
+            if track.overlapping:
+                what = f"{track.overlapping} packets of {describe(track.source)}"
+                losses.append(f"{what} were left out: they overlap the next piece of a joined source")
+        return losses
 
     def add(self, output: OutputContainer, stream: Stream) -> None:
         """Give the output a track for one of the source's, if it can carry it."""
@@ -192,7 +210,7 @@ class StreamCopy:
             if self._next is None:
                 return
             track, packet = self._next
-            if seconds is not None and track.seconds(packet) > seconds:
+            if seconds is not None and (packet.dts or 0) * track.tick > seconds:
                 return
             self._next = None
             yield packet
@@ -260,7 +278,7 @@ class StreamCopy:
         window = self._clock.window
         for number, chapter in enumerate(self.source.chapters()):
             tick = chapter["time_base"] or Fraction(1, av.time_base)
-            shift = round(self._clock.shifts[0] / tick)
+            shift = round(self._clock.pieces[0].shift / tick)
             start, end = chapter["start"] + shift, chapter["end"] + shift
             if window is not None:
                 start, end = max(start, 0), min(end, round((window.stop - window.start) / tick))
