@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vidproc.model import Chunk
-from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState
+from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
 
 
@@ -66,8 +66,8 @@ class Job:
 
     def _append(self, chunk: Chunk) -> None:
         before = self.records.get(chunk.index - 1)
-        shared = before is not None and before.chunk.packets_start == chunk.packets_start
-        record = ChunkRecord(chunk, before.seek if before is not None and shared else chunk.start)
+        shares = before is not None and follows(before.chunk, chunk)
+        record = ChunkRecord(chunk, before.seek if before is not None and shares else chunk.start)
         self.records[chunk.index] = record
         self._count(record, 1)
         self.planned += 1

@@ -32,7 +32,7 @@ class Choice:
     continues: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
     """Waiting chunks that one decoder could do one after another, and the lease whose slot is heading for them."""
 
@@ -100,24 +100,26 @@ def _begin(job: Job, free: Sequence[Slot]) -> Choice | None:
 
 
 def _split(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> Choice | None:
-    found = sorted(stretches(job), key=lambda stretch: -stretch.frames)
-    hands, frames = len(found) + len(free), sum(stretch.frames for stretch in found)
-    for stretch in found:
-        share = max(2, round(hands * stretch.frames / frames))
-        record = _middle(job, stretch, share, lead_in_cost, now)
+    work = {stretch: stretch.frames + _behind(job, stretch.owner, lead_in_cost, now) for stretch in stretches(job)}
+    hands, total = len(work) + len(free), sum(work.values())
+    for stretch in sorted(work, key=lambda stretch: -work[stretch]):
+        share = max(2, round(hands * work[stretch] / total))
+        record = _middle(stretch, stretch.end - work[stretch], share, lead_in_cost)
         if record is not None:
             return Choice(_slot_for(job, record, free), record, False)
     return None
 
 
-def _middle(job: Job, stretch: Stretch, share: int, lead_in_cost: float, now: float) -> ChunkRecord | None:
-    """Where the first newcomer should begin so that `share` slots finish the stretch together, if it pays."""
+def _middle(stretch: Stretch, position: float, share: int, lead_in_cost: float) -> ChunkRecord | None:
+    """Where the first newcomer should begin so that `share` slots finish the stretch together, if it pays.
+
+    `position` is the rank where the owner stands, its other work counted as frames before the stretch.
+    """
     seek = stretch.records[0].seek
-    behind = _behind(job, stretch.owner, lead_in_cost, now)
-    point = splitting.split_point(stretch.begin - behind, stretch.end, seek, share, lead_in_cost)
+    point = splitting.split_point(position, stretch.end, seek, share, lead_in_cost)
     record = min(stretch.records, key=lambda record: abs(record.chunk.start - point))
     lead_in = (record.chunk.start - seek) * lead_in_cost
-    return record if lead_in < record.chunk.start - stretch.begin + behind else None
+    return record if lead_in < record.chunk.start - position else None
 
 
 def _behind(job: Job, lease: Lease | None, lead_in_cost: float, now: float) -> float:

@@ -143,7 +143,7 @@ class Scheduler:
 
     @_on.register
     def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:
-        lease = self._leases.get(event.lease)
+        lease = self._live(event.lease)
         if lease is None:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
@@ -155,14 +155,14 @@ class Scheduler:
 
     @_on.register
     def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:
-        lease = self._leases.get(event.lease)
+        lease = self._live(event.lease)
         if lease is not None:
             failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost)
             self._failed(lease, failure, now)
 
     @_on.register
     def _chunk_persisted(self, event: ev.ChunkPersisted, now: float) -> None:
-        lease = self._leases.get(event.lease)
+        lease = self._live(event.lease)
         if lease is None or not lease.finished:
             self._commands.append(ev.Discard(event.lease))
             return
@@ -219,6 +219,8 @@ class Scheduler:
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
         self._void(lease)
+        if failure.lost:
+            lease.slot.tail = None
         record.avoid = lease.slot.worker.name
         record.losses += failure.lost
         record.errors += not failure.lost
@@ -235,6 +237,10 @@ class Scheduler:
         until = now + self._policy.backoff(record.errors, self._rng)
         job.move(record, ChunkState.BACKING_OFF)
         heappush(self._backoffs, (until, job.id, record.chunk.index))
+
+    def _live(self, lease: int) -> Lease | None:
+        """The fence: every event that names a lease passes here."""
+        return self._leases.get(lease)
 
     def _of(self, lease: Lease) -> tuple[Job, ChunkRecord]:
         job = self._jobs[lease.job]

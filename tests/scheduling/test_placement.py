@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import heapq
+import random
+from dataclasses import replace
+from dataclasses import replace
+
+import pytest
+
+from tests.scheduling.plans import chunks, more_chunks
+from vidproc.model import Chunk
+from vidproc.scheduling import events as ev
+from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.scheduler import Scheduler
+
+pytestmark = pytest.mark.unit
+
+COST = Policy().lead_in_cost
+
+
+def start(film: tuple[Chunk, ...], *slots: int, in_flight: int = 100) -> tuple[Scheduler, list[ev.Grant]]:
+    """A scheduler with one daemon for each of `slots`, and what it leases when the film comes."""
+    scheduler = Scheduler(Policy(), random.Random(0))
+    for number, count in enumerate(slots):
+        scheduler.handle(ev.WorkerJoined(f"w{number}", count), 0.0)
+    scheduler.handle(ev.JobSubmitted("j", in_flight=in_flight), 0.0)
+    return scheduler, grants(scheduler.handle(ev.ChunksPlanned("j", film, final=True), 0.0))
+
+
+def grants(commands: list[ev.Command]) -> list[ev.Grant]:
+    return [command for command in commands if isinstance(command, ev.Grant)]
+
+
+def test_each_slot_gets_a_seek_point_of_its_own() -> None:
+    _, leased = start(chunks([2, 2, 2, 2]), 3)
+    assert [(grant.chunk, grant.continues) for grant in leased] == [(0, False), (2, False), (4, False)]
+
+
+def test_a_slot_goes_on_where_its_decoder_stands() -> None:
+    scheduler, leased = start(chunks([2, 2, 2]), 2)
+    (after,) = grants(scheduler.handle(ev.ChunkFinished(leased[1].lease), 1.0))
+    assert (after.slot, after.chunk, after.continues) == (leased[1].slot, 3, True)
+
+
+def test_but_not_across_a_seek_point() -> None:
+    scheduler, leased = start(chunks([1, 1]), 1)
+    (after,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 1.0))
+    assert (after.chunk, after.continues) == (1, False)
+
+
+def test_nor_into_another_segment_or_over_a_gap() -> None:
+    first = chunks([1])[0]
+    (second,) = more_chunks(first, [True])
+    for stranger in (replace(second, segment=1), replace(second, start=second.start + 1)):
+        scheduler, leased = start((first, stranger), 1)
+        (after,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 1.0))
+        assert (after.chunk, after.continues) == (1, False)
+
+
+@pytest.mark.parametrize("slot_lost", [True, False])
+def test_after_a_failure_a_slot_begins_anew(slot_lost: bool) -> None:
+    scheduler, leased = start(chunks([3]), 1)
+    (second,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 1.0))
+    assert second.continues
+    failed = ev.ChunkFailed(second.lease, "worker", "died", retryable=True, slot_lost=slot_lost)
+    (third,) = grants(scheduler.handle(failed, 2.0)) or grants(scheduler.handle(ev.Tick(), 20.0))
+    assert (third.chunk, third.continues) == (1 if slot_lost else 2, False)
+
+
+def test_a_slot_that_did_something_else_meanwhile_begins_anew() -> None:
+    scheduler, leased = start(chunks([1]), 1)
+    scheduler.handle(ev.JobSubmitted("k"), 0.0)
+    scheduler.handle(ev.ChunksPlanned("k", chunks([3]), final=True), 0.0)
+    (other,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 1.0))
+    assert (other.job, other.chunk, other.continues) == ("k", 0, False)
+
+
+def test_what_must_be_done_again_goes_before_new_seek_points() -> None:
+    scheduler, _ = start(chunks([2, 2, 2, 2]), 1, 1)
+    (again,) = grants(scheduler.handle(ev.WorkerLost("w0"), 1.0)) or grants(
+        scheduler.handle(ev.ChunkFinished(2), 2.0)
+    )
+    assert (again.job, again.chunk, again.attempt) == ("j", 3, 1), "the open decoder goes on first"
+    (again,) = grants(scheduler.handle(ev.ChunkFinished(again.lease), 3.0))
+    assert (again.chunk, again.attempt) == (0, 2)
+
+
+def test_one_seek_point_is_split_among_all_slots() -> None:
+    _, leased = start(chunks([30]), 2, 2)
+    assert len(leased) == 4
+    begins = sorted(grant.chunk for grant in leased)
+    lengths = [stop - begin for begin, stop in zip(begins, [*begins[1:], 30], strict=True)]
+    assert lengths == sorted(lengths, reverse=True), "the later a slot begins, the longer its lead-in"
+    assert lengths[-1] >= 3
+
+
+def test_a_split_that_would_be_slower_is_not_made() -> None:
+    """When the owner is about to come by, a newcomer would only burn time on the lead-in."""
+    scheduler, leased = start(chunks([10]), 1)
+    for time in range(1, 9):
+        leased = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), float(time)))
+    assert leased[0].chunk == 8
+    assert grants(scheduler.handle(ev.WorkerJoined("late", 4), 8.5)) == []
+    (last,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 9.0))
+    assert (last.worker, last.chunk, last.continues) == ("w0", 9, True)
+
+
+def test_a_draining_owner_heads_for_nothing() -> None:
+    scheduler, _ = start(chunks([10]), 1)
+    scheduler.handle(ev.WorkerDraining("w0"), 0.5)
+    (grant,) = grants(scheduler.handle(ev.WorkerJoined("w1", 1), 1.0))
+    assert grant.chunk == 1
+
+
+def test_chunks_are_spread_over_the_daemons() -> None:
+    _, leased = start(chunks([1, 1, 1, 1]), 4, 4)
+    assert sorted(grant.worker for grant in leased) == ["w0", "w0", "w1", "w1"]
+
+
+def test_a_decoder_is_left_to_the_job_it_stands_open_for() -> None:
+    scheduler, leased = start(chunks([4]), 2, in_flight=2)
+    kept, lost = leased
+    scheduler.handle(ev.ChunkFinished(lost.lease), 1.0)
+    scheduler.handle(ev.WorkerJoined("fresh", 1), 2.0)
+    scheduler.handle(ev.JobSubmitted("k"), 3.0)
+    (grant,) = grants(scheduler.handle(ev.ChunksPlanned("k", chunks([1]), final=True), 3.0))
+    assert grant.worker == "fresh"
+    for event in (ev.ChunkPersisted(lost.lease), ev.ChunkFinished(kept.lease), ev.ChunkPersisted(kept.lease)):
+        assert grants(scheduler.handle(event, 4.0)) == []
+    (after,) = grants(scheduler.handle(ev.ChunkDelivered("j", 0), 5.0))
+    assert (after.slot, after.chunk, after.continues) == (lost.slot, 2, True)
+
+
+def makespan(film: tuple[Chunk, ...], *slots: int, in_flight: int = 100) -> float:
+    """Play a film through at one second a frame, a third for a frame of lead-in, and no other cost."""
+    scheduler, leased = start(film, *slots, in_flight=in_flight)
+    seeks = {chunk.packets_start: chunk.start for chunk in reversed(film)}
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while True:
+        for grant in leased:
+            chunk = film[grant.chunk]
+            lead_in = 0 if grant.continues else chunk.start - seeks[chunk.packets_start]
+            heapq.heappush(running, (now + chunk.frames + lead_in * COST, grant.lease))
+        if not running:
+            return now
+        now, lease = heapq.heappop(running)
+        leased = store_and_deliver(scheduler, lease, now)
+
+
+def store_and_deliver(scheduler: Scheduler, lease: int, now: float) -> list[ev.Grant]:
+    """Finish a lease and answer every command at once; the leases that follow from it."""
+    events: list[ev.Event] = [ev.ChunkFinished(lease)]
+    found = []
+    while events:
+        commands = scheduler.handle(events.pop(0), now)
+        found += grants(commands)
+        events += [ev.ChunkPersisted(c.lease) for c in commands if isinstance(c, ev.Persist)]
+        events += [ev.ChunkDelivered(c.job, c.chunk) for c in commands if isinstance(c, ev.Deliver)]
+    return found
+
+
+@pytest.mark.parametrize("slots", [(1,), (2,), (1, 1), (2, 2), (8,)])
+@pytest.mark.parametrize("count", [6, 30, 90])
+def test_one_seek_point_is_done_about_as_soon_as_can_be(count: int, slots: tuple[int, ...]) -> None:
+    film, hands = chunks([count]), sum(slots)
+    # The best that `splitting` can do, and a chunk and its share of lead-in for the grain.
+    best = film[-1].stop / sum((1 - COST) ** i for i in range(hands))
+    assert makespan(film, *slots) <= best + 2 * 48 + best * 0.1
+
+
+@pytest.mark.parametrize("slots", [(2,), (2, 2), (8,)])
+def test_many_seek_points_cost_next_to_no_lead_in(slots: tuple[int, ...]) -> None:
+    film, hands = chunks([3] * 40), sum(slots)
+    assert makespan(film, *slots, in_flight=32) <= film[-1].stop / hands * 1.1 + 2 * 48
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_more_slots_are_never_slower_than_one(count: int) -> None:
+    film = chunks([5, 1, 9, 2])
+    assert makespan(film, count) < makespan(film, 1)

@@ -1,0 +1,192 @@
+"""The scheduler under random events, against a world that keeps its own books (see `world`)."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.scheduling.world import World
+from vidproc.scheduling.jobs import Job
+from vidproc.scheduling.placement import Choice
+from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.scheduler import Scheduler
+from vidproc.scheduling.workers import Lease
+
+DAEMONS = ["a", "b", "c"]
+JOBS = ["x", "y", "z"]
+QUICK = settings(max_examples=150, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Unfenced(Scheduler):
+    """A mutant for which no lease is ever void."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.ever: dict[int, Lease] = {}
+
+    def _grant(self, job: Job, choice: Choice, now: float) -> None:
+        super()._grant(job, choice, now)
+        self.ever[self._last_lease] = self._leases[self._last_lease]
+
+    def _live(self, lease: int) -> Lease | None:
+        return self.ever.get(lease)
+
+
+class Unordered(Scheduler):
+    """A mutant that hands the muxer whatever is ready."""
+
+    def _deliver(self, job: Job) -> None:
+        job.reorder.next = min(job.reorder._ready, default=job.reorder.next)
+        super()._deliver(job)
+
+
+def any_of(items: list[Any], pick: int) -> Any:
+    return items[pick % len(items)]
+
+
+class Machine(RuleBasedStateMachine):
+    scheduler: type[Scheduler] = Scheduler
+    picks = st.integers(0, 1000)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.scheduler(Policy(), random.Random(0)))
+
+    @rule(name=st.sampled_from(DAEMONS), slots=st.integers(0, 3), custom=st.booleans(), rate=st.sampled_from([0, 64]))
+    def join(self, name: str, slots: int, custom: bool, rate: int) -> None:
+        self.world.join(name, slots, custom, rate)
+
+    @rule(name=st.sampled_from(DAEMONS))
+    def lose(self, name: str) -> None:
+        self.world.lose(name)
+
+    @rule(name=st.sampled_from(DAEMONS))
+    def drain(self, name: str) -> None:
+        self.world.drain(name)
+
+    @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8))
+    def submit(self, name: str, custom: bool, in_flight: int) -> None:
+        if name not in self.world.films:
+            self.world.submit(name, custom, in_flight)
+
+    @precondition(lambda self: self.world.films)
+    @rule(pick=picks, shares=st.lists(st.booleans(), max_size=12), final=st.sampled_from([False, False, False, True]))
+    def plan(self, pick: int, shares: list[bool], final: bool) -> None:
+        job = any_of(list(self.world.films), pick)
+        if not self.world.films[job].final:
+            self.world.plan(job, shares, final)
+
+    @precondition(lambda self: self.world.working)
+    @rule(pick=picks)
+    def finish(self, pick: int) -> None:
+        self.world.finish(any_of(list(self.world.working), pick))
+
+    @precondition(lambda self: self.world.granted)
+    @rule(pick=picks)
+    def finish_late_or_twice(self, pick: int) -> None:
+        self.world.finish(any_of(self.world.granted, pick))
+
+    @precondition(lambda self: self.world.granted)
+    @rule(pick=picks, retryable=st.sampled_from([True, True, True, False]), slot_lost=st.booleans())
+    def fail(self, pick: int, retryable: bool, slot_lost: bool) -> None:
+        self.world.fail(any_of(self.world.granted, pick), retryable, slot_lost)
+
+    @precondition(lambda self: self.world.persisting)
+    @rule(pick=picks)
+    def persist(self, pick: int) -> None:
+        self.world.persist(any_of(list(self.world.persisting), pick))
+
+    @precondition(lambda self: self.world.granted)
+    @rule(pick=picks)
+    def persist_late_or_twice(self, pick: int) -> None:
+        self.world.persist(any_of(self.world.granted, pick))
+
+    @precondition(lambda self: self.outstanding())
+    @rule(pick=picks)
+    def deliver(self, pick: int) -> None:
+        self.world.deliver(any_of(self.outstanding(), pick))
+
+    @precondition(lambda self: self.world.films)
+    @rule(pick=picks, sure=st.integers(0, 5))
+    def cancel(self, pick: int, sure: int) -> None:
+        if sure == 0:
+            self.world.cancel(any_of(list(self.world.films), pick))
+
+    @rule(seconds=st.floats(0, 20))
+    def pass_time(self, seconds: float) -> None:
+        self.world.pass_time(seconds)
+
+    @invariant()
+    def no_slot_idles_beside_work_that_nobody_heads_for(self) -> None:
+        self.world.check_not_lazy()
+
+    def teardown(self) -> None:
+        self.world.settle()
+
+    def outstanding(self) -> list[str]:
+        return [job for job, film in self.world.films.items() if film.outstanding is not None and not film.end]
+
+
+def machine_for(mutant: type[Scheduler]) -> type[Machine]:
+    return type(mutant.__name__, (Machine,), {"scheduler": mutant})
+
+
+TestScheduler = Machine.TestCase
+TestScheduler.settings = QUICK
+
+
+@pytest.mark.parametrize("mutant", [Unfenced, Unordered])
+def test_the_property_can_fail(mutant: type[Scheduler]) -> None:
+    found = settings(QUICK, max_examples=300, phases=[Phase.generate], database=None, report_multiple_bugs=False)
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        run_state_machine_as_test(machine_for(mutant), settings=found)
+
+
+def chaos(seed: int, steps: int = 300) -> World:
+    """A long busy day: mostly work, some losses, now and then everything that can go wrong."""
+    rng = random.Random(seed)
+    world = World(Scheduler(Policy(), random.Random(seed)))
+    for name in DAEMONS:
+        world.join(name, rng.randint(1, 4), rng.random() < 0.5, rng.choice([0, 0, 200]))
+    for job in JOBS:
+        world.submit(job, rng.random() < 0.3, rng.randint(1, 12))
+        world.plan(job, [rng.random() < 0.7 for _ in range(rng.randint(0, 40))], final=True)
+    for _ in range(steps):
+        _chaotic_step(world, rng)
+    world.settle()
+    return world
+
+
+def _chaotic_step(world: World, rng: random.Random) -> None:
+    world.now += rng.random() * 0.2
+    dice = rng.random()
+    outstanding = [job for job, film in world.films.items() if film.outstanding is not None and not film.end]
+    if dice < 0.02:
+        world.lose(rng.choice(DAEMONS))
+    elif dice < 0.05:
+        world.join(rng.choice(DAEMONS), rng.randint(1, 4))
+    elif dice < 0.10 and world.granted:
+        lease = rng.choice(world.granted)
+        rng.choice([world.finish, world.persist, world.fail])(lease)
+    elif dice < 0.13 and world.working:
+        world.fail(rng.choice(list(world.working)), slot_lost=rng.random() < 0.5)
+    elif dice < 0.5 and world.working:
+        world.finish(rng.choice(list(world.working)))
+    elif dice < 0.75 and world.persisting:
+        world.persist(rng.choice(list(world.persisting)))
+    elif outstanding:
+        world.deliver(rng.choice(outstanding))
+    else:
+        world.pass_time(rng.random())
+
+
+def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
+    worlds = [chaos(seed) for seed in range(100)]
+    ends = {film.end for world in worlds for film in world.films.values()}
+    assert ends == {"complete", "failed"}
+    assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")

@@ -1,0 +1,296 @@
+"""A world around the scheduler that believes nothing: it plays daemons, store and muxer, keeps its own books from the
+commands alone, and complains of any command that its books forbid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.scheduling.plans import more_chunks
+from vidproc.model import Chunk
+from vidproc.scheduling import events as ev
+from vidproc.scheduling.scheduler import Scheduler
+
+RETRIES, LOSSES = 3, 4
+"""The policy's defaults, written down again on purpose."""
+
+
+@dataclass
+class Daemon:
+    slots: int
+    allow_custom: bool
+    draining: bool = False
+    tails: dict[int, tuple[str, Chunk]] = field(default_factory=dict)
+
+
+@dataclass
+class Film:
+    """A job's books."""
+
+    custom: bool
+    in_flight: int
+    chunks: list[Chunk] = field(default_factory=list)
+    final: bool = False
+    delivered: int = 0
+    outstanding: int | None = None
+    stored: set[int] = field(default_factory=set)
+    attempts: Counter[int] = field(default_factory=Counter)
+    errors: Counter[int] = field(default_factory=Counter)
+    losses: Counter[int] = field(default_factory=Counter)
+    hopeless: set[int] = field(default_factory=set)
+    end: str = ""
+
+    def retries(self) -> dict[int, int]:
+        return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
+
+    def doomed(self, chunk: int) -> bool:
+        return chunk in self.hopeless or self.errors[chunk] > RETRIES or self.losses[chunk] >= LOSSES
+
+
+class World:
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.now = 0.0
+        self.daemons: dict[str, Daemon] = {}
+        self.films: dict[str, Film] = {}
+        self.working: dict[int, ev.Grant] = {}
+        self.persisting: dict[int, ev.Grant] = {}
+        self.granted: list[int] = []
+        self.wake: float | None = None
+        self.suspects: set[tuple[str, int]] = set()
+
+    # What happens to the world
+
+    def join(self, name: str, slots: int, allow_custom: bool = True, rate_limit: float = 0.0) -> None:
+        self._vanish(name)
+        self.daemons[name] = Daemon(slots, allow_custom)
+        self.send(ev.WorkerJoined(name, slots, rate_limit, allow_custom))
+
+    def lose(self, name: str) -> None:
+        self._vanish(name)
+        self.send(ev.WorkerLost(name))
+
+    def drain(self, name: str) -> None:
+        if name in self.daemons:
+            self.daemons[name].draining = True
+        self.send(ev.WorkerDraining(name))
+
+    def submit(self, job: str, custom: bool = False, in_flight: int = 8) -> None:
+        self.films[job] = Film(custom, in_flight)
+        self.send(ev.JobSubmitted(job, custom, in_flight))
+
+    def plan(self, job: str, shares: Sequence[bool], final: bool) -> None:
+        """More chunks; `shares` says of each if it has the seek point of the one before."""
+        film = self.films[job]
+        chunks = more_chunks(film.chunks[-1] if film.chunks else None, shares)
+        if not film.end:
+            film.chunks.extend(chunks)
+            film.final = final
+        self.send(ev.ChunksPlanned(job, chunks, final))
+
+    def finish(self, lease: int) -> None:
+        """A result arrives: of a lease at work, or late, or once more."""
+        grant = self.working.pop(lease, None)
+        fate: list[ev.Command]
+        if grant is None:
+            fate = [] if lease in self.persisting else [ev.Discard(lease)]
+        else:
+            self.persisting[lease] = grant
+            self.daemons[grant.worker].tails[grant.slot] = (grant.job, self._chunk(grant))
+            fate = [ev.Persist(lease, grant.job, grant.chunk)]
+        answers = self.send(ev.ChunkFinished(lease))
+        assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
+
+    def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
+        grant = self.working.pop(lease, None)
+        if grant is None:
+            grant = self.persisting.pop(lease, None)
+        if grant is not None:
+            if slot_lost and grant.worker in self.daemons:
+                self.daemons[grant.worker].tails.pop(grant.slot, None)
+            self._blame(grant, lost=slot_lost, retryable=retryable)
+        self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
+
+    def persist(self, lease: int) -> None:
+        grant = self.persisting.pop(lease, None)
+        if grant is None:
+            # What is still at work can't have been stored: whoever says so is not believed.
+            assert ev.Discard(lease) in self.send(ev.ChunkPersisted(lease))
+            return
+        self.films[grant.job].stored.add(grant.chunk)
+        answers = self.send(ev.ChunkPersisted(lease))
+        assert (ev.Acknowledge(lease, grant.worker) in answers) <= (grant.worker in self.daemons)
+
+    def deliver(self, job: str) -> None:
+        film = self.films[job]
+        assert film.outstanding is not None
+        chunk, film.outstanding = film.outstanding, None
+        film.delivered += 1
+        self.send(ev.ChunkDelivered(job, chunk))
+
+    def cancel(self, job: str) -> None:
+        film = self.films[job]
+        film.end = film.end or "cancelled"
+        self._forget_persisting(job)
+        self.send(ev.JobCancelled(job))
+        assert not any(grant.job == job for grant in self.working.values()), "a lease of a cancelled job goes on"
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.send(ev.Tick())
+
+    # The books
+
+    def send(self, event: ev.Event) -> list[ev.Command]:
+        self.wake = None
+        commands = self.scheduler.handle(event, self.now)
+        self.scheduler.validate()
+        for command in commands:
+            assert self.wake is None, f"{command} after a WakeAt"
+            self._check(command)
+        assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
+        self._check_figures()
+        return commands
+
+    def check_not_lazy(self) -> None:
+        """With slots free and nothing at work there is nothing that could be done, unless tokens are waited for."""
+        idle = not self.working and self.scheduler.slots and self.wake is None
+        for job, film in self.films.items():
+            if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
+                here = len(film.stored) + self._persisting_of(job)
+                assert here >= min(len(film.chunks), film.delivered + film.in_flight), f"{job} is left waiting"
+
+    def settle(self) -> None:
+        """Let everything come to its end, with a good daemon there."""
+        self.join("healthy", 2)
+        for job, film in self.films.items():
+            if not film.final and not film.end:
+                self.plan(job, (), final=True)
+        for _ in range(10_000):
+            if all(film.end for film in self.films.values()):
+                return
+            self._one_step()
+        raise AssertionError(f"stuck: {self.films}")
+
+    def _one_step(self) -> None:
+        outstanding = [job for job, film in self.films.items() if film.outstanding is not None and not film.end]
+        if self.working:
+            self.finish(next(iter(self.working)))
+        elif self.persisting:
+            self.persist(next(iter(self.persisting)))
+        elif outstanding:
+            self.deliver(outstanding[0])
+        else:
+            assert self.wake is not None, f"nothing happens and nothing will: {self.films}"
+            self.pass_time(self.wake - self.now)
+
+    def _vanish(self, name: str) -> None:
+        self.daemons.pop(name, None)
+        for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
+            self._blame(self.working.pop(lease), lost=True)
+
+    def _blame(self, grant: ev.Grant, lost: bool, retryable: bool = True) -> None:
+        film = self.films[grant.job]
+        (film.losses if lost else film.errors)[grant.chunk] += 1
+        if not retryable:
+            film.hopeless.add(grant.chunk)
+        if film.doomed(grant.chunk) and not film.end:
+            self.suspects.add((grant.job, grant.chunk))
+
+    def _forget_persisting(self, job: str) -> None:
+        self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
+
+    def _open_daemons(self) -> list[Daemon]:
+        return [daemon for daemon in self.daemons.values() if daemon.slots and not daemon.draining]
+
+    def _persisting_of(self, job: str) -> int:
+        return sum(grant.job == job for grant in self.persisting.values())
+
+    def _chunk(self, grant: ev.Grant) -> Chunk:
+        return self.films[grant.job].chunks[grant.chunk]
+
+    def _check(self, command: ev.Command) -> None:
+        match command:
+            case ev.Grant():
+                self._check_grant(command)
+            case ev.Withdraw():
+                assert self.films[self.working.pop(command.lease).job].end, "withdrawn from a living job"
+            case ev.Acknowledge():
+                assert command.worker in self.daemons, "acknowledged to nobody"
+            case ev.Persist() | ev.Discard():
+                assert (command.lease in self.persisting) == isinstance(command, ev.Persist)
+            case ev.Deliver():
+                self._check_deliver(command)
+            case ev.CompleteJob():
+                self._check_complete(command)
+            case ev.FailJob():
+                self._check_failed(command)
+            case ev.WakeAt():
+                assert command.time > self.now, "a wake in the past: a busy loop"
+                self.wake = command.time
+
+    def _check_grant(self, grant: ev.Grant) -> None:
+        film, daemon = self.films[grant.job], self.daemons[grant.worker]
+        assert not film.end, "a lease of a job that has ended"
+        assert not daemon.draining, "a lease for a draining daemon"
+        assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
+        assert 0 <= grant.slot < daemon.slots, "no such slot"
+        held = [*self.working.values(), *self.persisting.values()]
+        assert (grant.job, grant.chunk) not in [(other.job, other.chunk) for other in held], "leased twice"
+        at_work = [(other.worker, other.slot) for other in self.working.values()]
+        assert (grant.worker, grant.slot) not in at_work, "a lease for a busy slot"
+        assert grant.chunk not in film.stored, "a lease of a chunk that is done"
+        assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
+        assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
+        film.attempts[grant.chunk] += 1
+        assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
+        self._check_continues(grant, daemon)
+        self.granted.append(grant.lease)
+        self.working[grant.lease] = grant
+
+    def _check_continues(self, grant: ev.Grant, daemon: Daemon) -> None:
+        tail = daemon.tails.pop(grant.slot, None)
+        if grant.continues:
+            assert tail is not None, "continues what this slot never began"
+            job, before = tail
+            after = self._chunk(grant)
+            assert (job, before.index + 1, before.stop) == (grant.job, after.index, after.start)
+            assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
+
+    def _check_deliver(self, command: ev.Deliver) -> None:
+        film = self.films[command.job]
+        assert not film.end
+        assert film.outstanding is None, "two chunks handed to the muxer at once"
+        assert command.chunk == film.delivered, "delivered out of order"
+        assert command.chunk in film.stored, "delivered before it was stored"
+        film.outstanding = command.chunk
+
+    def _check_complete(self, command: ev.CompleteJob) -> None:
+        film = self.films[command.job]
+        assert not film.end
+        assert film.final
+        assert film.delivered == len(film.chunks), "complete without all its chunks"
+        assert command.retries == film.retries(), "retries miscounted"
+        film.end = "complete"
+
+    def _check_failed(self, command: ev.FailJob) -> None:
+        film = self.films[command.job]
+        assert not film.end
+        assert any(film.doomed(chunk) for chunk in film.attempts), "failed without need"
+        assert command.retries == film.retries(), "retries miscounted"
+        film.end = "failed"
+        self.suspects = {(job, chunk) for job, chunk in self.suspects if job != command.job}
+        self._forget_persisting(command.job)
+
+    def _check_figures(self) -> None:
+        assert self.scheduler.leased == len(self.working)
+        assert self.scheduler.slots == sum(d.slots for d in self.daemons.values() if not d.draining)
+        for job, film in self.films.items():
+            figures = self.scheduler.figures(job)
+            stored = self._persisting_of(job) + len(film.stored) - film.delivered
+            leased = sum(grant.job == job for grant in self.working.values())
+            assert film.end or (figures.leased, figures.stored) == (leased, stored)
+            assert film.end or figures.delivered == film.delivered
+            in_flight = figures.leased + figures.stored
+            assert in_flight <= film.in_flight, "too much in flight"
