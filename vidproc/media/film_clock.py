@@ -3,8 +3,8 @@
 Presentation times are the source's own, tick for tick, with three exceptions, each said to the person who asked:
 
 - a kept window begins at zero, and everything moves with it;
-- MP4 can't show what lies before zero (its edit lists cut that away), so there a film that begins earlier is moved as
-  a whole;
+- neither container can show what lies before zero (MP4's edit lists cut that away, Matroska's clock has no sign), so a
+  film that begins earlier is moved as a whole;
 - a source that was joined from pieces starts its clock again with each; a file can't say that, so each later piece
   goes on where the one before ended.
 
@@ -59,13 +59,13 @@ class FilmClock:
     `moved` is how far the whole film was moved so that it does not begin before zero.
     """
 
-    def __init__(self, frames: FrameTimes, window: Window | None, negative: bool) -> None:
+    def __init__(self, frames: FrameTimes, window: Window | None) -> None:
         self.tick = _tick(frames.time_base)
         self.window = window
         self.first = frames.first
         times, durations, joins = _straightened(frames)
         begin = window.start if window else Fraction(0)
-        self.moved = Fraction(0) if negative else max(Fraction(0), begin - int(times[0]) * frames.time_base)
+        self.moved = max(Fraction(0), begin - int(times[0]) * frames.time_base)
         shift = self.moved - begin
         self._times = _in_ticks(times, frames.time_base, shift, self.tick)
         self.pieces = [

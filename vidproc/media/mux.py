@@ -67,7 +67,7 @@ class Muxer:
     def __init__(self, film: Film, out: Path) -> None:
         allowed(film.encoder.codec, film.container)
         self._film, self._out = film, out
-        self._clock = FilmClock(film.frames, film.window, negative=film.container != "mp4")
+        self._clock = FilmClock(film.frames, film.window)
         self._copy = StreamCopy(film.source, self._clock, film.container, film.audio == "copy")
         self._packets = 0
         self._losses: list[str] = []

@@ -33,6 +33,7 @@ JUMP = Fraction(1, 10)
 
 _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
 _OWN_PREFIXES = ("bps", "number_of_", "_statistics_", "duration-")
+_UNSET_DATE = "1970-01-01T00:00:00"
 
 _COVER_TYPES: Mapping[str, str] = MappingProxyType(
     {"mjpeg": "image/jpeg", "png": "image/png", "bmp": "image/bmp", "gif": "image/gif", "webp": "image/webp"}
@@ -44,7 +45,9 @@ def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {
         key: value
         for key, value in tags.items()
-        if key.lower() not in _OWN_TAGS and not key.lower().startswith(_OWN_PREFIXES)
+        if key.lower() not in _OWN_TAGS
+        and not key.lower().startswith(_OWN_PREFIXES)
+        and not value.startswith(_UNSET_DATE)
     }
 
 
@@ -132,17 +135,18 @@ class Track:
         self._last = dts
 
     def _cut(self, packet: Packet[Stream]) -> bool:
-        """Whether it is part of the kept window; a subtitle that began before it is shown from its start."""
+        """Whether it is part of the kept window; subtitles that reach over its ends are cut there."""
         window, pts = self._clock.window, packet.pts or 0
         if window is None:
             return True
-        end = pts + (packet.duration or 1)
-        if end <= 0 or pts * self.tick >= window.stop - window.start:
+        end, stop = pts + (packet.duration or 1), round((window.stop - window.start) / self.tick)
+        if end <= 0 or pts >= stop:
             return False
-        if self.source.type == "subtitle" and pts < 0:
-            packet.pts = packet.dts = 0
-            packet.duration = end
-        return True
+        if self.source.type == "subtitle":
+            packet.pts = packet.dts = max(pts, 0)
+            packet.duration = min(end, stop) - packet.pts
+        # Other video that is copied can begin at a keyframe only.
+        return self.source.type != "video" or self._written is not None or packet.is_keyframe
 
     def _fits(self, packet: Packet[Stream]) -> bool:
         """Whether it lies in its own piece: a piece's sound may be longer than its picture."""
