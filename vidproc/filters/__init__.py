@@ -43,25 +43,25 @@ def find(spec: FilterSpec) -> Filter:
     """The filter a job asks for. A custom filter's text is executed, so only a slot may call this on a job's own."""
     if spec.name != CUSTOM:
         return get(spec.name)
-    from vidproc.filters import custom
+    from vidproc.filters.custom import load
 
-    return custom.load(spec.code, spec.function)
+    return load(spec.code, spec.function)
 
 
 def declaration(spec: FilterSpec) -> Filter:
     """The same as far as it can be known without executing a custom filter's text, which is only read."""
     if spec.name != CUSTOM:
         return get(spec.name)
-    from vidproc.filters import custom
+    from vidproc.filters.custom import read
 
-    return custom.read(spec.code, spec.function)
+    return read(spec.code, spec.function)
 
 
 def describe(name: str) -> str:
     """A built-in filter and its parameters in a few lines of plain text. Raises `UnknownFilterError`."""
-    from vidproc.filters import reference
+    from vidproc.filters.reference import describe as in_text
 
-    return reference.describe(get(name))
+    return in_text(get(name))
 
 
 def _unknown(name: str) -> str:

@@ -27,8 +27,11 @@ Window = tuple[Picture | None, ...]
 class Converter(Protocol):
     """What the pipeline is given to change pixel formats with. `vidproc.media.convert` has the real one."""
 
-    def convert(self, picture: Picture, to: str) -> Picture:
-        """The picture in another format, in memory of its own or as views of the given one's. Its own for the same."""
+    def convert(self, picture: Picture, to: str, out: Picture | None = None) -> Picture:
+        """The picture in format `to`: itself, views of it, memory of its own, or `out` if that could be filled.
+
+        `out`, if given, has format `to`, the picture's size and memory that may be written into.
+        """
 
     def allocate(self, format: str, width: int, height: int) -> Picture:
         """A picture with undefined pixels that may be written into."""
@@ -69,16 +72,17 @@ class Runner:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
 
         `frames` gives pictures of one size in order of rank, and is not asked for more than is needed. `out` gives
-        writable pictures in format `target`, one a call: the last filter writes there if it works in that format, so
-        what is yielded may be one of them or not. What is yielded must not be written into, as a filter may have
-        passed its input on. Raises `FilterError` naming the frame, and `MediaError` if a frame is missing.
+        writable pictures in format `target`; the last filter or conversion of a frame writes into the one it is given,
+        if it can, and that one is yielded. Else what is yielded must not be written into: it may be a decoded frame.
+        `out` may give the same picture until that has been yielded. Raises `FilterError` naming the frame, and
+        `MediaError` if a frame is missing.
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             direct = self.out if last and step.format == target else None
             frames = self._stage(step, frames, _reach(wanted, steps[number + 1 :]), direct)
         for rank, picture in _complete(frames, wanted):
-            yield rank, self._converted(picture, target)
+            yield rank, self._converted(picture, target, self.out)
 
     def _stage(self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None) -> Frames:
         before, after = step.filter.window
@@ -90,11 +94,12 @@ class Runner:
             room = out() if out else self.converter.allocate(step.format, here.width, here.height)
             yield rank, self._filtered(step, rank, window, room)
 
-    def _converted(self, picture: Picture, to: str) -> Picture:
+    def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
         if picture.format == to:
             return picture
+        room = out() if out else None
         began = self.clock()
-        result = self.converter.convert(picture, to)
+        result = self.converter.convert(picture, to, room)
         self.spent.conversions += self.clock() - began
         return result
 

@@ -1,0 +1,159 @@
+"""A user's own function as a filter.
+
+The function sees plain arrays that are its alone: the frame itself lies in the memory of the result, so drawing in
+place costs one copy, and its neighbours are copies, so that what it does to them is not seen by the next frame. What it
+raises or returns by mistake becomes a `FilterError` that says where in the user's file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vidproc.errors import ClientError, FilterError
+from vidproc.filters import CUSTOM
+from vidproc.filters.contract import Array, Filter, Picture
+from vidproc.filters.custom_source import FILENAME
+from vidproc.filters.custom_source import read as read_source
+from vidproc.filters.decorator import MARK, Declaration
+
+
+def read(code: str, function: str = "") -> Filter:
+    """What a custom filter's text declares, without executing it: a filter that can be asked but not applied.
+
+    Raises `ClientError` with the line for text that is no filter; see `custom_source.read` for how one is found.
+    """
+    source = read_source(code, function)
+    return source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
+
+
+def check_source(code: str, function: str = "") -> None:
+    """Raises `ClientError` with the line for text that is no filter. Executes nothing."""
+    read(code, function)
+
+
+def load(code: str, function: str = "") -> Filter:
+    """The filter in a file's text, which is executed.
+
+    Raises `ClientError` as `read` does, and `FilterError` for text that fails when executed.
+    """
+    source = read_source(code, function)
+    module = types.ModuleType("vidproc_custom_" + hashlib.sha256(code.encode()).hexdigest()[:16])
+    sys.modules[module.__name__] = module  # dataclasses and pickle look a class's module up by its name
+    try:
+        exec(source.code, module.__dict__)
+    except (Exception, SystemExit) as error:
+        raise FilterError(f"the custom filter's file failed: {_last_line(error, FILENAME)}") from error
+    declared = source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
+    return dataclasses.replace(declared, apply=_Caller(getattr(module, source.function), declared.window, FILENAME))
+
+
+def from_function(function: Callable[..., Any]) -> Filter:
+    """A function at hand as a filter, decorated or not. Raises `ClientError` if it can't be one."""
+    declaration: Declaration = getattr(function, MARK, Declaration())
+    help = (inspect.getdoc(function) or "").partition("\n")[0]
+    filename = getattr(getattr(function, "__code__", None), "co_filename", "")
+    caller = _Caller(function, declaration.window, filename)
+    return declaration.filter(CUSTOM, help, _defaults(function), caller)
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, object]:
+    try:
+        frame, *others = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError):
+        raise ClientError("a custom filter must be a function that takes the frame") from None
+    needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if needed or frame.kind is frame.KEYWORD_ONLY:
+        raise ClientError(f"a custom filter's parameters need defaults: {', '.join(needed or [frame.name])}")
+    return {p.name: p.default for p in others if p.default is not p.empty}
+
+
+def _only_read(window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
+    raise FilterError("this custom filter was read, not loaded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Calls a user's function with memory of its own and makes a picture of what comes back."""
+
+    function: Callable[..., Any]
+    window: tuple[int, int]
+    filename: str
+
+    def __call__(self, window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
+        here = -self.window[0]
+        own = [_lend(picture, out if i == here else None) for i, picture in enumerate(window)]
+        try:
+            result = self.function(own if self.window != (0, 0) else own[0], **params)
+        except (Exception, SystemExit) as error:
+            raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}") from error
+        return _as_picture(result, out)
+
+
+def _lend(picture: Picture | None, room: Picture | None) -> Array | Picture | None:
+    """A copy of a picture, in `room` if given, as users' functions see it: an array, or a `Picture` if it is YUV."""
+    if picture is None:
+        return None
+    if room is None:
+        copy = Picture(picture.format, tuple(plane.copy() for plane in picture.planes))
+    else:
+        copy = room
+        _fill(room, picture)
+    return copy.array if len(copy.planes) == 1 else copy
+
+
+def _fill(room: Picture, picture: Picture) -> None:
+    for source, target in zip(picture.planes, room.planes, strict=True):
+        np.copyto(target, source)
+
+
+def _as_picture(result: object, out: Picture) -> Picture:
+    """What came back as a picture that shares no memory with anything of the user's but `out`."""
+    if isinstance(result, Picture):
+        return _checked_planes(result, out)
+    if not isinstance(result, np.ndarray) or result.dtype != np.uint8:
+        raise _refusal(result, out)
+    size = (out.height, out.width)
+    if result.shape not in (size, (*size, 3)):
+        raise _refusal(result, out)
+    format = "gray" if result.ndim == 2 else "bgr24"
+    if format != out.format:
+        return Picture(format, (np.array(result, order="C"),))
+    if result is not out.array:
+        np.copyto(out.array, result)
+    return out
+
+
+def _checked_planes(result: Picture, out: Picture) -> Picture:
+    shapes = [(plane.shape, plane.dtype) for plane in out.planes]
+    if result.format != out.format or [(plane.shape, plane.dtype) for plane in result.planes] != shapes:
+        raise FilterError(f"the custom filter returned a {result.format} picture unlike the {out.format} it was given")
+    if result is not out:
+        _fill(out, result)
+    return out
+
+
+def _refusal(result: object, out: Picture) -> FilterError:
+    if result is None:
+        return FilterError("the custom filter returned None: it must return the frame")
+    came = type(result).__name__
+    if isinstance(result, np.ndarray):
+        came = f"an array of {result.dtype}, {' x '.join(map(str, result.shape)) or 'without size'}"
+    wanted = f"an array of uint8, {out.height} x {out.width} x 3 (BGR) or {out.height} x {out.width} (gray)"
+    return FilterError(f"the custom filter returned {came}; it must return {wanted}")
+
+
+def _last_line(error: BaseException, filename: str) -> str:
+    """The last line of the traceback, with the line of the user's file that it comes from."""
+    said = traceback.format_exception_only(error)[-1].strip()
+    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == filename]
+    return f"{said} (line {lines[-1]})" if lines else said

@@ -1,0 +1,143 @@
+"""`@vidproc.filter`: how a user's function says more than "from BGR frame to BGR frame".
+
+    @vidproc.filter(formats="gray", window=(-1, 0), params={"gain": {"low": 0, "high": 10}})
+    def trails(frames, gain=2.0):
+        before, now = frames
+        ...
+
+A declaration is plain literals, so that it can be read from a file's text without executing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from vidproc.errors import ClientError
+from vidproc.filters.contract import Apply, Filter, Param
+from vidproc.model import ParamValue
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("yuv", "gray", "bgr24")
+MAX_REACH = 64
+"""How many frames to either side a window may reach; a slot holds all of them at once."""
+
+MARK = "__vidproc_filter__"
+"""The attribute under which a decorated function carries its `Declaration`."""
+
+_LIMITS = ("low", "high", "odd", "choices", "help")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What `@filter(...)` says. Raises `ClientError` when made of anything wrong.
+
+    formats: the pixel formats the function takes, best first.
+    window: offsets (before, after) of the frames it sees.
+    params: low, high, odd, choices and help of the function's keyword parameters, by name.
+    """
+
+    formats: tuple[str, ...] = ("bgr24",)
+    window: tuple[int, int] = (0, 0)
+    params: Mapping[str, Mapping[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        _check_formats(self.formats)
+        _check_window(self.window)
+        _check_limits(self.params or {})
+
+    def filter(self, name: str, help: str, defaults: Mapping[str, object], apply: Apply) -> Filter:
+        """The filter of a function with these keyword defaults; those that are no plain value are left alone."""
+        limits = self.params or {}
+        plain = {key: value for key, value in defaults.items() if isinstance(value, bool | int | float | str)}
+        for key in limits:
+            if key not in plain:
+                raise ClientError(f"{name} declares limits for {key!r}, which is no parameter with a plain default")
+        params = tuple(_param(name, key, value, limits.get(key, {})) for key, value in plain.items())
+        return Filter(name, help, self.formats, apply, params, self.window)
+
+
+def declare(
+    formats: str | Sequence[str] = ("bgr24",),
+    window: Sequence[int] = (0, 0),
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Declaration:
+    """A declaration as people write it: one format may stand without a tuple. Raises `ClientError`."""
+    try:
+        return Declaration((formats,) if isinstance(formats, str) else tuple(formats), tuple(window), params)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ClientError(f"a filter's declaration is wrong: {error}") from None
+
+
+@overload
+def filter(function: F, /) -> F: ...
+
+
+@overload
+def filter(
+    *,
+    formats: str | Sequence[str] = ("bgr24",),
+    window: Sequence[int] = (0, 0),
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def filter(
+    function: F | None = None,
+    /,
+    *,
+    formats: str | Sequence[str] = ("bgr24",),
+    window: Sequence[int] = (0, 0),
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> F | Callable[[F], F]:
+    """Declare a function as a filter; it stays the function that it is.
+
+    formats: `"bgr24"` and `"gray"` (full range) give it uint8 arrays, height x width (x 3); `"yuv"` gives it `Picture`s.
+        The best first, if it can do with several.
+    window: (before, after) as offsets, such as (-1, 0) for the frame before and this one. With a window the function
+        is called with the list of frames, None for those beyond the film's ends.
+    params: limits of the function's keyword parameters: `{"gain": {"low": 0, "high": 10, "help": "..."}}`, and `odd`,
+        `choices`. Types and defaults are those of the function's own signature.
+
+    The function returns the new frame, an array of the same height and width, uint8, BGR or gray. It gets memory of its
+    own and may draw in it. Raises `ClientError` for a declaration that makes no sense.
+    """
+    declared = declare(formats, window, params)
+
+    def mark(marked: F) -> F:
+        setattr(marked, MARK, declared)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def _check_formats(formats: tuple[str, ...]) -> None:
+    if not formats or any(each not in FORMATS for each in formats):
+        raise ClientError(f"a filter's formats must be among {', '.join(FORMATS)}, not {formats!r}")
+
+
+def _check_window(window: tuple[int, ...]) -> None:
+    numbers = len(window) == 2 and all(isinstance(each, int) for each in window)
+    if not numbers or not -MAX_REACH <= window[0] <= 0 <= window[1] <= MAX_REACH:
+        raise ClientError(
+            f"a filter's window must be (before, after) with -{MAX_REACH} <= before <= 0 <= after <= {MAX_REACH}, "
+            f"not {window!r}"
+        )
+
+
+def _check_limits(params: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, limits in params.items():
+        if not isinstance(limits, Mapping) or any(key not in _LIMITS for key in limits):
+            raise ClientError(f"parameter {name!r} must be declared by a dict of {', '.join(_LIMITS)}, not {limits!r}")
+
+
+def _param(filter_name: str, name: str, default: ParamValue, limits: Mapping[str, Any]) -> Param:
+    known = {"help": "", **limits, "choices": tuple(limits.get("choices", ()))}
+    param = Param(name, default, **known)
+    try:
+        param.check(default)
+    except (ClientError, TypeError) as error:
+        raise ClientError(f"{filter_name}: the default of {error}") from None
+    return param
