@@ -89,9 +89,8 @@ class H264Inspector:
                 recovery = nal.recovery_frames(unit)
             elif kind in (7, 8):
                 changed = self._learn(unit) or changed
-        if fields:
-            return Look(False, trouble="its pictures are coded as fields")
-        return Look(key and (idr or (recovery == 0 and intra)), changed=changed)
+        trouble = "its pictures are coded as fields" if fields else ""
+        return Look(key and (idr or (recovery == 0 and intra)), changed=changed, trouble=trouble)
 
     def _is_field(self, head: nal.SliceHead) -> bool:
         coding = self._coding.get(self._sps_of_pps.get(head.pps, -1))

@@ -1,0 +1,268 @@
+"""One pass over a source: its packets into records, its frames into ranks, its ranks into chunks.
+
+The parts are lined up so that each packet costs little and each decision is made once: the demuxer's packets
+(`arrivals`) are placed in order (`ordering`), ranked (`index`), written as records, and planned (`plan`). Chunks are
+handed on as soon as they are final, so slots start while the rest is still being read.
+
+Where a stream turns out, on the way, to be one whose packets and times don't tell its frames, everything starts again
+and counts frames by decoding them. Chunks that were handed on by then must come out the same again.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from av.container import InputContainer
+
+from vidproc.errors import MediaError
+from vidproc.media.arrivals import ArrivingPackets
+from vidproc.media.container import open_source
+from vidproc.media.film_window import FilmWindow
+from vidproc.media.index import Disordered, Entry, PacketIndexer
+from vidproc.media.ordering import CountedOrder, Placed, TimedOrder, Untrusted
+from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning
+from vidproc.media.probe import SourceInfo, describe, main_video
+from vidproc.media.records import HIDDEN, pieces
+from vidproc.media.timeline import Timeline
+from vidproc.model import Chunk, StreamFormat
+
+_FASTEST, _SLOWEST = 240.0, 1.0
+"""Frame rates beyond these are a header's fancy; the plan counts with the nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the film with one continuous clock and one format: the ranks [start, stop)."""
+
+    index: int
+    start: int
+    stop: int
+    stream: StreamFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of the source. `start` and `duration` are seconds of the film; `window` is what filters see."""
+
+    start: float | None = None
+    duration: float | None = None
+    window: tuple[int, int] = (0, 0)
+    tuning: Tuning = field(default_factory=Tuning)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Hears of a source while it is read.
+
+    opened: once the first frame was decoded. segment: (index, format) of a continuity segment, before its chunks.
+    chunks: more chunks, in order; the records they name are in the packet file.
+    """
+
+    opened: Callable[[SourceInfo], None] = lambda info: None
+    segment: Callable[[int, StreamFormat], None] = lambda index, stream: None
+    chunks: Callable[[tuple[Chunk, ...]], None] = lambda chunks: None
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A source that was read to its end.
+
+    times, durations: of each rank, int64 in ticks of `info.time_base`, as FFmpeg shows them. Joined films repeat
+        times; within a segment they increase. kept: the window [start, stop) in seconds of the source's own clock, if
+        one was asked for. losses: sentences. counted: why frames had to be counted by decoding, empty if not.
+    """
+
+    info: SourceInfo
+    times: array[int]
+    durations: array[int]
+    segments: tuple[Segment, ...]
+    losses: tuple[str, ...]
+    kept: tuple[Fraction, Fraction] | None = None
+    counted: str = ""
+
+    @property
+    def frames(self) -> int:
+        return len(self.times)
+
+
+def ingest(
+    path: str | os.PathLike[str],
+    packets_path: str | os.PathLike[str],
+    request: Request | None = None,
+    listener: Listener | None = None,
+) -> Ingested:
+    """Read a source into a file of packet records, and plan its chunks.
+
+    Raises `MediaError` where it is no video, has no frame that decodes, or none in the window asked for.
+    """
+    heard = _Heard(listener or Listener())
+    request = request or Request()
+    try:
+        return _attempt(path, packets_path, request, heard, "")
+    except Untrusted as reason:
+        return _attempt(path, packets_path, request, heard, str(reason))
+    except Disordered:
+        return _attempt(path, packets_path, request, heard, "its times are out of order")
+
+
+def _attempt(
+    path: str | os.PathLike[str],
+    packets_path: str | os.PathLike[str],
+    request: Request,
+    heard: _Heard,
+    counted: str,
+) -> Ingested:
+    heard.start_over()
+    with closing(open_source(path)) as source, Path(packets_path).open("wb") as file:
+        return _Reading(source, file, request, heard, counted).read()
+
+
+@dataclass(slots=True)
+class _Heard:
+    """Passes news on, and knows what was said already when everything starts again."""
+
+    listener: Listener
+    said: list[Chunk] = field(default_factory=list)
+    opened: bool = False
+    segments: int = 0
+    _again: int = 0
+
+    def start_over(self) -> None:
+        self._again = 0
+
+    def open(self, info: SourceInfo) -> None:
+        if not self.opened:
+            self.opened = True
+            self.listener.opened(info)
+
+    def segment(self, index: int, stream: StreamFormat) -> None:
+        if index >= self.segments:
+            self.segments = index + 1
+            self.listener.segment(index, stream)
+
+    def chunks(self, chunks: list[Chunk]) -> None:
+        known = self.said[self._again : self._again + len(chunks)]
+        if known != chunks[: len(known)]:
+            raise MediaError("this film's frames can't be told from its packets, and that showed too late to mend")
+        self._again += len(known)
+        new = tuple(chunks[len(known) :])
+        if new:
+            self.said += new
+            self._again += len(new)
+            self.listener.chunks(new)
+
+
+class _Reading:
+    """One attempt at a source."""
+
+    def __init__(self, source: InputContainer, file: BinaryIO, request: Request, heard: _Heard, counted: str) -> None:
+        video = main_video(source)
+        self._source, self._file, self._request, self._heard = source, file, request, heard
+        self._info = describe(source, None)
+        self._packets = ArrivingPackets(source, video, self._info.stream)
+        self._counted = counted or self._packets.distrust
+        order = CountedOrder if self._counted else TimedOrder
+        self._order = order(self._info.stream, video.codec_context)
+        self._window = FilmWindow(self._info, request.start, request.duration)
+        self._indexer = PacketIndexer()
+        self._planner = ChunkPlanner(PlanHints())
+        self._unranked: deque[Placed] = deque()
+        self._segments: list[Segment] = []
+        self._timeline = Timeline()
+        self._offset = 0
+
+    def read(self) -> Ingested:
+        for placed in self._order.place(self._packets):
+            if self._window.is_past(placed):
+                break
+            if placed.stream is not None and not self._segments:
+                self._begin()
+            self._unranked.append(placed)
+            self._write(self._indexer.add(self._window.clipped(placed)))
+        self._write(self._indexer.finish())
+        if not self._timeline:
+            raise MediaError("there is no frame in the part of the video that was asked for")
+        self._hand_on(self._planner.finish())
+        self._end_segment()
+        self._timeline.complete(1 / self._info.stream.frame_rate / self._info.time_base)
+        return self._result()
+
+    def _begin(self) -> None:
+        """The first frame was decoded: now the source can be described and a plan be made."""
+        self._info = describe(self._source, self._order.frame)
+        self._planner = ChunkPlanner(self._hints(), self._request.tuning)
+        self._heard.open(self._info)
+
+    def _hints(self) -> PlanHints:
+        info = self._info
+        rate = min(_FASTEST, max(_SLOWEST, float(info.stream.frame_rate)))
+        whole = info.frames_from_header or info.duration_from_header * rate
+        return PlanHints(
+            frames=round(self._window.seconds_of(whole / rate) * rate),
+            frame_rate=rate,
+            pixels=info.stream.width * info.stream.height,
+            window=self._request.window,
+        )
+
+    def _write(self, entries: Iterable[Entry]) -> None:
+        """Ranked packets, in decode order: to the file, and to the plan."""
+        chunks: list[Chunk] = []
+        for entry in entries:
+            placed, start = self._unranked.popleft(), self._offset
+            if placed.stream is not None:
+                self._begin_segment(placed.stream)
+            for piece in pieces(placed.arrival.record(entry.rank)):
+                self._offset += self._file.write(piece)
+            if entry.rank != HIDDEN:
+                self._timeline.note(entry.rank, placed.time, placed.arrival)
+            chunks += self._planner.add(entry, start, self._offset, self._segments[-1].stream.reorder_depth)
+        if chunks:
+            self._hand_on(chunks)
+
+    def _begin_segment(self, stream: StreamFormat) -> None:
+        # All packets of the segment before have been ranked: a segment's frames are never shown among another's.
+        self._end_segment()
+        index, start = len(self._segments), len(self._timeline)
+        self._segments.append(Segment(index, start, start, stream))
+        self._heard.segment(index, stream)
+
+    def _end_segment(self) -> None:
+        if self._segments:
+            self._segments[-1] = replace(self._segments[-1], stop=len(self._timeline))
+
+    def _hand_on(self, chunks: list[Chunk]) -> None:
+        self._file.flush()
+        self._heard.chunks(chunks)
+
+    def _result(self) -> Ingested:
+        return Ingested(
+            info=self._info,
+            times=self._timeline.times,
+            durations=self._timeline.durations,
+            segments=tuple(self._segments),
+            losses=tuple(self._losses()),
+            kept=self._window.kept,
+            counted=self._counted,
+        )
+
+    def _losses(self) -> Iterator[str]:
+        frames, promised = len(self._timeline), self._info.frames_from_header
+        if self._packets.error:
+            yield f"the film is cut short after {frames} frames ({self._packets.error})"
+        elif self._is_short():
+            yield f"the film is cut short: it has {frames} frames of the {promised} that its header promises"
+        if self._packets.corrupt:
+            yield f"{self._packets.corrupt} packets of the video arrived damaged"
+        if self._order.undecodable:
+            yield f"{self._order.undecodable} frames can't be decoded without what was cut away before them"
+
+    def _is_short(self) -> bool:
+        return self._window.kept is None and self._packets.count < self._info.frames_from_header

@@ -1,0 +1,225 @@
+"""From packets to the facts that the index ranks: which are shown, in which order, where segments begin.
+
+Two ways. `TimedOrder` takes the containers' times at their word: a packet is a frame, and frames are shown by pts. It
+decodes no more than the head of each segment, because what comes out there is not in any header: a film cut in the
+middle of an open group of pictures begins with frames that can't be decoded and are never shown.
+
+`CountedOrder` decodes everything once and takes the frames in the order in which they come out. It is for streams whose
+packets are no frames (field-coded H.264, packed MPEG-4) or have no times. `TimedOrder` raises `Untrusted` when it meets
+one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import av
+
+from vidproc.errors import MediaError
+from vidproc.media.arrivals import Arrival
+from vidproc.media.decoders import open_decoder
+from vidproc.media.index import REORDER_LIMIT, JumpDetector, PacketFacts
+from vidproc.media.probe import refine
+from vidproc.model import StreamFormat
+
+_HEAD = 2 * REORDER_LIMIT
+"""Packets of a segment's head that are looked at before its first is let go."""
+
+_HEAD_LIMIT = 1000
+"""Packets among which a segment's first frame must come out."""
+
+_OVERDUE = 4 * REORDER_LIMIT
+"""A packet whose frame has not come out when so many more were decoded shows none."""
+
+
+class Untrusted(Exception):
+    """The stream's packets and times don't tell its frames; the message says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Placed:
+    """A packet with its facts; `stream` is set where a segment begins. `time` is the pts, or the best known."""
+
+    arrival: Arrival
+    facts: PacketFacts
+    time: int | None
+    stream: StreamFormat | None = None
+
+
+class TimedOrder:
+    """Places packets by their times. `undecodable` counts packets at segments' heads whose frames never come out."""
+
+    def __init__(self, stream: StreamFormat, first_decoder: av.VideoCodecContext) -> None:
+        self._stream = stream
+        self._decoder: av.VideoCodecContext | None = first_decoder
+        self._jumps = JumpDetector()
+        self._head: list[tuple[Arrival, int]] = []
+        self._in_head = True
+        self._first: av.VideoFrame | None = None
+        self._floor: int | None = None
+        self.undecodable = 0
+        self.frame: av.VideoFrame | None = None
+
+    def place(self, arrivals: Iterable[Arrival]) -> Iterator[Placed]:
+        """Raises `Untrusted`; `MediaError` where the film's first segment gives no frame at all."""
+        for arrival in arrivals:
+            order = self._order(arrival)
+            if self._begins_segment(arrival, order) and (self._head or not self._in_head):
+                yield from self._end_head(flush=True)
+                self._begin_head(arrival)
+            if not self._in_head:
+                yield self._placed(arrival, order)
+                continue
+            self._head.append((arrival, order))
+            self._decode_head(arrival)
+            ready = self._first is not None and len(self._head) >= _HEAD
+            if ready or len(self._head) >= _HEAD_LIMIT:
+                yield from self._end_head(flush=False)
+        yield from self._end_head(flush=True)
+
+    def _order(self, arrival: Arrival) -> int:
+        if arrival.look.trouble:
+            raise Untrusted(arrival.look.trouble)
+        if arrival.pts is not None:
+            return arrival.pts
+        if arrival.dts is None or self._stream.reorder_depth:
+            raise Untrusted("some of its packets have no presentation time")
+        return arrival.dts
+
+    def _begins_segment(self, arrival: Arrival, order: int) -> bool:
+        seek = arrival.look.seek
+        jumped = self._jumps.jumps(order if arrival.look.shown else None, arrival.dts, seek)
+        return jumped or (seek and (arrival.look.changed or arrival.extradata is not None))
+
+    def _begin_head(self, arrival: Arrival) -> None:
+        if arrival.extradata is not None:
+            self._stream = replace(self._stream, extradata=arrival.extradata)
+        self._decoder, self._in_head, self._first, self._floor = None, True, None, None
+
+    def _decode_head(self, arrival: Arrival | None) -> None:
+        if self._first is not None:
+            return
+        if self._decoder is None:
+            self._decoder = open_decoder(self._stream)
+        try:
+            frames = self._decoder.decode(arrival.packet if arrival is not None else None)
+        except av.FFmpegError:
+            return
+        self._first = frames[0] if frames else None
+
+    def _end_head(self, flush: bool) -> Iterator[Placed]:
+        if not self._in_head:
+            return
+        if flush:
+            self._decode_head(None)
+        head, self._head, self._in_head = self._head, [], False
+        if self._first is not None:
+            self.frame = self.frame or self._first
+            self._floor = self._first.pts
+            depth = max(self._stream.reorder_depth, _reorder_depth(order for a, order in head if a.look.shown))
+            self._stream = replace(refine(self._stream, self._first), reorder_depth=depth)
+        elif self.frame is None:
+            raise MediaError("no frame of this video can be decoded")
+        for number, (arrival, order) in enumerate(head):
+            yield self._placed(arrival, order, self._stream if number == 0 else None)
+
+    def _placed(self, arrival: Arrival, order: int, stream: StreamFormat | None = None) -> Placed:
+        shown = arrival.look.shown and not arrival.discarded
+        if shown and self._floor is not None and order < self._floor:
+            self.undecodable += 1
+            shown = False
+        place = order if arrival.look.shown else None
+        facts = PacketFacts(place, shown, arrival.look.seek, starts_segment=stream is not None)
+        return Placed(arrival, facts, order, stream)
+
+
+def _reorder_depth(orders: Iterable[int]) -> int:
+    """How many frames are decoded before one that is shown before them all, at most."""
+    seen: list[int] = []
+    depth = 0
+    for order in orders:
+        depth = max(depth, sum(earlier > order for earlier in seen[-REORDER_LIMIT:]))
+        seen.append(order)
+    return depth
+
+
+@dataclass(slots=True, eq=False)
+class _Counted:
+    arrival: Arrival
+    order: int | None = None
+    frame: av.VideoFrame | None = None
+
+
+class CountedOrder:
+    """Places packets by decoding them. `undecodable` counts those that ought to show a frame and show none."""
+
+    def __init__(self, stream: StreamFormat, decoder: av.VideoCodecContext) -> None:
+        self._stream = stream
+        self._decoder = decoder
+        self._waiting: deque[_Counted] = deque()
+        self._by_number: dict[int, _Counted] = {}
+        self._fed = 0
+        self._shown = 0
+        self._begun = False
+        self.undecodable = 0
+        self.frame: av.VideoFrame | None = None
+
+    def place(self, arrivals: Iterable[Arrival]) -> Iterator[Placed]:
+        """Raises `MediaError` where no frame comes out at all."""
+        for arrival in arrivals:
+            arrival.packet.pts = self._fed
+            counted = _Counted(arrival)
+            self._by_number[self._fed] = counted
+            self._waiting.append(counted)
+            self._fed += 1
+            self._decode(arrival.packet)
+            yield from self._resolved(_OVERDUE)
+        self._decode(None)
+        yield from self._resolved(0)
+        if self.frame is None:
+            raise MediaError("no frame of this video can be decoded")
+
+    def _decode(self, packet: av.Packet[av.VideoStream] | None) -> None:
+        try:
+            frames = self._decoder.decode(packet)
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            counted = self._by_number.get(frame.pts) if frame.pts is not None else None
+            if counted is not None and counted.order is None:
+                counted.order, self._shown = self._shown, self._shown + 1
+                if self.frame is None or counted.arrival.look.changed or counted.arrival.extradata is not None:
+                    counted.frame = frame
+                self.frame = self.frame or frame
+
+    def _resolved(self, overdue: int) -> Iterator[Placed]:
+        while self._waiting and (self._waiting[0].order is not None or len(self._waiting) > overdue):
+            if self.frame is None and overdue and self._fed < _HEAD_LIMIT:
+                return
+            counted = self._waiting.popleft()
+            del self._by_number[self._fed - len(self._waiting) - 1]
+            yield self._placed(counted)
+
+    def _placed(self, counted: _Counted) -> Placed:
+        arrival = counted.arrival
+        shown = counted.order is not None
+        self.undecodable += not (shown or arrival.discarded or arrival.look.trouble) and arrival.look.shown
+        stream = self._segment(counted)
+        facts = PacketFacts(counted.order, shown, arrival.look.seek, starts_segment=stream is not None)
+        return Placed(arrival, facts, arrival.pts, stream)
+
+    def _segment(self, counted: _Counted) -> StreamFormat | None:
+        """The format of a segment that begins with this packet, if one does."""
+        arrival = counted.arrival
+        changed = arrival.look.seek and (arrival.look.changed or arrival.extradata is not None)
+        if self._begun and not changed:
+            return None
+        self._begun = True
+        if arrival.extradata is not None:
+            self._stream = replace(self._stream, extradata=arrival.extradata)
+        frame = counted.frame or self.frame
+        if frame is not None:
+            self._stream = refine(self._stream, frame)
+        return self._stream
