@@ -16,7 +16,8 @@ GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores",
 LAYER_1 = frozenset({"filters", "protocol"})
 LAYER_3 = frozenset({"processes", "transport", "media", "storage"})
 BELOW_4 = GROUND | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
-ANYTHING = BELOW_4 | frozenset({"coordinator", "worker", "client", "local", "functions", "web", "cli", "__init__"})
+BELOW_5 = BELOW_4 | frozenset({"coordinator", "worker", "client"})
+ANYTHING = BELOW_5 | frozenset({"functions", "local", "front", "web", "cli", "__init__"})
 
 ROOMS: dict[str, frozenset[str]] = {
     "_version": frozenset(),
@@ -38,8 +39,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "worker": BELOW_4,
     "client": GROUND | LAYER_1 | {"transport"},
     "web": BELOW_4 | {"coordinator", "client"},
-    "local": ANYTHING - {"cli", "web"},
-    "functions": ANYTHING - {"cli", "web"},
+    "functions": BELOW_5,
+    "local": BELOW_5 | {"functions"},
+    "front": BELOW_5 | {"functions", "local"},
     "cli": ANYTHING,
     "__init__": ANYTHING,
     "__main__": ANYTHING,

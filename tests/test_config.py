@@ -33,7 +33,7 @@ def test_every_default_is_a_value_that_could_be_given(kind: type[Settings]) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_field_but_the_token_can_be_set(kind: type[Settings]) -> None:
-    assert config._readers(kind).keys() == {field.name for field in dataclasses.fields(kind)} - {"token"}
+    assert set(config.keys(kind)) == {field.name for field in dataclasses.fields(kind)} - {"token"}
 
 
 def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ def test_each_room_of_the_package_is_in_the_table() -> None:
 def test_the_table_has_no_circle() -> None:
     """Leaving out `__init__`, which only gives names to users, the rooms can be put in an order."""
     waiting = {room: set(may) - {room, "__init__"} for room, may in layers.ROOMS.items()}
-    waiting["local"].discard("functions")  # layer 5 beside the programs; these two may know each other
     waiting.pop("__init__")
     waiting.pop("__main__")
     while ready := {room for room, needs in waiting.items() if not needs & waiting.keys()}:

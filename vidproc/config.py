@@ -189,6 +189,11 @@ def load(kind: type[_Settings], options: Mapping[str, Any], file: Path | None, e
     return replace(settings, token=read_token(settings.token_file)) if settings.token_file else settings
 
 
+def keys(kind: type[Settings]) -> tuple[str, ...]:
+    """What can be set, by the names of the fields."""
+    return tuple(_readers(kind))
+
+
 def read_token(file: Path) -> bytes:
     """The secret in a token file, without white space around it. Raises `ClientError`."""
     try:
