@@ -112,25 +112,23 @@ class EncoderSpec:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The frames [start, stop) and where their packets lie.
+    """The frames [start, stop), what they need to be made, and where their packets lie.
 
-    Its packets are the records [packets_start, packets_stop) (byte offsets) of the source's packet file: from a seek
-    point to the last packet, in decode order, that the frames and the filters' windows need, and a few more so that
-    the decoder gives up its last frame without being flushed. `segment` numbers the continuity segment that the chunk
-    lies in, and `segment_start` is that segment's first rank. The ranks [first, last) are [start, stop) widened by the
-    filters' windows and cut at the segment's ends: what a slot decodes. Chunks with equal `packets_start` share a seek
-    point.
+    [first, last) is [start, stop) widened by the filters' windows and cut at the ends of its continuity segment, whose
+    number is `segment`: filters see no neighbours beyond those. The packets are the records [packets_start,
+    packets_stop) (byte offsets) of the source's packet file: from a seek point to the last packet, in decode order,
+    that [first, last) needs, and a few more so that the decoder gives up its last frame without being flushed. Chunks
+    with equal `packets_start` share a seek point.
     """
 
     index: int
     start: int
     stop: int
+    first: int
+    last: int
     segment: int
-    segment_start: int
     packets_start: int
     packets_stop: int
-    first: int = -1
-    last: int = -1
 
     @property
     def frames(self) -> int:
@@ -141,9 +139,8 @@ class Chunk:
 class ChunkTask:
     """One lease's work as a slot gets it; the packet records follow as payload.
 
-    The slot decodes the ranks [first, last), which are [start, stop) widened by the filters' windows and cut at the
-    segment's ends, runs the filters and encodes [start, stop). `continues` says that the packets go on where the same
-    slot's previous chunk of this job ended, with its decoder still open.
+    The slot decodes the ranks [first, last), runs the filters and encodes [start, stop). `continues` says that the
+    packets go on where the same slot's previous chunk of this job ended, with its decoder still open.
     """
 
     job_id: str

@@ -1,0 +1,1 @@
+"""The programs: options in, exit codes out."""

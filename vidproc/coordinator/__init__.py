@@ -1,0 +1,1 @@
+"""The coordinator: connections become the scheduler's events, and its commands become sends and writes."""

@@ -1,0 +1,1 @@
+"""Supervised processes: started from a preloaded fork server, spoken to over one socket each, watched, replaced."""

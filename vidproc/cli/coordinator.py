@@ -1,0 +1,75 @@
+"""vidproc-coordinator: takes jobs from clients and has worker daemons do them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidproc.cli import options
+
+if TYPE_CHECKING:
+    from vidproc.config import CoordinatorSettings
+
+_EXAMPLES = """\
+  vidproc-coordinator
+  vidproc-coordinator --port 9090 --unix-socket /run/user/1000/vidproc.sock
+  head -c 32 /dev/urandom | base64 > t && vidproc-coordinator --bind :: --token-file t"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = options.parser(
+        "vidproc-coordinator",
+        "Take jobs from clients, have worker daemons do them, and give the films back.",
+        _EXAMPLES,
+    )
+    made.add_argument("--bind", metavar="ADDR", help="where to listen, on IPv6 and IPv4 at once; :: is everywhere (default: localhost)")
+    made.add_argument("--port", metavar="P", help="port for clients and daemons (default: 9090)")
+    made.add_argument("--unix-socket", metavar="PATH", help="listen there too, for this host")
+    made.add_argument("--preview-port", metavar="P", help="port kept for previews; nothing listens there yet (default: 8080)")
+    made.add_argument("--data-dir", metavar="DIR", help="folder for uploads and results (default: $XDG_STATE_HOME/vidproc)")
+    made.add_argument("--codec", help="video codec for jobs that name none (default: h264)")
+    made.add_argument("--default-processing", metavar="NAME", help="filter for jobs that name none (default: blur)")
+    made.add_argument("--token-file", metavar="FILE", help="file with the token that clients and daemons must hold")
+    made.add_argument("--insecure", action="store_true", default=None, help="let anyone in, beyond loopback too, without a token")
+    made.add_argument("--memory-limit", metavar="SIZE", help="address space of a media process, such as 4GiB; 0 for no limit (default: 4GiB)")
+    made.add_argument("--source-cache", metavar="SIZE", help="bytes of films to keep, so that they need not be sent again (default: 20GiB)")
+    options.add_daemon_options(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(argv)
+    return options.run(lambda: _start(given))
+
+
+def _start(given: argparse.Namespace) -> int:
+    from vidproc.cli import daemons
+    from vidproc.config import CoordinatorSettings
+
+    daemons.configure_logs(given)
+    asyncio.run(_serve(daemons.settings_of(CoordinatorSettings, given)))
+    return 0
+
+
+async def _serve(settings: CoordinatorSettings) -> None:
+    import structlog
+
+    from vidproc.cli import daemons
+    from vidproc.coordinator.server import PRELOADED, Coordinator, listening_addresses
+    from vidproc.processes.child import preload
+
+    preload(*PRELOADED)
+    stop = asyncio.Event()
+    coordinator = Coordinator(settings)
+    await coordinator.start(listening_addresses(settings))
+    daemons.on_stop_signals(stop.set)
+    structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
+    await stop.wait()
+    await coordinator.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

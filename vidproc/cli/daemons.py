@@ -1,0 +1,54 @@
+"""What the two daemons have in common: options, settings, logs, signals."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
+
+_Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
+
+
+def settings_of(kind: type[_Settings], given: argparse.Namespace) -> _Settings:
+    """The settings from options, environment and file. Raises `ClientError`."""
+    options = {key: getattr(given, key, None) for key in keys(kind)}
+    return load(kind, options, Path(given.config) if given.config else None, os.environ)
+
+
+def configure_logs(given: argparse.Namespace) -> None:
+    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    if given.log_format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, given.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def on_stop_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` once on SIGTERM or SIGINT; a second one ends the process as if it had no handler."""
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, first)

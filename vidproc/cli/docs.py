@@ -1,0 +1,88 @@
+"""The documents that are made from the code: `make docs` writes them, a test sees to it that they are current."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from vidproc.filters import reference
+
+FOLDER = Path(__file__).parents[2] / "docs"
+
+_PROGRAMS = ("send", "run", "coordinator", "worker")
+_HEAD = """\
+# Options of the programs
+
+Made from the programs themselves by `make docs`; `--help` says the same.
+"""
+
+
+def options_page() -> str:
+    """The options of all programs, in Markdown."""
+    parsers = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
+    return "\n".join([_HEAD, *("\n".join(_section(parser)) for parser in parsers)])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"filters.md": reference.page, "options.md": options_page}
+
+
+def stale(folder: Path) -> list[str]:
+    """The names of the pages in `folder` that are not what the code makes now."""
+    return [name for name, make in PAGES.items() if not _holds(folder / name, make())]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m vidproc.cli.docs", description="Write the documents anew.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if one is out of date")
+    given = parser.parse_args(argv)
+    names = stale(FOLDER)
+    for name in names:
+        print(f"docs/{name} is out of date" if given.check else f"docs/{name} written")
+        if not given.check:
+            (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+    return int(given.check and bool(names))
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield f"## {parser.prog}\n\n{parser.description}\n"
+    if parser.epilog:
+        yield f"```sh\n{_examples(parser.epilog)}\n```\n"
+    yield "| option | meaning |\n| --- | --- |"
+    formatter = parser._get_formatter()
+    for action in parser._actions:
+        yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
+    yield ""
+
+
+def _examples(epilog: str) -> str:
+    return "\n".join(line.strip() for line in epilog.splitlines() if line.startswith("  "))
+
+
+def _shown(action: argparse.Action) -> str:
+    """`-o OUT, --out OUT` as code; for an argument without dashes, its name alone."""
+    wanted = "" if action.nargs == 0 else _wanted(action)
+    if not action.option_strings:
+        return f"`{_cell(wanted)}`"
+    return ", ".join(f"`{_cell(f'{option} {wanted}'.strip())}`" for option in action.option_strings)
+
+
+def _wanted(action: argparse.Action) -> str:
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return "|".join(map(str, action.choices)) if action.choices else action.dest.upper()
+
+
+def _cell(text: str) -> str:
+    """Fit for a cell of a table, where a bar would end it."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

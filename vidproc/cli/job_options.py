@@ -1,0 +1,79 @@
+"""The options that describe a job, for every program that takes one, and the job that they describe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vidproc.client import specs
+from vidproc.client.containers import container_of
+from vidproc.errors import ClientError
+from vidproc.model import FilterSpec, JobSpec
+
+
+def add_job_options(to: argparse.ArgumentParser) -> None:
+    filters = to.add_argument_group("what to do (vidproc filters lists the filters and their parameters)")
+    filters.add_argument("--processing", metavar="NAME", help="one filter: blur, edges, motion or custom")
+    filters.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of --processing; repeatable")
+    filters.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="NAME:NAME=VALUE,...",
+        help="a filter with its parameters, or FILE.py with a function of your own; repeatable, in order",
+    )
+    result = to.add_argument_group("the result")
+    result.add_argument("--codec", help="video codec: h264 (default: the coordinator's)")
+    result.add_argument("--crf", type=float, default=23.0, metavar="N", help="quality: less is better and larger")
+    result.add_argument("--encoder-preset", default="veryfast", metavar="NAME", help="speed of the encoder against size")
+    result.add_argument("--audio", choices=("copy", "none"), default="copy", help="keep the sound as it is, or drop it")
+    result.add_argument("--start", type=float, metavar="T", help="begin at this second of the film")
+    result.add_argument("--duration", type=float, metavar="T", help="stop after so many seconds")
+    result.add_argument(
+        "--on-decode-error",
+        choices=("conceal", "fail"),
+        default="conceal",
+        help="fill frames that do not decode from their neighbours and list them, or fail",
+    )
+    result.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    result.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
+    to.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def job_of(options: argparse.Namespace, out: str) -> JobSpec:
+    """The job that the options ask for. Raises `ClientError`."""
+    return JobSpec(
+        filters=_filters(options),
+        container=container_of(out),
+        codec=options.codec or "",
+        crf=options.crf,
+        encoder_preset=options.encoder_preset,
+        audio=options.audio,
+        on_decode_error=options.on_decode_error,
+        start=options.start,
+        duration=options.duration,
+    )
+
+
+def _filters(options: argparse.Namespace) -> tuple[FilterSpec, ...]:
+    if options.processing and options.filter:
+        raise ClientError("give --processing (one filter) or --filter (any number), not both")
+    if options.param and not options.processing:
+        raise ClientError("--param belongs to --processing; write --filter NAME:name=value")
+    if options.processing:
+        params = specs.parse_params(options.param)
+        return (_custom(FilterSpec(options.processing, params)),)
+    return tuple(_custom(specs.parse(text)) for text in options.filter)
+
+
+def _custom(spec: FilterSpec) -> FilterSpec:
+    """A filter of one's own: `FILE.py`, or `custom` with the parameters `file` and, if it holds many, `function`."""
+    if spec.name.endswith(".py"):
+        spec = FilterSpec("custom", {"file": spec.name, **spec.params})
+    if spec.name != "custom":
+        return spec
+    params = dict(spec.params)
+    path = params.pop("file", None)
+    if path is None:
+        raise ClientError("custom needs its file: --processing custom --param file=FILE.py, or --filter FILE.py")
+    return specs.from_file(Path(str(path)), str(params.pop("function", "")), params)

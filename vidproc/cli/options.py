@@ -1,0 +1,65 @@
+"""What the programs share: how they say where, how they fail, how they end.
+
+Kept light: `--help` must not wait for OpenCV or FFmpeg, so the programs import those rooms when they need them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from vidproc._version import __version__
+from vidproc.errors import VidprocError
+
+INTERRUPTED = 130
+
+
+class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows each option's default, and keeps the examples' lines as they are written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, [], ()):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=prog, description=description, epilog=f"examples:\n{examples}", formatter_class=Formatter
+    )
+    made.add_argument("--version", action="version", version=f"vidproc {__version__}")
+    return made
+
+
+def add_where(to: argparse.ArgumentParser) -> None:
+    """Options that say where the coordinator is."""
+    where = to.add_argument_group("where the coordinator is")
+    where.add_argument("--host", metavar="H", help="its host name or address (default: localhost)")
+    where.add_argument("--port", type=int, metavar="P", help="its port (default: 9090)")
+    where.add_argument("--unix-socket", metavar="PATH", help="its AF_UNIX socket, on this host, instead of a port")
+    where.add_argument("--token-file", metavar="FILE", help="file with the token, if the coordinator was given one")
+    family = where.add_mutually_exclusive_group()
+    family.add_argument("--ipv4", action="store_true", help="use IPv4 only")
+    family.add_argument("--ipv6", action="store_true", help="use IPv6 only")
+
+
+def add_daemon_options(to: argparse.ArgumentParser) -> None:
+    """Options of both daemons."""
+    to.add_argument("--config", metavar="FILE", help="TOML file with these settings, in its table of this program's name")
+    to.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="least to log")
+    to.add_argument("--log-format", choices=("console", "json"), default="console", help="lines for people or programs")
+
+
+def run(program: Callable[[], int]) -> int:
+    """A program's exit code; its errors become one line."""
+    try:
+        return program()
+    except VidprocError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 1

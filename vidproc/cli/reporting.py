@@ -1,0 +1,124 @@
+"""What a client's programs show: a bar on a terminal, plain lines elsewhere, and the figures at the end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vidproc.client.remote import Downloading, Listener, News, Reconnecting, Uploading
+from vidproc.errors import StorageError
+from vidproc.protocol.messages import Progress
+
+_LINE_EVERY_S = 2.0
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Listener]:
+    """A listener for a job's news."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _Bar() as bar:
+            yield bar.tell
+    else:
+        yield _Lines().tell
+
+
+def sentence(news: News) -> str:
+    """One piece of news in words."""
+    match news:
+        case Uploading(sent, size):
+            return f"uploading {_percent(sent, size)}"
+        case Downloading(received, size):
+            return f"downloading {_percent(received, size)}"
+        case Reconnecting(reason):
+            return f"connection lost ({reason}), trying again"
+        case Progress() if news.waiting:
+            return f"waiting: {news.waiting}"
+        case Progress():
+            of = f" of {news.frames_total}" if news.frames_total else ""
+            return f"{news.state}: {news.frames_done}{of} frames, {news.fps:.1f} fps{_left(news)}"
+
+
+def _percent(done: int, of: int) -> str:
+    return f"{100 * done // max(1, of)} % of {of / 1e6:.1f} MB"
+
+
+def _left(news: Progress) -> str:
+    if not (news.fps > 0 and news.frames_total > news.frames_done):
+        return ""
+    seconds = round((news.frames_total - news.frames_done) / news.fps)
+    return f", {seconds // 60}:{seconds % 60:02d} left"
+
+
+class _Lines:
+    """A line when something changes, and every two seconds while nothing does."""
+
+    def __init__(self) -> None:
+        self._said: tuple[object, ...] = ()
+        self._said_at = 0.0
+
+    def tell(self, news: News) -> None:
+        subject = (type(news), getattr(news, "state", ""), getattr(news, "waiting", ""))
+        now = time.monotonic()
+        if subject != self._said or now - self._said_at >= _LINE_EVERY_S:
+            self._said, self._said_at = subject, now
+            print(sentence(news), file=sys.stderr, flush=True)
+
+
+class _Bar:
+    """rich's bar; it is imported only here, where there is a terminal to draw it on."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+        self._bars = Bars(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bars.add_task("connecting", total=None)
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def tell(self, news: News) -> None:
+        match news:
+            case Uploading(done, total) | Downloading(done, total):
+                pass
+            case Progress():
+                done, total = news.frames_done, news.frames_total
+            case _:
+                done, total = 0, 0
+        self._bars.update(self._task, description=sentence(news), completed=done, total=total or None)
+
+
+def conclude(metrics: Mapping[str, Any], given: argparse.Namespace) -> None:
+    """Write the figures where they were asked for, and say what came of the job."""
+    if given.metrics_json:
+        write_json(given.metrics_json, metrics)
+    if given.quiet:
+        return
+    slow = metrics["bottleneck"]
+    print(
+        f"{given.out}: {metrics['frames_out']} frames in {metrics['wall_s']:.2f} s, "
+        f"{metrics['processing_fps']:.1f} fps, {metrics['bytes_out'] / 1e6:.1f} MB, "
+        f"{metrics['retries']['total']} retries; {slow['share']:.0%} of the time went to {slow['part']}",
+        file=sys.stderr,
+    )
+    for loss in metrics["losses"]:
+        print(f"note: {loss}", file=sys.stderr)
+
+
+def write_json(path: str, metrics: Mapping[str, Any]) -> None:
+    try:
+        Path(path).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"--metrics-json {path}: {error.strerror}") from None

@@ -1,0 +1,57 @@
+"""vidproc-run: the same job without a cluster, on this host's cores."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from vidproc.cli import options
+from vidproc.cli.job_options import add_job_options, job_of
+from vidproc.errors import ClientError
+
+_EXAMPLES = """\
+  vidproc-run in.mp4 -o out.mp4 --filter blur:ksize=9
+  vidproc-run in.mkv -o out.mkv --filter mine.py --processes 2"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = options.parser(
+        "vidproc-run", "Filter every frame of a video on this host's cores; no coordinator and no worker needed.", _EXAMPLES
+    )
+    made.add_argument("video", metavar="IN", help="the film to process, or - for standard input")
+    made.add_argument("-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output")
+    made.add_argument("--processes", type=int, metavar="N", help="how many at once (default: the usable cores)")
+    add_job_options(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(argv)
+    return options.run(lambda: _run(given))
+
+
+def _run(given: argparse.Namespace) -> int:
+    import structlog
+
+    from vidproc import local
+    from vidproc.cli import reporting
+    from vidproc.client import films
+    from vidproc.config import WorkerSettings
+    from vidproc.cores import usable_cores
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # errors alone: the bar has the rest
+    if given.processes is not None and given.processes < 1:
+        raise ClientError(f"--processes {given.processes}: give 1 or more")
+    films.check_output(given.video, given.out, given.overwrite)
+    job = job_of(given, given.out)
+    worker = WorkerSettings(allow_custom=True, name="here", processes=given.processes or usable_cores())
+    with reporting.progress(given.quiet) as tell:
+        metrics = asyncio.run(local.run(worker, job, given.video, given.out, given.overwrite, tell))
+    reporting.conclude(metrics, given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""vidproc-send: give a film to a coordinator and get it back, processed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from vidproc.cli import options
+from vidproc.cli.job_options import add_job_options, job_of
+from vidproc.errors import ClientError
+
+_EXAMPLES = """\
+  vidproc-send --video in.mp4 --processing blur --param ksize=9 --out out.mp4
+  vidproc-send --video in.mkv --filter blur:ksize=5 --filter edges --out out.mkv
+  vidproc-send --host worker.lan --token-file t --video in.mp4 --filter mine.py --out out.mp4"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = options.parser(
+        "vidproc-send", "Send a video to a coordinator, and get the same film back, every frame filtered.", _EXAMPLES
+    )
+    made.add_argument("--video", required=True, metavar="IN", help="the film to process, or - for standard input")
+    made.add_argument("--out", metavar="OUT", help="where the result goes, or - for standard output")
+    made.add_argument("--dry-run", action="store_true", help="only ask the coordinator whether it would take the job")
+    add_job_options(made)
+    options.add_where(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(argv)
+    return options.run(lambda: _send(given))
+
+
+def _send(given: argparse.Namespace) -> int:
+    from vidproc.cli import reporting, where
+    from vidproc.client import films, remote
+
+    if given.out is None:
+        if not given.dry_run:
+            raise ClientError("--out is missing: where should the result go?")
+        given.out = "-"
+    films.check_output(given.video, given.out, given.overwrite or given.dry_run)
+    job = job_of(given, given.out)
+    endpoint = where.endpoint(given)
+    if given.dry_run:
+        print(asyncio.run(remote.dry_run(endpoint, job, given.video)), file=sys.stderr)
+        return 0
+    with reporting.progress(given.quiet) as tell:
+        metrics = asyncio.run(remote.process(endpoint, job, given.video, given.out, given.overwrite, tell))
+    reporting.conclude(metrics, given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""From options to the coordinator's address."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vidproc.client.remote import Endpoint
+from vidproc.config import read_token
+from vidproc.errors import ClientError
+from vidproc.transport.address import Address
+
+
+def endpoint(given: argparse.Namespace) -> Endpoint:
+    """Raises `ClientError` when the options contradict each other."""
+    if given.unix_socket and (given.host or given.port):
+        raise ClientError("give --unix-socket, or --host and --port, not both")
+    family = "ipv4" if given.ipv4 else "ipv6" if given.ipv6 else ""
+    if given.unix_socket:
+        address = Address.unix(given.unix_socket)
+    else:
+        address = Address.tcp(given.host or "localhost", given.port or 9090)
+    token = read_token(Path(given.token_file)) if given.token_file else None
+    return Endpoint(address, token, family)

@@ -1,0 +1,63 @@
+"""vidproc-worker: lends this host's cores to a coordinator."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidproc.cli import options
+
+if TYPE_CHECKING:
+    from vidproc.config import WorkerSettings
+
+_EXAMPLES = """\
+  vidproc-worker
+  vidproc-worker --host coordinator.lan --token-file t
+  vidproc-worker --unix-socket /run/user/1000/vidproc.sock --processes 2 --rate-limit 64"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = options.parser(
+        "vidproc-worker", "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish.", _EXAMPLES
+    )
+    made.add_argument("--processes", metavar="N", help="slots (default: the usable cores, less two where there are more than four)")
+    made.add_argument("--name", help="how it is called in logs and figures (default: the host's name)")
+    made.add_argument("--rate-limit", metavar="N", help="frames a second that it takes on at most, such as 64 (default: off)")
+    made.add_argument("--frame-timeout", metavar="T", help="seconds that a slot may stay on one frame (default: 30)")
+    made.add_argument("--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)")
+    made.add_argument("--allow-custom", action="store_true", default=None, help="run filters that clients send as code: only for clients you trust")
+    options.add_where(made)
+    options.add_daemon_options(made)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(argv)
+    return options.run(lambda: _start(given))
+
+
+def _start(given: argparse.Namespace) -> int:
+    from vidproc.cli import daemons
+    from vidproc.config import WorkerSettings
+
+    daemons.configure_logs(given)
+    asyncio.run(_work(daemons.settings_of(WorkerSettings, given)))
+    return 0
+
+
+async def _work(settings: WorkerSettings) -> None:
+    from vidproc.cli import daemons
+    from vidproc.processes.child import preload
+    from vidproc.worker.daemon import PRELOADED, Daemon
+
+    preload(*PRELOADED)
+    daemon = Daemon(settings)
+    daemons.on_stop_signals(daemon.drain)
+    await daemon.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

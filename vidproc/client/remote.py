@@ -1,0 +1,275 @@
+"""A job at a coordinator elsewhere: submit it, send its film, watch it, fetch the result.
+
+A connection that breaks is opened again: an upload goes on at the byte that the coordinator holds, a running job is
+watched again, a download goes on at the byte that was written. A coordinator that has lost the job is given it again.
+"""
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import random
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from vidproc._version import __version__
+from vidproc.client import films
+from vidproc.errors import (
+    AuthenticationError,
+    ClientError,
+    PeerError,
+    UnreachableError,
+    VersionError,
+    VidprocError,
+    from_code,
+)
+from vidproc.model import JobSpec, JobState
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    DownloadBlock,
+    Error,
+    Fetch,
+    Finished,
+    Message,
+    Progress,
+    Received,
+    Submit,
+    UploadBlock,
+    Watch,
+)
+from vidproc.protocol.party import Party
+from vidproc.transport.address import Address
+from vidproc.transport.connect import ANY, IPV4, IPV6, connect
+from vidproc.transport.session import Session
+
+_BLOCK = 2**20
+_UPLOAD_WINDOW = 16 * _BLOCK
+"""Bytes that may be on their way without an answer."""
+
+_PATIENCE_S = 60.0
+"""How long to try to get back to a coordinator that was reached before."""
+
+_GOODBYE_S = 2.0
+_FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the coordinator is and how to be let in. `family`: "ipv4", "ipv6", or "" for either."""
+
+    address: Address
+    token: bytes | None = None
+    family: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploading:
+    """News for a listener: bytes of the film that the coordinator holds, of all."""
+
+    sent: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Downloading:
+    """News for a listener: bytes of the result that were written, of all."""
+
+    received: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """News for a listener: the connection broke, for this reason."""
+
+    reason: str
+
+
+News = Uploading | Progress | Downloading | Reconnecting
+Listener = Callable[[News], None]
+
+
+class RemoteJob:
+    """One job from its submission to its result, over as many connections as it takes."""
+
+    def __init__(self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener) -> None:
+        self._endpoint = endpoint
+        self._spec = spec
+        self._source = source
+        self._tell = tell
+        self._job_id = ""
+        self._uploaded = False
+        self._finished: Finished | None = None
+        self._hash = hashlib.sha256()
+        self._received = 0
+
+    async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
+        """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to."""
+        session = await self._connect()
+        while True:
+            try:
+                return await self._course(session, out)
+            except asyncio.CancelledError:
+                await self._say_cancel(session)
+                raise
+            except (AuthenticationError, VersionError):
+                raise
+            except PeerError as error:
+                self._tell(Reconnecting(str(error)))
+            finally:
+                await session.close()
+            session = await self._reconnect()
+
+    async def ask(self) -> None:
+        """Only have the job checked. Raises what is wrong with it."""
+        async with await self._connect() as session:
+            await session.send(self._submission(dry_run=True))
+            await self._next(session)
+
+    async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
+        if self._finished is None:
+            await self._submit_or_watch(session)
+            self._finished = await self._watch(session)
+        if self._finished.state is not JobState.DONE:
+            raise from_code(self._finished.code, self._finished.message)
+        await self._download(session, self._finished, out)
+        await session.send(Cancel(self._job_id))  # it ended: this lets the coordinator forget it
+        return dict(self._finished.metrics)
+
+    # Connections
+
+    async def _connect(self) -> Session:
+        return await connect(
+            self._endpoint.address,
+            Party("client", f"process {os.getpid()}", {"vidproc": __version__}, self._endpoint.token),
+            family=_FAMILIES[self._endpoint.family],
+        )
+
+    async def _reconnect(self) -> Session:
+        give_up = asyncio.get_running_loop().time() + _PATIENCE_S
+        wait = 0.1
+        while True:
+            try:
+                return await self._connect()
+            except UnreachableError:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(2 * wait, 3.0)
+
+    async def _say_cancel(self, session: Session) -> None:
+        if self._job_id:
+            with contextlib.suppress(PeerError, TimeoutError):
+                await asyncio.wait_for(session.send(Cancel(self._job_id)), _GOODBYE_S)
+
+    async def _next(self, session: Session) -> tuple[Message, bytes | memoryview]:
+        """The next message that is not an error, which is raised."""
+        message, payload, _ = await session.receive()
+        if isinstance(message, Error):
+            raise from_code(message.code, message.message)
+        return message, payload
+
+    # Upload
+
+    async def _submit_or_watch(self, session: Session) -> None:
+        if self._uploaded:
+            await session.send(Watch(self._job_id))
+        else:
+            await self._submit(session)
+
+    async def _submit(self, session: Session) -> None:
+        await session.send(self._submission(dry_run=False))
+        message, _ = await self._next(session)
+        if not isinstance(message, Accepted):
+            raise PeerError(f"the coordinator answered a submission with {message.kind}")
+        self._job_id = message.job_id
+        await self._upload(session, message.offset)
+        self._uploaded = True
+
+    def _submission(self, dry_run: bool) -> Submit:
+        source = self._source
+        return Submit(1, self._spec, source.size, source.sha256, source.name, dry_run)
+
+    async def _upload(self, session: Session, offset: int) -> None:
+        """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
+        size, sent, held = self._source.size, offset, offset
+        with open(self._source.path, "rb") as file:  # noqa: ASYNC230 - a local file, in blocks of 1 MiB
+            while held < size:
+                while sent < min(size, held + _UPLOAD_WINDOW):
+                    block = os.pread(file.fileno(), _BLOCK, sent)
+                    if not block:
+                        raise ClientError(f"{self._source.name} grew shorter while it was sent")
+                    await session.send(UploadBlock(self._job_id, sent, zlib.crc32(block)), block)
+                    sent += len(block)
+                message, _ = await self._next(session)
+                if isinstance(message, Received):
+                    sent = sent if message.offset > held else message.offset
+                    held = message.offset
+                    self._tell(Uploading(held, size))
+
+    # Watching
+
+    async def _watch(self, session: Session) -> Finished:
+        while True:
+            try:
+                message, _ = await self._next(session)
+            except ClientError:
+                if not self._uploaded:
+                    raise
+                self._uploaded = False  # the coordinator was started anew and does not know the job
+                await self._submit(session)
+                continue
+            if isinstance(message, Finished):
+                return message
+            if isinstance(message, Progress):
+                self._tell(message)
+
+    # Download
+
+    async def _download(self, session: Session, finished: Finished, out: Callable[[int], BinaryIO]) -> None:
+        file = out(finished.size)
+        await session.send(Fetch(self._job_id, self._received))
+        while self._received < finished.size:
+            message, payload = await self._next(session)
+            if isinstance(message, DownloadBlock):
+                self._keep(message, payload, file)
+                self._tell(Downloading(self._received, finished.size))
+        if self._hash.hexdigest() != finished.sha256:
+            raise VidprocError("the result that arrived does not match its SHA-256; run the job again")
+
+    def _keep(self, block: DownloadBlock, payload: bytes | memoryview, file: BinaryIO) -> None:
+        if block.offset != self._received or zlib.crc32(payload) != block.crc32:
+            raise PeerError("a block of the result was damaged on its way")
+        file.write(payload)
+        self._hash.update(payload)
+        self._received += len(payload)
+
+
+async def process(
+    endpoint: Endpoint, spec: JobSpec, video: str, out: str, overwrite: bool, tell: Listener
+) -> dict[str, Any]:
+    """Have `video` made into `out` ("-" for standard input and output), and give the job's metrics back."""
+    films.check_output(video, out, overwrite)
+    with contextlib.ExitStack() as stack:
+        source = await asyncio.to_thread(stack.enter_context, films.opened_source(video))
+        opened: list[BinaryIO] = []
+
+        def result_file(size: int) -> BinaryIO:
+            if not opened:
+                films.demand_room(out, size)
+                opened.append(stack.enter_context(films.written(out)))
+            return opened[0]
+
+        return await RemoteJob(endpoint, spec, source, tell).run(result_file)
+
+
+async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
+    """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
+    with films.opened_source(video) as source:
+        job = RemoteJob(endpoint, spec, source, lambda _: None)
+        await job.ask()
+    return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"

@@ -1,0 +1,174 @@
+"""A client's connection, seen from the coordinator: submissions and uploads in, progress and films out."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable
+from typing import Protocol
+
+import structlog
+
+from vidproc.coordinator.job import Job
+from vidproc.coordinator.outbox import Outbox
+from vidproc.errors import ClientError, PeerError, VidprocError
+from vidproc.model import JobState
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    DownloadBlock,
+    Error,
+    Fetch,
+    Message,
+    Received,
+    Submit,
+    UploadBlock,
+    Watch,
+)
+from vidproc.transport.session import Session
+
+_BLOCK = 2**20
+
+log = structlog.get_logger()
+
+
+class Desk(Protocol):
+    """What a client's connection needs of the coordinator."""
+
+    async def submit(self, submission: Submit) -> Job | None:
+        """A job that is accepted (None for a dry run); its `upload` tells what is still missing."""
+
+    def uploaded(self, job: Job) -> None:
+        """The source is whole; go on."""
+
+    def abandon(self, job: Job) -> None:
+        """Its client is gone before the source was whole."""
+
+    def cancel(self, job: Job) -> None:
+        """Stop, or forget a job that ended."""
+
+    def find(self, job_id: str) -> Job:
+        """Raises `ClientError`."""
+
+
+class ClientLink:
+    """One client; it may have several jobs."""
+
+    def __init__(self, session: Session, desk: Desk) -> None:
+        self._session = session
+        self._desk = desk
+        self._outbox = Outbox(session)
+        self._watched: set[Job] = set()
+        self._refused: set[Job] = set()
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        outbox = asyncio.create_task(self._outbox.run())
+        try:
+            while True:
+                message, payload, _ = await self._session.receive()
+                await self._answered(message, self._take(message, payload))
+        finally:
+            for task in [outbox, *self._sending]:
+                task.cancel()
+            self._leave()
+
+    def _leave(self) -> None:
+        for job in self._watched:
+            job.listeners.discard(self._outbox.post)
+            if job.state is JobState.UPLOADING:
+                self._desk.abandon(job)
+
+    async def _answered(self, message: Message, taking: Awaitable[None]) -> None:
+        """An error that is the client's, or concerns one job, is an answer, and the connection goes on."""
+        try:
+            await taking
+        except PeerError:
+            raise
+        except VidprocError as error:
+            job_id, request = getattr(message, "job_id", ""), getattr(message, "request", 0)
+            self._outbox.post(Error(error.code, str(error), error.blame, job_id, request))
+
+    async def _take(self, message: Message, payload: bytes | memoryview) -> None:
+        match message:
+            case Submit():
+                await self._submit(message)
+            case UploadBlock():
+                await self._upload(message, payload)
+            case Watch(job_id):
+                self._watch(self._desk.find(job_id))
+            case Fetch(job_id, offset):
+                self._fetch(self._desk.find(job_id), offset)
+            case Cancel(job_id):
+                self._desk.cancel(self._desk.find(job_id))
+            case _:
+                raise PeerError(f"a client may not send {message.kind}")
+
+    async def _submit(self, submission: Submit) -> None:
+        job = await self._desk.submit(submission)
+        if job is None:
+            self._outbox.post(Accepted(submission.request, "", 0))
+            return
+        offset = job.upload.offset if job.upload else job.size
+        self._outbox.post(Accepted(submission.request, job.id, offset))
+        self._watch(job)
+        if offset >= job.size:
+            await self._complete(job)
+
+    def _watch(self, job: Job) -> None:
+        self._watched.add(job)
+        job.listeners.add(self._outbox.post)
+        if job.finished is not None:
+            self._outbox.post(job.finished)
+
+    async def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
+        """Blocks come in order. One that is damaged is not taken: the answer says where to go on, and what comes
+        until then is passed over without a word, or each block on its way would ask for the same again."""
+        job = self._desk.find(block.job_id)
+        upload = job.upload
+        if upload is None:
+            return
+        if upload.offset + len(payload) > job.size:
+            raise ClientError(f"more bytes were sent than the {job.size} that were announced")
+        if block.offset == upload.offset and zlib.crc32(payload) == block.crc32:
+            upload.write(payload)
+            self._refused.discard(job)
+        elif job in self._refused:
+            return
+        else:
+            self._refused.add(job)
+        self._outbox.post(Received(job.id, upload.offset))
+        if upload.offset == job.size:
+            await self._complete(job)
+
+    async def _complete(self, job: Job) -> None:
+        if job.upload is not None:
+            upload, job.upload = job.upload, None
+            try:
+                await asyncio.to_thread(upload.finish)
+            except VidprocError:
+                self._desk.abandon(job)
+                raise
+        self._desk.uploaded(job)
+
+    def _fetch(self, job: Job, offset: int) -> None:
+        if job.state is not JobState.DONE:
+            raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
+        task = asyncio.create_task(self._send_result(job, offset))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_result(self, job: Job, offset: int) -> None:
+        """The film from `offset`; `send` waits while the client reads slowly."""
+        try:
+            with open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+                file.seek(offset)
+                while block := await asyncio.to_thread(file.read, _BLOCK):
+                    await self._session.send(DownloadBlock(job.id, offset, zlib.crc32(block)), block)
+                    offset += len(block)
+        except OSError as error:
+            self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
+        except PeerError:
+            pass  # the receiving side of the connection tells of its end
+
+

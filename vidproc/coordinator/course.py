@@ -1,0 +1,149 @@
+"""The course of one job, from its uploaded source to the film: index, run, mux.
+
+The media process is started for the job and started anew when it dies: ingesting is a function of the source alone, so
+a second one plans the same chunks at the same bytes, and the chunks delivered so far are appended again from disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.job import Job
+from vidproc.coordinator.media import Ingested, MediaProcess, Opened, Planned
+from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
+from vidproc.model import Chunk, JobState
+from vidproc.processes.child import ChildDiedError
+from vidproc.scheduling import events as ev
+
+_MEDIA_ATTEMPTS = 3
+
+log = structlog.get_logger()
+
+
+class Course:
+    """`run` takes a job with a whole source to its end, and leaves its error, or its film, in it."""
+
+    def __init__(self, dispatch: Dispatch, job: Job, media_memory: int) -> None:
+        self._dispatch = dispatch
+        self._job = job
+        self._media_memory = media_memory
+        self._appended = 0
+        self._in_hand: int | None = None
+        self._submitted = False
+
+    async def run(self) -> None:
+        for attempt in range(1, _MEDIA_ATTEMPTS + 1):
+            try:
+                await self._attempt(attempt)
+                return
+            except (ChildDiedError, StalledError) as error:
+                log.warning("media process lost", job=self._job.id, attempt=attempt, error=str(error))
+                if attempt == _MEDIA_ATTEMPTS:
+                    raise
+
+    async def _attempt(self, attempt: int) -> None:
+        media = MediaProcess(f"the media process of job {self._job.id}", self._media_memory)
+        await media.start()
+        try:
+            await self._index(media, attempt)
+            await self._mux(media)
+        finally:
+            await media.close()
+
+    async def _index(self, media: MediaProcess, attempt: int) -> None:
+        job, begun = self._job, time.monotonic()
+        if attempt == 1:
+            job.state = JobState.INDEXING
+        packets = job.folder.path / f"packets-{attempt}"
+        async for news in media.ingest(job.folder.source, packets, job.spec):
+            self._check_failed()
+            if isinstance(news, Opened):
+                self._opened(news)
+            elif isinstance(news, Planned):
+                job.streams.update(news.streams)
+                fresh = news.chunks[max(0, len(job.chunks) - news.chunks[0].index) :] if news.chunks else ()
+                job.chunks += fresh
+                job.packets += [packets] * len(fresh)
+                self._feed_chunks(fresh, final=False)
+            else:
+                self._ingested(news, attempt)
+        job.seconds.setdefault("index", time.monotonic() - begun)
+
+    def _opened(self, news: Opened) -> None:
+        job = self._job
+        if job.opened is None:
+            job.opened, job.frames_total = news, news.frames_from_header
+            job.losses += news.losses
+            job.state = JobState.RUNNING
+            custom = any(spec.code for spec in job.spec.filters)
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom))
+
+    def _ingested(self, news: Ingested, attempt: int) -> None:
+        job = self._job
+        job.frames_total, job.frame_rate = news.frames, news.frame_rate
+        if attempt == 1:
+            job.losses += news.losses
+        self._feed_chunks((), final=True)
+
+    def _feed_chunks(self, chunks: tuple[Chunk, ...], final: bool) -> None:
+        if chunks or (final and not self._submitted):
+            self._submitted = final
+            self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final))
+
+    async def _mux(self, media: MediaProcess) -> None:
+        job = self._job
+        await media.open_result(job.folder.result)
+        for index in range(self._appended):
+            await self._append(media, index)
+        while (chunk := await self._next_delivery()) is not None:
+            await self._append(media, chunk)
+            self._appended, self._in_hand = chunk + 1, None
+            self._dispatch.feed(ev.ChunkDelivered(job.id, chunk))
+        self._check_failed()
+        begun = time.monotonic()
+        job.state = JobState.MUXING
+        job.muxed = await media.finish()
+        job.losses += job.muxed.losses
+        job.seconds["finish"] = time.monotonic() - begun
+
+    async def _next_delivery(self) -> int | None:
+        """The chunk that the last media process died on, or else the next in order; None at the end."""
+        if self._in_hand is None:
+            self._in_hand = await self._job.deliveries.get()
+        return self._in_hand
+
+    async def _append(self, media: MediaProcess, index: int) -> None:
+        begun = time.monotonic()
+        await media.append(self._job.folder.chunk(index), self._job.results[index].report)
+        self._job.seconds["mux"] = self._job.seconds.get("mux", 0.0) + time.monotonic() - begun
+
+    def _check_failed(self) -> None:
+        if self._job.error is not None:
+            raise self._job.error
+
+
+async def run_to_its_end(dispatch: Dispatch, job: Job, media_memory: int) -> None:
+    """Run a job's course; whatever happens, the job is in a final state afterwards and holds no slot."""
+    try:
+        await Course(dispatch, job, media_memory).run()
+        job.state = JobState.DONE
+    except VidprocError as error:
+        _end(dispatch, job, error)
+    except OSError as error:
+        _end(dispatch, job, StorageError(f"the coordinator's disk: {error.strerror}"))
+    except asyncio.CancelledError:
+        _end(dispatch, job, CancelledError("the job was cancelled"))
+        raise
+    except Exception as error:  # a bug of ours: the job fails, the coordinator lives
+        log.exception("bug", job=job.id)
+        _end(dispatch, job, VidprocError(f"a bug in vidproc: {error!r}; see the coordinator's log"))
+
+
+def _end(dispatch: Dispatch, job: Job, error: VidprocError) -> None:
+    dispatch.fail(job, error)
+    job.error = job.error or error
+    job.state = JobState.CANCELLED if isinstance(job.error, CancelledError) else JobState.FAILED

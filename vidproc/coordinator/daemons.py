@@ -1,0 +1,144 @@
+"""A worker daemon's connection, seen from the coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.job import Job
+from vidproc.coordinator.outbox import Outbox
+from vidproc.errors import PeerError, from_code
+from vidproc.protocol.messages import (
+    Drain,
+    Failed,
+    Heartbeat,
+    Lease,
+    LeaseBlock,
+    Message,
+    Result,
+    ResultBlock,
+)
+from vidproc.scheduling import events as ev
+from vidproc.transport.session import Session
+
+_BLOCK = 2**20
+_MAX_SLOTS = 1024
+
+log = structlog.get_logger()
+
+
+class DaemonLink:
+    """Events from a daemon go to dispatch; dispatch's leases and words go to the daemon."""
+
+    def __init__(self, session: Session, dispatch: Dispatch, name: str) -> None:
+        self.name = name
+        self.versions: Mapping[str, str] = session.peer.versions
+        self.cpu_percent = 0.0
+        self.memory_mb = 0.0
+        self.slots = 0
+        self._session = session
+        self._dispatch = dispatch
+        self._outbox = Outbox(session)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
+        joined = _joined(self.name, self._session.peer.capabilities)
+        outbox = asyncio.create_task(self._outbox.run())
+        self.slots = joined.slots
+        self._dispatch.workers[self.name] = self
+        self._dispatch.feed(joined)
+        log.info("worker joined", worker=self.name, slots=joined.slots)
+        try:
+            while True:
+                message, payload, _ = await self._session.receive()
+                self._take(message, payload)
+        finally:
+            log.info("worker left", worker=self.name)
+            for task in [outbox, *self._sending]:
+                task.cancel()
+            self._dispatch.worker_lost(self)
+
+    def post(self, message: Message) -> None:
+        self._outbox.post(message)
+
+    def lease(self, grant: ev.Grant, job: Job) -> None:
+        task = asyncio.create_task(self._send_lease(grant, job))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
+        path, start, stop = job.packet_range(grant.chunk, grant.continues)
+        task = job.task(grant.chunk, grant.continues)
+        try:
+            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
+            for at in range(start, stop, _BLOCK):
+                block = await asyncio.to_thread(_read, path, at, min(_BLOCK, stop - at))
+                await self._session.send(LeaseBlock(grant.lease), block)
+        except PeerError:
+            pass  # the receiving side of the connection tells of its end
+        except OSError as error:
+            log.warning("packets cannot be read", job=job.id, chunk=grant.chunk, error=str(error))
+
+    def _take(self, message: Message, payload: bytes | memoryview) -> None:
+        match message:
+            case Heartbeat():
+                self._note(message)
+            case Result(lease, size, sha256, report):
+                self._dispatch.result_begins(lease, size, sha256, report)
+            case ResultBlock(lease):
+                self._result_block(lease, payload)
+            case Failed():
+                self._failed(message)
+            case Drain():
+                self._dispatch.feed(ev.WorkerDraining(self.name))
+            case _:
+                raise PeerError(f"a worker may not send {message.kind}")
+
+    def _note(self, beat: Heartbeat) -> None:
+        self.cpu_percent, self.memory_mb = beat.cpu_percent, beat.memory_mb
+        for lease, frames in beat.frames.items():
+            job = self._dispatch.job_of(lease)
+            if job is not None and lease in job.frames_in_hand:
+                job.frames_in_hand[lease] = frames
+
+    def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
+        try:
+            self._dispatch.result_block(lease, payload)
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+
+    def _failed(self, failed: Failed) -> None:
+        grant = self._dispatch.grant_of(failed.lease_id)
+        if grant is not None:
+            log.warning(
+                "chunk failed", job=grant.job, chunk=grant.chunk, attempt=grant.attempt, worker=self.name,
+                frame=failed.frame, error=failed.message,
+            )  # fmt: skip
+        retryable = from_code(failed.code, "").retryable
+        self._dispatch.feed(
+            ev.ChunkFailed(failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost)
+        )
+
+
+def _joined(name: str, capabilities: Mapping[str, Any]) -> ev.WorkerJoined:
+    slots, rate = capabilities.get("slots"), capabilities.get("rate_limit", 0)
+    if not isinstance(slots, int) or not 1 <= slots <= _MAX_SLOTS:
+        raise PeerError(f"a worker must offer 1 to {_MAX_SLOTS} slots, not {slots!r}")
+    if not isinstance(rate, int | float) or rate < 0:
+        raise PeerError(f"a worker's rate limit must be a number of frames a second, not {rate!r}")
+    return ev.WorkerJoined(name, slots, float(rate), capabilities.get("allow_custom") is True)
+
+
+def _read(path: Path, offset: int, size: int) -> bytes:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.pread(fd, size, offset)
+    finally:
+        os.close(fd)

@@ -1,0 +1,177 @@
+"""Jobs from their submission to their being forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator import validation
+from vidproc.coordinator.course import run_to_its_end
+from vidproc.coordinator.daemons import DaemonLink
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.job import Job
+from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
+from vidproc.errors import CancelledError, ClientError
+from vidproc.model import JobSpec, JobState
+from vidproc.processes.figures import Figures
+from vidproc.protocol.messages import Finished, Submit
+from vidproc.storage.spool import Spool, Upload
+
+_PROGRESS_EVERY_S = 0.25
+_RESULT_KEPT_S = 3600.0
+
+log = structlog.get_logger()
+
+
+class Desk:
+    """Takes jobs in, runs each as a task of its own, tells its listeners, and keeps its result for a while."""
+
+    def __init__(self, settings: CoordinatorSettings, spool: Spool, dispatch: Dispatch) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._dispatch = dispatch
+        self._figures = Figures()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._forgetting: dict[str, asyncio.TimerHandle] = {}
+
+    async def submit(self, submission: Submit) -> Job | None:
+        """Raises `ClientError` or `StorageError`; what it accepts has a folder, and an upload if bytes are missing."""
+        spec = validation.completed(submission.job, self._settings)
+        validation.check(spec)
+        self._check_source(submission)
+        if submission.dry_run:
+            return None
+        job = self._new_job(submission, spec)
+        held = self._spool.holds(job.sha256, job.size)
+        self._spool.demand_room(job.size)
+        job.folder.create()
+        if not held:
+            job.upload = Upload(self._spool, job.sha256, job.size, job.id)
+            await asyncio.to_thread(job.upload.open)
+        self._dispatch.jobs[job.id] = job
+        log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
+        return job
+
+    def _check_source(self, submission: Submit) -> None:
+        limit = self._settings.upload_limit
+        if submission.size <= 0:
+            raise ClientError(f"{submission.name} is empty")
+        if limit and submission.size > limit:
+            raise ClientError(f"{submission.name} has {submission.size} bytes; this coordinator takes up to {limit}")
+        self._spool.source(submission.sha256)
+
+    def _new_job(self, submission: Submit, spec: JobSpec) -> Job:
+        job_id = secrets.token_hex(8)
+        return Job(
+            job_id,
+            spec,
+            submission.name,
+            submission.size,
+            submission.sha256,
+            self._spool.job(job_id),
+            submitted_at=time.monotonic(),
+        )
+
+    def uploaded(self, job: Job) -> None:
+        job.seconds["upload"] = time.monotonic() - job.submitted_at
+        self._spool.adopt(job.sha256, job.folder)
+        self._spool.trim(self._settings.source_cache)
+        self._spawn(job, self._run(job))
+
+    def abandon(self, job: Job) -> None:
+        if job.upload is not None:
+            job.upload.abandon()
+        job.state = JobState.CANCELLED
+        self._forget(job)
+
+    def cancel(self, job: Job) -> None:
+        """Stop a job, or forget one that ended and whose result was fetched."""
+        if job.state.final:
+            self._forget(job)
+        elif job.state is JobState.UPLOADING and job.id not in self._tasks:
+            self.abandon(job)
+        else:
+            self._dispatch.fail(job, CancelledError("the job was cancelled"))
+            self._tasks[job.id].cancel()
+
+    def find(self, job_id: str) -> Job:
+        job = self._dispatch.jobs.get(job_id)
+        if job is None:
+            raise ClientError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
+        return job
+
+    async def close(self) -> None:
+        """Stop every job."""
+        for handle in self._forgetting.values():
+            handle.cancel()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for job in list(self._dispatch.jobs.values()):
+            if job.upload is not None:
+                job.upload.abandon()
+            job.folder.remove()
+
+    def _spawn(self, job: Job, run: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(run)
+        self._tasks[job.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(job.id, None))
+
+    async def _run(self, job: Job) -> None:
+        telling = asyncio.create_task(self._tell_progress(job))
+        try:
+            await run_to_its_end(self._dispatch, job, self._settings.memory_limit)
+        finally:
+            telling.cancel()
+            self._finished(job)
+
+    async def _tell_progress(self, job: Job) -> None:
+        while True:
+            job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
+            job.tell(job.progress(time.monotonic(), self._waiting(job)))
+            await asyncio.sleep(_PROGRESS_EVERY_S)
+
+    def _waiting(self, job: Job) -> str:
+        return self._dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
+
+    def _finished(self, job: Job) -> None:
+        wall_s = time.monotonic() - job.submitted_at
+        log.info("job ended", job=job.id, state=str(job.state), seconds=round(wall_s, 2), error=str(job.error or ""))
+        job.finished = Finished(
+            job.id,
+            job.state,
+            size=job.muxed.size if job.muxed else 0,
+            sha256=job.muxed.sha256 if job.muxed else "",
+            metrics=metrics(job, self._surroundings(job, wall_s)) if job.muxed else {},
+            code=job.error.code if job.error else "",
+            message=str(job.error) if job.error else "",
+        )
+        job.tell(job.finished)
+        if job.state is JobState.DONE:
+            job.folder.keep_only_result()
+            loop = asyncio.get_running_loop()
+            self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
+        else:
+            self._forget(job)
+
+    def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
+        links = [link for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)]
+        cpu, memory = self._figures.of([])
+        return Surroundings(
+            wall_s=wall_s,
+            slots=sum(link.slots for link in links),
+            workers={link.name: WorkerFigures(link.cpu_percent, link.memory_mb, link.versions) for link in links},
+            coordinator=WorkerFigures(cpu, memory, {}),
+        )
+
+    def _forget(self, job: Job) -> None:
+        if handle := self._forgetting.pop(job.id, None):
+            handle.cancel()
+        self._dispatch.jobs.pop(job.id, None)
+        job.folder.remove()

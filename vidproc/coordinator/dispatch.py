@@ -1,0 +1,189 @@
+"""The shell around the scheduler: events go in, and each command becomes a send, a write or a word to a job.
+
+Nothing here decides. What a command means for the outside is a method named after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from typing import Protocol
+
+import structlog
+
+from vidproc.coordinator.job import Done, Job
+from vidproc.errors import StorageError, VidprocError, from_code
+from vidproc.model import ChunkReport
+from vidproc.protocol.messages import Committed, Message, Revoke
+from vidproc.scheduling import events as ev
+from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.scheduler import Scheduler
+from vidproc.storage.spool import ResultFile
+
+log = structlog.get_logger()
+
+
+class WorkerLink(Protocol):
+    """What dispatch needs of a daemon's connection."""
+
+    name: str
+
+    def lease(self, grant: ev.Grant, job: Job) -> None:
+        """Send the lease and its packets; never waits."""
+
+    def post(self, message: Message) -> None:
+        """Send a control message; never waits."""
+
+
+class Dispatch:
+    """Jobs, daemons and leases by their names, and the scheduler over them."""
+
+    def __init__(self) -> None:
+        self.scheduler = Scheduler(Policy(), random.Random())
+        self.jobs: dict[str, Job] = {}
+        self.workers: dict[str, WorkerLink] = {}
+        self._leases: dict[int, ev.Grant] = {}
+        self._results: dict[int, tuple[ResultFile, ChunkReport, int]] = {}
+        self._pending: deque[ev.Event] = deque()
+        self._handling = False
+        self._alarm: asyncio.TimerHandle | None = None
+
+    # Events
+
+    def feed(self, event: ev.Event) -> None:
+        """Have the scheduler handle an event; events that arise while its commands are carried out wait their turn."""
+        self._pending.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._pending:
+                now = asyncio.get_running_loop().time()
+                for command in self.scheduler.handle(self._pending.popleft(), now):
+                    self._carry_out(command)
+        finally:
+            self._handling = False
+
+    def grant_of(self, lease: int) -> ev.Grant | None:
+        return self._leases.get(lease)
+
+    def job_of(self, lease: int) -> Job | None:
+        grant = self._leases.get(lease)
+        return self.jobs.get(grant.job) if grant else None
+
+    def worker_lost(self, link: WorkerLink) -> None:
+        """Its leases are void, and so is what had come of their results."""
+        self.workers.pop(link.name, None)
+        self.feed(ev.WorkerLost(link.name))
+        for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
+            self._forget(lease)
+
+    def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
+        """A daemon announces a result; its blocks follow. That of a void lease is not kept."""
+        grant, job = self._leases.get(lease), self.job_of(lease)
+        if grant is None or job is None:
+            return
+        try:
+            target = job.folder.chunk(grant.chunk)
+            self._results[lease] = (ResultFile(target, lease, size, sha256), report, size)
+        except StorageError as error:
+            self.fail(job, error)
+
+    def result_block(self, lease: int, data: bytes | memoryview) -> None:
+        """Raises `ValueError` when a result is not what was announced."""
+        if lease not in self._results:
+            return
+        file, job = self._results[lease][0], self.job_of(lease)
+        try:
+            if file.write(data):
+                self.feed(ev.ChunkFinished(lease))
+        except StorageError as error:
+            if job is not None:
+                self.fail(job, error)
+
+    def fail(self, job: Job, error: VidprocError) -> None:
+        """End a job for a reason that the scheduler does not know."""
+        if job.error is None and not job.state.final:
+            job.error = error
+            self.feed(ev.JobCancelled(job.id))
+            job.deliveries.put_nowait(None)
+
+    # Commands
+
+    def _carry_out(self, command: ev.Command) -> None:
+        match command:
+            case ev.Grant():
+                self._grant(command)
+            case ev.Withdraw(lease, worker):
+                self._withdraw(lease, worker)
+            case ev.Persist(lease):
+                self._persist(lease)
+            case ev.Discard(lease):
+                self._forget(lease)
+            case ev.Acknowledge(lease, worker):
+                self._acknowledge(lease, worker)
+            case ev.Deliver(job, chunk):
+                self.jobs[job].deliveries.put_nowait(chunk)
+            case ev.CompleteJob(job):
+                self.jobs[job].deliveries.put_nowait(None)
+            case ev.FailJob():
+                self._fail_job(command)
+            case ev.WakeAt(time):
+                self._wake_at(time)
+
+    def _grant(self, grant: ev.Grant) -> None:
+        job = self.jobs[grant.job]
+        self._leases[grant.lease] = grant
+        job.frames_in_hand[grant.lease] = 0
+        job.attempts[grant.chunk] = grant.attempt
+        log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
+        self.workers[grant.worker].lease(grant, job)
+
+    def _withdraw(self, lease: int, worker: str) -> None:
+        if link := self.workers.get(worker):
+            link.post(Revoke(lease))
+        self._forget(lease)
+
+    def _persist(self, lease: int) -> None:
+        file, _, _ = self._results[lease]
+        job = self.job_of(lease)
+        try:
+            file.keep()
+        except StorageError as error:
+            if job is not None:
+                self.fail(job, error)
+        else:
+            self.feed(ev.ChunkPersisted(lease))
+
+    def _acknowledge(self, lease: int, worker: str) -> None:
+        grant = self._leases[lease]
+        _, report, size = self._results.pop(lease)
+        self.jobs[grant.job].results[grant.chunk] = Done(report, worker, size)
+        self._forget(lease)
+        if link := self.workers.get(worker):
+            link.post(Committed(lease))
+
+    def _fail_job(self, command: ev.FailJob) -> None:
+        job = self.jobs[command.job]
+        job.error = from_code(command.code, command.message)
+        job.deliveries.put_nowait(None)
+
+    def _wake_at(self, time: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_at(time, self.feed, ev.Tick())
+
+    def _forget(self, lease: int) -> None:
+        grant = self._leases.pop(lease, None)
+        if grant is not None and grant.job in self.jobs:
+            self.jobs[grant.job].frames_in_hand.pop(lease, None)
+        if lease in self._results:
+            self._results.pop(lease)[0].discard()
+
+    def close(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for lease in list(self._leases):
+            self._forget(lease)

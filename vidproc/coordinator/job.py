@@ -1,0 +1,109 @@
+"""A job as the coordinator holds it: what was asked, how far it is, who watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vidproc.coordinator.media import Muxed, Opened
+from vidproc.errors import VidprocError
+from vidproc.metrics.rate import RateMeter
+from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
+from vidproc.protocol.messages import Finished, Message, Progress
+from vidproc.storage.spool import JobFolder, Upload
+
+_RATE_WINDOW_S = 3.0
+
+Listener = Callable[[Message], None]
+
+
+@dataclass(slots=True)
+class Done:
+    """A chunk's result, and whose it was."""
+
+    report: ChunkReport
+    worker: str
+    bytes_out: int
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased."""
+
+    id: str
+    spec: JobSpec
+    name: str
+    size: int
+    sha256: str
+    folder: JobFolder
+    submitted_at: float
+    state: JobState = JobState.UPLOADING
+    upload: Upload | None = None
+    listeners: set[Listener] = field(default_factory=set)
+    opened: Opened | None = None
+    frames_total: int = 0
+    frame_rate: float = 0.0
+    streams: dict[int, StreamFormat] = field(default_factory=dict)
+    chunks: list[Chunk] = field(default_factory=list)
+    packets: list[Path] = field(default_factory=list)
+    results: dict[int, Done] = field(default_factory=dict)
+    frames_in_hand: dict[int, int] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+    deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
+    losses: list[str] = field(default_factory=list)
+    error: VidprocError | None = None
+    muxed: Muxed | None = None
+    finished: Finished | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    rate: RateMeter = field(default_factory=lambda: RateMeter(_RATE_WINDOW_S, time.monotonic()))
+    frames_told: int = 0
+    queue_highest: int = 0
+    queue_mean: float = 0.0
+    queue_looks: int = 0
+
+    def task(self, chunk: int, continues: bool) -> ChunkTask:
+        """What a slot needs to know to do this chunk."""
+        assert self.opened is not None
+        it = self.chunks[chunk]
+        return ChunkTask(
+            job_id=self.id,
+            chunk=chunk,
+            start=it.start,
+            stop=it.stop,
+            first=it.first,
+            last=it.last,
+            stream=self.streams[it.segment],
+            filters=self.spec.filters,
+            encoder=self.opened.encoder,
+            on_decode_error=self.spec.on_decode_error,
+            continues=continues,
+        )
+
+    def packet_range(self, chunk: int, continues: bool) -> tuple[Path, int, int]:
+        """The packet file and the bytes of it that a lease of this chunk carries."""
+        it = self.chunks[chunk]
+        start = self.chunks[chunk - 1].packets_stop if continues else it.packets_start
+        return self.packets[chunk], start, it.packets_stop
+
+    @property
+    def frames_done(self) -> int:
+        return sum(done.report.frames for done in self.results.values()) + sum(self.frames_in_hand.values())
+
+    def note_queue(self, waiting: int) -> None:
+        """A look at how many chunks wait for a slot."""
+        self.queue_highest = max(self.queue_highest, waiting)
+        self.queue_looks += 1
+        self.queue_mean += (waiting - self.queue_mean) / self.queue_looks
+
+    def progress(self, now: float, waiting: str) -> Progress:
+        done = self.frames_done
+        self.rate.add(done - self.frames_told, now)
+        self.frames_told = done
+        return Progress(self.id, self.state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
+
+    def tell(self, message: Message) -> None:
+        for listener in list(self.listeners):
+            listener(message)

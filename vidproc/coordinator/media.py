@@ -1,0 +1,115 @@
+"""The coordinator's side of a media process: one supervised child for each job.
+
+All that touches media (probing, indexing, muxing) happens in the child, so that a hostile film takes down its own job
+at most, and the event loop never waits for FFmpeg. The child keeps its muxer open from chunk to chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidproc.errors import StalledError, from_code
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
+from vidproc.processes.child import Child, ChildLimits
+from vidproc.protocol.structure import from_plain, to_plain
+
+_ENTRY = "vidproc.coordinator.media_child:serve"
+_STALLED_S = 60.0
+"""A media process that says nothing for so long hangs: it answers several times a second, or after one chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the source turned out to be, and what will be made of it."""
+
+    encoder: EncoderSpec
+    frames_from_header: int
+    losses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """More chunks, and the formats of the continuity segments that they lie in, by the segments' numbers."""
+
+    chunks: tuple[Chunk, ...]
+    streams: tuple[tuple[int, StreamFormat], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The source was read to its end."""
+
+    frames: int
+    frame_rate: float
+    losses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Muxed:
+    """The film is whole."""
+
+    size: int
+    sha256: str
+    losses: tuple[str, ...]
+
+
+class MediaProcess:
+    """`start`, `ingest`, `append` each chunk in order, `finish`; `close` at any time.
+
+    Each raises what the child reports, `ChildDiedError`, or `StalledError`.
+    """
+
+    def __init__(self, name: str, memory_limit: int) -> None:
+        self._child = Child(name, _ENTRY, ChildLimits(memory=memory_limit))
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    async def start(self) -> None:
+        await self._child.start()
+
+    async def close(self) -> None:
+        await self._child.close()
+
+    async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
+        """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
+        await self._child.send({"ingest": {"source": str(source), "packets": str(packets), "job": to_plain(job)}})
+        while True:
+            answer = await self._answer()
+            if "opened" in answer:
+                yield from_plain(Opened, answer["opened"])
+            elif "planned" in answer:
+                yield from_plain(Planned, answer["planned"])
+            else:
+                yield from_plain(Ingested, answer["ingested"])
+                return
+
+    async def open_result(self, result: Path) -> None:
+        """Begin the film. The source must be ingested."""
+        await self._child.send({"open": {"result": str(result)}})
+        await self._answer()
+
+    async def append(self, records: Path, report: ChunkReport) -> None:
+        """Add the next chunk in order to the film."""
+        await self._child.send({"append": {"records": str(records), "report": to_plain(report)}})
+        await self._answer()
+
+    async def finish(self) -> Muxed:
+        """Write what is left of the other streams, close and hash the film."""
+        await self._child.send({"finish": {}})
+        return from_plain(Muxed, (await self._answer())["muxed"])
+
+    async def _answer(self) -> dict[str, Any]:
+        try:
+            answer, _ = await asyncio.wait_for(self._child.receive(), _STALLED_S)
+        except TimeoutError:
+            self._child.kill()
+            raise StalledError(f"the media process said nothing for {_STALLED_S:g} s") from None
+        if "failed" in answer:
+            raise from_code(answer["failed"]["code"], answer["failed"]["message"])
+        return answer

@@ -1,0 +1,100 @@
+"""What a media process does: index a source, then write its film. It runs in a child of the coordinator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+
+from vidproc.coordinator.media import Ingested, Muxed, Opened, Planned
+from vidproc.errors import MediaError, VidprocError
+from vidproc.media import ingest
+from vidproc.media.film_clock import FrameTimes, Window
+from vidproc.media.mux import Film, Muxer
+from vidproc.media.output_format import encoder_spec
+from vidproc.media.probe import SourceInfo
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
+from vidproc.pipelines.plan import check
+from vidproc.processes.channel import Channel
+from vidproc.processes.gauge import Gauge
+from vidproc.protocol.structure import from_plain, to_plain
+
+
+def serve(channel: Channel, gauge: Gauge) -> None:
+    """Do what each message names, until the channel ends."""
+    av.logging.set_level(None)
+    process = _Process(channel)
+    for header, _ in channel:
+        for name, request in header.items():
+            try:
+                getattr(process, name)(request)
+            except Exception as error:
+                channel.send({"failed": _failure(error)})
+
+
+def _failure(error: Exception) -> Mapping[str, str]:
+    if isinstance(error, MemoryError | av.error.MemoryError):
+        error = MediaError("the film needs more memory than a media process has; raise --memory-limit")
+    elif not isinstance(error, VidprocError):
+        error = VidprocError(f"a bug in vidproc: {type(error).__name__}: {error}")
+    return {"code": error.code, "message": str(error)}
+
+
+class _Process:
+    """One job's source and film. The methods are named like the messages."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def ingest(self, request: Mapping[str, Any]) -> None:
+        self._job = from_plain(JobSpec, request["job"])
+        self._path = Path(request["source"])
+        self._new_streams: dict[int, StreamFormat] = {}
+        asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
+        listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned)
+        self._source = source = ingest.ingest(self._path, request["packets"], asked, listener)
+        rate = float(source.info.stream.frame_rate)
+        self._channel.send({"ingested": to_plain(Ingested(source.frames, rate, source.losses))})
+
+    def open(self, request: Mapping[str, Any]) -> None:
+        self._result = Path(request["result"])
+        self._muxer = Muxer(self._film(), self._result)
+        self._channel.send({"opened": {}})
+
+    def append(self, request: Mapping[str, Any]) -> None:
+        records = Path(request["records"]).read_bytes()
+        self._muxer.append(records, from_plain(ChunkReport, request["report"]))
+        self._channel.send({"appended": {}})
+
+    def finish(self, _: Mapping[str, Any]) -> None:
+        losses = self._muxer.finish()
+        with open(self._result, "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        muxed = Muxed(self._result.stat().st_size, sha256, losses)
+        self._channel.send({"muxed": to_plain(muxed)})
+
+    def _opened(self, info: SourceInfo) -> None:
+        self._encoder, losses = encoder_spec(info.stream, self._job)
+        opened = Opened(self._encoder, info.frames_from_header or 0, losses)
+        self._channel.send({"opened": to_plain(opened)})
+
+    def _planned(self, chunks: tuple[Chunk, ...]) -> None:
+        planned = Planned(chunks, tuple(self._new_streams.items()))
+        self._new_streams.clear()
+        self._channel.send({"planned": to_plain(planned)})
+
+    def _film(self) -> Film:
+        source = self._source
+        return Film(
+            source=self._path,
+            container=self._job.container,
+            encoder=self._encoder,
+            frames=FrameTimes(source.times, source.durations, source.info.time_base),
+            stream=source.info.video,
+            display_matrix=source.info.display_matrix,
+            audio=self._job.audio,
+            window=Window(*source.kept) if source.kept else None,
+        )

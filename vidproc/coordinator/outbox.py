@@ -1,0 +1,32 @@
+"""What is to be said on a connection, by code that must not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from vidproc.protocol.messages import Message, Progress
+from vidproc.transport.session import Session
+
+
+class Outbox:
+    """Control messages in order. Of a job's progress only the newest is kept, so that a slow reader piles up nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._messages: dict[object, Message] = {}
+        self._filled = asyncio.Event()
+
+    def post(self, message: Message) -> None:
+        key: object = ("progress", message.job_id) if isinstance(message, Progress) else object()
+        self._messages[key] = message
+        self._filled.set()
+
+    async def run(self) -> None:
+        """Send until the connection ends."""
+        while True:
+            await self._filled.wait()
+            key = next(iter(self._messages))
+            message = self._messages.pop(key)
+            if not self._messages:
+                self._filled.clear()
+            await self._session.send(message)

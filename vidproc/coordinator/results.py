@@ -1,0 +1,135 @@
+"""The result's JSON: what a job did, what it cost, and where its time went."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vidproc.coordinator.job import Job
+from vidproc.metrics.histogram import Histogram
+from vidproc.model import ChunkReport
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFigures:
+    """A daemon's own figures at the end of a job: percent of one core, MiB, and what it runs on."""
+
+    cpu_percent: float
+    memory_mb: float
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a job's figures need that the job does not hold."""
+
+    wall_s: float
+    slots: int
+    workers: Mapping[str, WorkerFigures]
+    coordinator: WorkerFigures
+
+
+def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
+    """The figures of a finished job, ready for JSON."""
+    reports = [job.results[index].report for index in sorted(job.results)]
+    frames = sum(report.frames for report in reports)
+    seconds = _seconds(job, reports)
+    mixed = len({tuple(sorted(w.versions.items())) for w in around.workers.values()}) > 1
+    everyone = {"coordinator": around.coordinator, **around.workers}
+    return {
+        "job_id": job.id,
+        "frames_in": job.frames_total,
+        "frames_out": frames,
+        "fps_in": round(job.frame_rate, 3),
+        "fps_out": round(job.frame_rate, 3),
+        "wall_s": round(around.wall_s, 3),
+        "processing_fps": round(frames / around.wall_s, 2) if around.wall_s > 0 else 0.0,
+        "retries": _retries(job),
+        "fallback_frames": [],
+        "latency_ms": _latency(reports, seconds, frames),
+        "seconds": {part: round(value, 3) for part, value in seconds.items()},
+        "cpu_percent": {name: round(it.cpu_percent, 1) for name, it in everyone.items()},
+        "memory_mb": {name: round(it.memory_mb, 1) for name, it in everyone.items()},
+        "queue": {"highest": job.queue_highest, "mean": round(job.queue_mean, 2)},
+        "workers": _by_worker(job, around.wall_s),
+        "chunks": len(reports),
+        "lead_in_frames": sum(report.lead_in for report in reports),
+        "bytes_in": job.size,
+        "bytes_out": job.muxed.size if job.muxed else 0,
+        "sha256": job.muxed.sha256 if job.muxed else "",
+        "losses": _losses(job, reports, mixed),
+        "reproducible": not mixed,
+        "bottleneck": _bottleneck(seconds, max(1, around.slots)),
+    }
+
+
+def _seconds(job: Job, reports: Sequence[ChunkReport]) -> dict[str, float]:
+    """Seconds by part: the slots' parts added up over all slots, and the coordinator's own."""
+    seconds: dict[str, float] = defaultdict(float)
+    for report in reports:
+        for part, value in report.seconds.items():
+            seconds[part] += value
+    for part, value in job.seconds.items():
+        seconds[part] += value
+    return dict(seconds)
+
+
+def _latency(reports: Sequence[ChunkReport], seconds: Mapping[str, float], frames: int) -> dict[str, Any]:
+    """Percentiles of the time that a frame takes in a slot, and the mean of its parts."""
+    histogram = Histogram()
+    for report in reports:
+        histogram.merge(report.latency)
+    parts = {p: round(1e3 * seconds.get(p, 0.0) / max(1, frames), 3) for p in ("decode", "filter", "convert", "encode")}
+    return {f"p{p}": round(1e3 * histogram.percentile(p), 3) for p in (50, 95, 99)} | {"parts": parts}
+
+
+def _retries(job: Job) -> dict[str, Any]:
+    """A chunk is retried whole, so its frames share its count."""
+    again = {job.chunks[n]: attempts - 1 for n, attempts in sorted(job.attempts.items()) if attempts > 1}
+    by_frame = {f"{chunk.start}-{chunk.stop - 1}": count for chunk, count in again.items()}
+    return {"total": sum(again.values()), "by_frame": by_frame}
+
+
+def _by_worker(job: Job, wall_s: float) -> dict[str, Any]:
+    frames = Counter[str]()
+    for done in job.results.values():
+        frames[done.worker] += done.report.frames
+    return {name: {"frames": n, "fps": round(n / wall_s, 2) if wall_s else 0.0} for name, n in sorted(frames.items())}
+
+
+def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
+    concealed = sorted(rank for report in reports for rank in report.concealed)
+    said = [*job.losses, *(loss for report in reports for loss in report.losses)]
+    if concealed:
+        said.append(f"{len(concealed)} damaged frames were filled from their neighbours: {_ranges(concealed)}")
+    if mixed:
+        said.append("the workers run different versions or processors: another run may give other bytes")
+    return list(dict.fromkeys(said))
+
+
+def _ranges(ranks: Sequence[int]) -> str:
+    """1, 2, 3, 7 as "1-3, 7"."""
+    runs: list[list[int]] = []
+    for rank in ranks:
+        if runs and rank == runs[-1][1] + 1:
+            runs[-1][1] = rank
+        else:
+            runs.append([rank, rank])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:
+    """The part that most of the wall time went to: the slots' parts run side by side, the coordinator's alone."""
+    parts = {
+        "decode": (seconds.get("decode", 0.0) + seconds.get("lead_in", 0.0)) / slots,
+        "filter": (seconds.get("filter", 0.0) + seconds.get("convert", 0.0)) / slots,
+        "encode": seconds.get("encode", 0.0) / slots,
+        "network": seconds.get("upload", 0.0),
+        "disk": seconds.get("finish", 0.0),
+        "coordinator": seconds.get("index_alone", 0.0),
+    }
+    total = sum(parts.values()) or 1.0
+    part = max(parts, key=lambda name: parts[name])
+    return {"part": part, "share": round(parts[part] / total, 3)}

@@ -1,0 +1,92 @@
+"""The coordinator as a whole: its folder and its listeners; start, serve, stop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import structlog
+
+from vidproc._version import __version__
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.clients import ClientLink
+from vidproc.coordinator.daemons import DaemonLink
+from vidproc.coordinator.desk import Desk
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.errors import ClientError, ConnectionLostError
+from vidproc.protocol.party import COORDINATOR, Party
+from vidproc.storage.spool import Spool
+from vidproc.transport.address import Address, is_loopback
+from vidproc.transport.listen import listen
+from vidproc.transport.server import serve
+from vidproc.transport.session import Session
+
+PRELOADED = ("vidproc.coordinator.media_child",)
+"""What the fork server imports for media processes."""
+
+log = structlog.get_logger()
+
+
+class Coordinator:
+    """`start`, then it serves until `stop`. Each connection is a task; what goes wrong in one ends that one alone."""
+
+    def __init__(self, settings: CoordinatorSettings) -> None:
+        self._settings = settings
+        self._spool = Spool(settings.data_dir)
+        self._dispatch = Dispatch()
+        self._desk = Desk(settings, self._spool, self._dispatch)
+        self._names = Counter[str]()
+
+    async def start(self, listen_at: Sequence[Address]) -> None:
+        """Raises `ClientError` when the folder or an address is taken."""
+        self._spool.open()
+        try:
+            listeners = listen(listen_at)
+        except BaseException:
+            self._spool.close()
+            raise
+        given = self._settings
+        party = Party(
+            COORDINATOR, given.name, {"vidproc": __version__}, given.token,
+            heartbeat_s=given.heartbeat_s, silence_s=given.silence_s,
+        )  # fmt: skip
+        self._server = await serve(listeners, self._serve, party)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, with the ports that the system chose."""
+        return [str(listener.address) for listener in self._server.listeners]
+
+    async def stop(self) -> None:
+        """Stop every job, end every connection, let go of the folder."""
+        await self._desk.close()
+        await self._server.close()
+        self._dispatch.close()
+        self._spool.close()
+
+    async def _serve(self, session: Session) -> None:
+        """One connection that is open, from here to its end."""
+        try:
+            if session.peer.role == "worker":
+                await DaemonLink(session, self._dispatch, self._unique(session.peer.name)).serve()
+            else:
+                await ClientLink(session, self._desk).serve()
+        except ConnectionLostError:
+            log.debug("connection ended", peer=session.peer.name)
+
+    def _unique(self, name: str) -> str:
+        """Two daemons may call themselves alike; in the figures they are two."""
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
+
+
+def listening_addresses(settings: CoordinatorSettings) -> list[Address]:
+    """Where to listen. Raises `ClientError` when strangers could reach it and nothing keeps them out."""
+    if not is_loopback(settings.bind) and settings.token_file is None and not settings.insecure:
+        raise ClientError(
+            f"--bind {settings.bind} lets other hosts in: give --token-file FILE, or --insecure if you mean it"
+        )
+    found = [Address.tcp(settings.bind, settings.port)]
+    if settings.unix_socket is not None:
+        found.append(Address.unix(settings.unix_socket))
+    return found

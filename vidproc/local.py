@@ -1,0 +1,52 @@
+"""Everything in one process: a coordinator, a daemon and a client over a private socket, for one job.
+
+It is the same way that a frame goes on a cluster, so the result is the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vidproc.client.remote import Endpoint, Listener, process
+from vidproc.config import CoordinatorSettings, WorkerSettings
+from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
+from vidproc.coordinator.server import Coordinator
+from vidproc.model import JobSpec
+from vidproc.processes.child import preload
+from vidproc.transport.address import Address
+from vidproc.worker.daemon import PRELOADED as FOR_SLOTS
+from vidproc.worker.daemon import Daemon
+
+
+@contextlib.asynccontextmanager
+async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
+    """A coordinator and a daemon in this process, in a folder and behind a token that vanish with them."""
+    preload(*FOR_MEDIA, *FOR_SLOTS)
+    with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
+        folder, token = Path(name), secrets.token_bytes(32)
+        address = Address.unix(folder / "socket")
+        coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token))
+        daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token))
+        await coordinator.start([address])
+        serving = asyncio.create_task(daemon.run())
+        try:
+            yield Endpoint(address, token)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            await coordinator.stop()
+
+
+async def run(
+    worker: WorkerSettings, job: JobSpec, video: str, out: str, overwrite: bool, tell: Listener
+) -> dict[str, Any]:
+    """One job on this host's cores alone. Raises what `client.remote.process` does."""
+    async with cluster(worker) as endpoint:
+        return await process(endpoint, job, video, out, overwrite, tell)

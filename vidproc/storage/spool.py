@@ -1,0 +1,232 @@
+"""The coordinator's folder: sources by their hash, and one folder a job.
+
+    lock                     held while a coordinator runs here
+    sources/<sha256>         whole sources, verified, kept for the next job on the same film
+    sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
+    jobs/<id>/source         a hard link, so that a source may leave the cache while a job reads it
+    jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
+    jobs/<id>/chunks/<n>     encoded chunks
+    jobs/<id>/result         the film
+
+All names are made here: nothing a client sends becomes part of a path, but for a checked SHA-256.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from vidproc.errors import ClientError, StorageError
+
+_BLOCK = 2**20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RESERVE = 64 * 2**20
+"""Free bytes that are left to the rest of the system."""
+
+
+@contextlib.contextmanager
+def disk_errors(doing: str) -> Iterator[None]:
+    """Translate the operating system's refusals into one line that says what was being done."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror}") from error
+
+
+class JobFolder:
+    """The files of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.source = path / "source"
+        self.result = path / "result"
+
+    def chunk(self, index: int) -> Path:
+        return self.path / "chunks" / str(index)
+
+    def create(self) -> None:
+        with disk_errors("cannot make a job's folder"):
+            (self.path / "chunks").mkdir(parents=True)
+
+    def keep_only_result(self) -> None:
+        """What the result was made of is not needed any more."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path != self.result:
+                path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Upload:
+    """A source on its way in. It is kept under a name of its own, so that two clients may send the same film."""
+
+    def __init__(self, spool: Spool, sha256: str, size: int, job_id: str) -> None:
+        self.size = size
+        self._sha256 = sha256
+        self._target = spool.source(sha256)
+        self._broken_off = self._target.with_suffix(".part")
+        self._path = self._target.with_suffix(f".{job_id}")
+        self._hash = hashlib.sha256()
+        self.offset = 0
+
+    def open(self) -> None:
+        """Take over what an earlier upload of the same source left, and hash it again."""
+        with disk_errors("cannot store the upload"):
+            with contextlib.suppress(FileNotFoundError):
+                self._broken_off.rename(self._path)
+            self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - owned until finish or abandon
+            self._file.seek(0)
+            while block := self._file.read(_BLOCK):
+                self._hash.update(block)
+                self.offset += len(block)
+
+    def write(self, data: bytes | memoryview) -> None:
+        with disk_errors("cannot store the upload"):
+            _write_all(self._file, data)
+        self._hash.update(data)
+        self.offset += len(data)
+
+    def finish(self) -> None:
+        """Verify and keep. Raises `ClientError` when the bytes are not those that were announced."""
+        if self._hash.hexdigest() != self._sha256:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+            raise ClientError("the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again")
+        with disk_errors("cannot store the upload"):
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._path.rename(self._target)
+            sync_folder(self._target.parent)
+
+    def abandon(self) -> None:
+        """Leave what has come for the next upload of the same source."""
+        self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.rename(self._broken_off)
+
+
+class Spool:
+    """The folder as a whole. One coordinator at a time may hold it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._sources = root / "sources"
+        self._jobs = root / "jobs"
+
+    def open(self) -> None:
+        """Lock the folder, and clear away what a coordinator that was killed left of its jobs."""
+        try:
+            self._sources.mkdir(parents=True, exist_ok=True)
+            self._jobs.mkdir(exist_ok=True)
+            self._lock = open(self.root / "lock", "w")  # noqa: SIM115 - held until close
+        except OSError as error:
+            raise ClientError(f"--data-dir {self.root}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise ClientError(f"--data-dir {self.root}: another coordinator is using this folder") from None
+        self._clear()
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def job(self, job_id: str) -> JobFolder:
+        return JobFolder(self._jobs / job_id)
+
+    def source(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise ClientError("the SHA-256 of the source must be 64 lower-case hexadecimal digits")
+        return self._sources / sha256
+
+    def holds(self, sha256: str, size: int) -> bool:
+        source = self.source(sha256)
+        return source.is_file() and source.stat().st_size == size
+
+    def demand_room(self, size: int) -> None:
+        """Refuse a job before it starts when its source, packets and result will not fit."""
+        need, free = 3 * size + _RESERVE, shutil.disk_usage(self.root).free
+        if need > free:
+            raise StorageError(f"too little disk at the coordinator: about {need >> 20} MiB needed, {free >> 20} MiB free")
+
+    def adopt(self, sha256: str, folder: JobFolder) -> None:
+        """Give a job its link to a source that is held whole."""
+        with disk_errors("cannot link the source"):
+            os.link(self.source(sha256), folder.source)
+            os.utime(folder.source)
+
+    def trim(self, limit: int) -> None:
+        """Forget the sources used longest ago until at most `limit` bytes of them are kept."""
+        kept = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self._sources.iterdir()), reverse=True)
+        total = 0
+        for _, size, path in kept:
+            total += size
+            if total > limit:
+                path.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        for folder in self._jobs.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in self._sources.iterdir():
+            if path.suffix not in ("", ".part"):
+                path.rename(path.with_suffix(".part"))
+
+
+class ResultFile:
+    """A chunk's result as it arrives: written, counted and hashed, then kept under its own name."""
+
+    def __init__(self, target: Path, lease: int, size: int, sha256: str) -> None:
+        self._target = target
+        self._path = target.with_name(f"{target.name}.{lease}")
+        self._missing = size
+        self._sha256 = sha256
+        self._hash = hashlib.sha256()
+        with disk_errors("cannot store a chunk"):
+            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - owned until keep or discard
+
+    def write(self, data: bytes | memoryview) -> bool:
+        """Take a block; true when the result is whole and matches its hash. Raises `ValueError` if it does not."""
+        with disk_errors("cannot store a chunk"):
+            _write_all(self._file, data)
+        self._hash.update(data)
+        self._missing -= len(data)
+        if self._missing < 0 or (self._missing == 0 and self._hash.hexdigest() != self._sha256):
+            raise ValueError("a chunk's result does not match its size and SHA-256")
+        return self._missing == 0
+
+    def keep(self) -> None:
+        """A result can be made again, so it needs no fsync of its own."""
+        self._file.close()
+        with disk_errors("cannot store a chunk"):
+            self._path.rename(self._target)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in this folder durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]

@@ -1,0 +1,187 @@
+"""A slot's work: packets in, decode, filters, encode, packets out. This is what runs in the slot's own process.
+
+One thread does it all, frame by frame, so a slot uses one core and holds a handful of frames. Frames are decoded into
+memory of FFmpeg's, seen as arrays without a copy, and filtered into the encoder's own frames where the formats agree.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+
+import av
+import cv2
+
+from vidproc._version import __version__
+from vidproc.errors import VidprocError, WorkerError
+from vidproc.filters.contract import Picture
+from vidproc.media.convert import Converter
+from vidproc.media.pictures import FramePicture, from_picture, to_picture, working_format
+from vidproc.media.decode import Decoder
+from vidproc.media.encode import ChunkEncoder
+from vidproc.metrics.histogram import Histogram
+from vidproc.model import ChunkReport, ChunkTask
+from vidproc.pipelines.plan import Pipeline, plan
+from vidproc.pipelines.run import Spent
+from vidproc.processes.channel import Channel
+from vidproc.processes.gauge import Gauge
+from vidproc.protocol.structure import from_plain, to_plain
+
+
+def serve(channel: Channel, gauge: Gauge) -> None:
+    """The slot's process: do one task after the other until the channel ends."""
+    cv2.setNumThreads(1)
+    av.logging.set_level(None)
+    slot = ChunkRunner(gauge)
+    channel.send({"ready": _versions()})
+    for header, packets in channel:
+        try:
+            report, records = slot.run(from_plain(ChunkTask, header["task"]), packets)
+        except Exception as error:
+            channel.send({"failed": _failure(error, gauge.read().frame)})
+        else:
+            channel.send({"done": to_plain(report)}, records)
+
+
+def _versions() -> Mapping[str, str]:
+    """What the output's bytes may depend on."""
+    return {
+        "vidproc": __version__,
+        "opencv": cv2.__version__,
+        "ffmpeg": av.ffmpeg_version_info,
+        "numpy": version("numpy"),
+        "machine": platform.machine(),
+    }
+
+
+def _failure(error: Exception, frame: int) -> Mapping[str, str | int]:
+    """Any error as the daemon hears it; what is not ours is the worker's, and worth another try."""
+    if isinstance(error, MemoryError | av.error.MemoryError):
+        error = WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames")
+    elif not isinstance(error, VidprocError):
+        error = WorkerError(f"{type(error).__name__}: {error}")
+    return {"code": error.code, "message": str(error), "frame": frame}
+
+
+class ChunkRunner:
+    """Runs chunks; keeps the decoder open between two that follow one another."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._decoder: Decoder | None = None
+        self._decoded: tuple[str, int] = ("", -1)
+
+    def run(self, task: ChunkTask, packets: bytes) -> tuple[ChunkReport, bytes]:
+        """The chunk's report and its encoded packet records. Raises `MediaError`, `FilterError`, `WorkerError`."""
+        decoder = self._decoder_for(task)
+        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
+        work = _Work(task, decoder, pipeline, self._gauge)
+        work.do(packets)
+        self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
+        return work.report()
+
+    def _decoder_for(self, task: ChunkTask) -> Decoder:
+        decoder, decoded = self._decoder, self._decoded
+        self._decoder = None  # whatever goes wrong now, nothing can go on from it
+        if not task.continues:
+            return Decoder(task.stream, task.on_decode_error)
+        if decoder is None or decoded != (task.job_id, task.chunk - 1):
+            raise WorkerError("this slot's decoder is not open where the chunk begins")
+        return decoder
+
+
+class _Canvas:
+    """Lends the pipeline the encoder's own frames to draw on, and finds the frame again that a picture was drawn on."""
+
+    def __init__(self, encoder: ChunkEncoder, width: int, height: int) -> None:
+        self._encoder = encoder
+        self._size = (width, height)
+        self._lent: FramePicture | None = None
+
+    def __call__(self) -> Picture:
+        if self._lent is None:  # else the last one was not used, and may be lent again
+            self._lent = to_picture(self._encoder.new_frame(), True, *self._size)
+        return self._lent
+
+    def frame_of(self, picture: Picture) -> av.VideoFrame:
+        """The frame to encode for a picture; one that was drawn elsewhere is copied."""
+        canvas, self._lent = self._lent, None
+        frame = canvas.frame if canvas is not None else self._encoder.new_frame()
+        return from_picture(picture, frame)
+
+
+class _Work:
+    """One chunk, from its packets to its report."""
+
+    def __init__(self, task: ChunkTask, decoder: Decoder, pipeline: Pipeline, gauge: Gauge) -> None:
+        self._task = task
+        self._decoder = decoder
+        self._pipeline = pipeline
+        self._gauge = gauge
+        self._encoder = ChunkEncoder(task.encoder)
+        self._canvas = _Canvas(self._encoder, task.encoder.width, task.encoder.height)
+        self._converter = Converter(task.encoder.colour, task.encoder.width, task.encoder.height)
+        self._spent = Spent()
+        self._decode_s = self._encode_s = 0.0
+        self._latency = Histogram()
+        self._finished = 0
+        self._cpu_began = time.process_time()
+
+    def do(self, packets: bytes) -> None:
+        task, pictures = self._task, self._pictures(packets)
+        frames = self._pipeline.run(
+            pictures, task.start, task.stop, self._converter, self._canvas, time.perf_counter, self._spent
+        )
+        began = time.perf_counter()
+        for rank, picture in frames:
+            filtered = time.perf_counter()
+            self._encoder.encode(rank, self._canvas.frame_of(picture))
+            self._finished += 1
+            self._gauge.set(rank, self._finished)
+            ended = time.perf_counter()
+            self._encode_s += ended - filtered
+            self._latency.add(ended - began)
+            began = ended
+        self._chunk = self._encoder.finish()
+        self._encode_s += time.perf_counter() - began
+
+    def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
+        """The decoded frames as pictures of the film's size, timed."""
+        task, size = self._task, (self._task.encoder.width, self._task.encoder.height)
+        before = self._pipeline.window[0]
+        frames = self._decoder.frames(
+            packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
+        )
+        began = time.perf_counter()
+        for rank, frame in frames:
+            self._decode_s += time.perf_counter() - began
+            yield rank, self._converter.resize(self._converter.picture(frame), *size)
+            began = time.perf_counter()
+        self._decode_s += time.perf_counter() - began
+
+    def _note(self, rank: int) -> None:
+        self._gauge.set(rank, self._finished)
+
+    def report(self) -> tuple[ChunkReport, bytes]:
+        chunk = self._chunk
+        seconds = {
+            "decode": self._decode_s,
+            "filter": self._spent.filters,
+            "convert": self._spent.conversions,
+            "encode": self._encode_s,
+        }
+        report = ChunkReport(
+            frames=chunk.frames,
+            extradata=chunk.extradata,
+            delay=chunk.delay,
+            seconds=seconds,
+            latency=self._latency.counts,
+            concealed=tuple(self._decoder.concealed),
+            lead_in=self._decoder.lead_in,
+            cpu_s=time.process_time() - self._cpu_began,
+            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        )
+        return report, chunk.records

@@ -1,0 +1,120 @@
+"""The daemon's life: start the slots, dial in, serve, dial in again, drain.
+
+Leases name the slot that does them, so that the coordinator knows which slot has which decoder open; a daemon only
+carries bytes between its connection and its slots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+
+import structlog
+
+from vidproc.config import WorkerSettings
+from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
+from vidproc.protocol.party import Party
+from vidproc.transport.address import Address
+from vidproc.transport.connect import ANY, IPV4, IPV6, connect
+from vidproc.transport.session import Session
+from vidproc.worker.link import Link
+from vidproc.worker.slot import Slot
+
+PRELOADED = ("vidproc.worker.chunk",)
+"""What the fork server imports for slots."""
+
+_BACKOFF_S = (0.1, 5.0)
+_DRAIN_LIMIT_S = 8.0
+
+log = structlog.get_logger()
+
+
+class Daemon:
+    """`run` until `drain` or cancellation. Slots live as long as the daemon does, connections come and go."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._slots = [
+            Slot(f"slot {n}", settings.frame_timeout, settings.memory_limit) for n in range(settings.processes)
+        ]
+        self._address = _address(settings)
+        self._link: Link | None = None
+        self._draining = asyncio.Event()
+
+    async def run(self) -> None:
+        """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
+        try:
+            await asyncio.gather(*(slot.start() for slot in self._slots))
+            dialling = asyncio.create_task(self._dial_for_ever())
+            drained = asyncio.create_task(self._drained())
+            await asyncio.wait({dialling, drained}, return_when=asyncio.FIRST_COMPLETED)
+            drained.cancel()
+            if dialling.done():
+                dialling.result()
+            dialling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await dialling
+        finally:
+            await asyncio.gather(*(slot.close() for slot in self._slots))
+
+    def drain(self) -> None:
+        """Finish the leases in hand, take no others, and let `run` return."""
+        self._draining.set()
+
+    async def _drained(self) -> None:
+        await self._draining.wait()
+        if self._link is not None:
+            log.info("draining")
+            with contextlib.suppress(PeerError, TimeoutError):
+                await asyncio.wait_for(self._link.drain(), _DRAIN_LIMIT_S)
+
+    async def _dial_for_ever(self) -> None:
+        met, failures = False, 0
+        while True:
+            try:
+                session = await self._connect()
+            except (AuthenticationError, VersionError):
+                if not met:
+                    raise
+                failures += 1
+            except (UnreachableError, PeerError) as error:
+                failures += 1
+                if failures == 1:
+                    log.warning("no coordinator", where=str(self._address), error=str(error))
+            else:
+                met, failures = True, 0
+                await self._serve(session)
+            await asyncio.sleep(_backoff(failures))
+
+    async def _connect(self) -> Session:
+        given = self._settings
+        capabilities = {
+            "slots": len(self._slots),
+            "rate_limit": given.rate_limit,
+            "allow_custom": given.allow_custom,
+        }
+        party = Party("worker", given.name, self._slots[0].versions, given.token, capabilities)
+        return await connect(self._address, party, family=IPV4 if given.ipv4 else IPV6 if given.ipv6 else ANY)
+
+    async def _serve(self, session: Session) -> None:
+        log.info("connected", where=str(self._address), slots=len(self._slots))
+        self._link = Link(session, self._slots)
+        try:
+            await self._link.serve()
+        except PeerError as error:
+            log.warning("connection lost", error=str(error))
+        finally:
+            self._link = None
+            await session.close()
+
+
+def _address(settings: WorkerSettings) -> Address:
+    if settings.unix_socket is not None:
+        return Address.unix(settings.unix_socket)
+    return Address.tcp(settings.host, settings.port)
+
+
+def _backoff(failures: int) -> float:
+    first, most = _BACKOFF_S
+    return random.uniform(0.5, 1.0) * min(most, first * 2.0 ** min(failures, 10))
