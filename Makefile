@@ -1,4 +1,4 @@
-# `make` alone lists the verbs. Each one but help and clean first sees to it that .venv is as requirements.lock says.
+# `make` alone lists the verbs. Each but help, clean and lock first sees to it that .venv is as requirements.lock says.
 # Needs Python 3.11 or newer, git and make.
 
 # The first of these that is new enough. Another one: make PYTHON=/path/to/python3 setup
@@ -25,8 +25,8 @@ help: ## this list
 setup: $(READY) ## make .venv and install what the lock names; does nothing when that is done
 
 $(READY): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "vidproc needs Python 3.11 or newer; none found (make PYTHON=... setup)" >&2; exit 2; }
-	$(PYTHON) -m venv .venv
+	@test -x .venv/bin/pip || test -n "$(PYTHON)" || { echo "vidproc needs Python 3.11 or newer; none found (make PYTHON=... setup)" >&2; exit 2; }
+	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
