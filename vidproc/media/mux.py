@@ -52,7 +52,7 @@ class Film:
     encoder: EncoderSpec
     frames: FrameTimes
     stream: int = 0
-    display_matrix: Sequence[int] = ()
+    display_matrix: Sequence[int] | None = None
     audio: str = "copy"
     window: Window | None = None
 

@@ -93,15 +93,27 @@ def allowed(codec_name: str, container: str) -> None:
         raise ClientError(f"{codec_name} can't be put into {container}; choose from {', '.join(row.containers)}")
 
 
+def check_settings(job: JobSpec) -> None:
+    """What can be said of a job's output before its source is known. Raises as `encoder_spec` does."""
+    allowed(job.codec, job.container)
+    row = codec(job.codec)
+    low, high = row.crf
+    if not low <= job.crf <= high:
+        raise BadParameterError(f"crf {job.crf:g} is out of range for {row.name}: {low:g} to {high:g}")
+    if job.encoder_preset not in row.presets:
+        raise BadParameterError(
+            f"encoder preset {job.encoder_preset!r} is unknown to {row.name}; choose from {', '.join(row.presets)}"
+        )
+
+
 def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple[str, ...]]:
     """How a job's frames are to be encoded, and a sentence for each thing about the picture that this loses.
 
     The spec's size is the picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
     for what can't be, `BadParameterError` when CRF or preset are out of their range.
     """
-    allowed(job.codec, job.container)
+    check_settings(job)
     row = codec(job.codec)
-    _check_settings(row, job)
     _refuse_hdr(row, stream)
     spec = EncoderSpec(
         codec=row.name,
@@ -116,16 +128,6 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
     return spec, (*_depth_losses(row, stream), *_size_losses(spec))
-
-
-def _check_settings(row: OutputCodec, job: JobSpec) -> None:
-    low, high = row.crf
-    if not low <= job.crf <= high:
-        raise BadParameterError(f"crf {job.crf:g} is out of range for {row.name}: {low:g} to {high:g}")
-    if job.encoder_preset not in row.presets:
-        raise BadParameterError(
-            f"encoder preset {job.encoder_preset!r} is unknown to {row.name}; choose from {', '.join(row.presets)}"
-        )
 
 
 def _refuse_hdr(row: OutputCodec, stream: StreamFormat) -> None:
@@ -169,16 +171,17 @@ def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:
         losses.append(f"{bits}-bit colour became {row.bits}-bit (dithered), as {row.name} is written here")
     if is_rgb(stream.pix_fmt):
         losses.append(f"RGB became YUV {_subsampling(target)} (BT.709)")
-    elif _sampling(form) > _sampling(target):
+    elif _has_chroma(form) and _finer(form, target):
         losses.append(f"chroma {_subsampling(form)} became {_subsampling(target)}")
     if any(component.is_alpha for component in form.components) and "pal8" not in stream.pix_fmt:
         losses.append(f"transparency is not kept: {row.name} has none")
     return losses
 
 
-def _sampling(form: av.VideoFormat) -> int:
-    """Chroma samples for each 8x8 samples of brightness; 0 for gray."""
-    return form.chroma_width(8) * form.chroma_height(8) if _has_chroma(form) else 0
+def _finer(form: av.VideoFormat, target: av.VideoFormat) -> bool:
+    """Whether chroma has more samples, across or down."""
+    across = form.chroma_width(8) > target.chroma_width(8)
+    return across or form.chroma_height(8) > target.chroma_height(8)
 
 
 def _has_chroma(form: av.VideoFormat) -> bool:

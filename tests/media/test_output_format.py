@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from vidproc.errors import BadParameterError, ClientError
+from vidproc.media.output_format import allowed, encoder_spec, fit
+from vidproc.model import Colour, JobSpec, StreamFormat
+
+pytestmark = pytest.mark.media
+
+JOB = JobSpec(filters=())
+STREAM = StreamFormat("h264", b"", 64, 48, "yuv420p", sar=Fraction(4, 3), colour=Colour(1, 1, 1, 1))
+
+
+def test_a_plain_source_keeps_everything() -> None:
+    spec, losses = encoder_spec(STREAM, JOB)
+    assert (spec.width, spec.height, spec.sar, spec.colour) == (64, 48, Fraction(4, 3), Colour(1, 1, 1, 1))
+    assert (spec.codec, spec.pix_fmt, spec.crf, spec.preset) == ("h264", "yuv420p", 23.0, "veryfast")
+    assert losses == ()
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "words"),
+    [
+        ("yuv420p10le", ["10-bit", "8-bit", "dithered"]),
+        ("yuv422p", ["4:2:2", "4:2:0"]),
+        ("yuvj444p", ["4:4:4", "4:2:0"]),
+        ("yuv411p", ["4:1:1", "4:2:0"]),
+        ("yuv444p12le", ["12-bit", "4:4:4"]),
+        ("gbrp", ["RGB", "4:2:0"]),
+        ("yuva420p", ["transparency"]),
+        ("bgra", ["RGB", "transparency"]),
+    ],
+)
+def test_what_the_pixels_lose_is_said(pix_fmt: str, words: list[str]) -> None:
+    said = " ".join(encoder_spec(replace(STREAM, pix_fmt=pix_fmt), JOB)[1])
+    assert all(word in said for word in words)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuvj420p", "gray", "nv12", "yuv410p"])
+def test_what_loses_nothing_is_not_said(pix_fmt: str) -> None:
+    assert encoder_spec(replace(STREAM, pix_fmt=pix_fmt), JOB)[1] == ()
+
+
+def test_yuvj_means_full_range() -> None:
+    spec, _ = encoder_spec(replace(STREAM, pix_fmt="yuvj420p", colour=Colour()), JOB)
+    assert (spec.pix_fmt, spec.colour.range) == ("yuv420p", 2)
+
+
+def test_rgb_becomes_bt709_of_limited_range() -> None:
+    spec, _ = encoder_spec(replace(STREAM, pix_fmt="gbrp", colour=Colour(1, 13, 0, 2)), JOB)
+    assert spec.colour == Colour(1, 13, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "order", "real"),
+    [
+        ((64, 48), "progressive", (64, 48)),
+        ((63, 47), "progressive", (64, 48)),
+        ((64, 46), "progressive", (64, 46)),
+        ((64, 46), "tt", (64, 48)),
+        ((720, 486), "bb", (720, 488)),
+    ],
+)
+def test_sizes_are_padded_and_that_is_said(size: tuple[int, int], order: str, real: tuple[int, int]) -> None:
+    stream = replace(STREAM, width=size[0], height=size[1], field_order=order)
+    spec, losses = encoder_spec(stream, JOB)
+    assert (spec.width, spec.height) == size
+    assert fit(spec) == real
+    assert [f"{real[0]}x{real[1]}" in loss for loss in losses] == ([] if size == real else [True])
+
+
+@pytest.mark.parametrize(("given", "made"), [("tb", "bb"), ("bt", "tt"), ("tt", "tt"), ("bb", "bb")])
+def test_fields_are_coded_in_the_order_in_which_they_are_shown(given: str, made: str) -> None:
+    assert encoder_spec(replace(STREAM, field_order=given), JOB)[0].field_order == made
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_is_refused_with_a_way_out(transfer: int) -> None:
+    stream = replace(STREAM, pix_fmt="yuv420p10le", colour=Colour(9, transfer, 9, 1))
+    with pytest.raises(ClientError, match=r"HDR.*; use .*SDR"):
+        encoder_spec(stream, JOB)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"codec": "h266"}, ClientError, "h264"),
+        ({"container": "avi"}, ClientError, "mp4"),
+        ({"crf": 52.0}, BadParameterError, "0 to 51"),
+        ({"crf": -1.0}, BadParameterError, "0 to 51"),
+        ({"encoder_preset": "quick"}, BadParameterError, "veryfast"),
+    ],
+)
+def test_what_cannot_be_is_refused_naming_what_can(
+    change: dict[str, object], error: type[ClientError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        encoder_spec(STREAM, replace(JOB, **change))  # type: ignore[arg-type]
+
+
+def test_h264_goes_into_mp4_and_mkv() -> None:
+    allowed("h264", "mp4")
+    allowed("h264", "mkv")
