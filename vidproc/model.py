@@ -162,7 +162,9 @@ class ChunkReport:
 
     Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each
     (see `metrics.histogram`). `concealed` are the ranks that did not decode and were filled from a neighbour,
-    `delay` is how many frames the encoder's decode order may run behind presentation order. `losses` are sentences.
+    `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how many frames
+    were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the chunk ends.
+    `losses` are sentences.
     """
 
     frames: int
@@ -172,6 +174,7 @@ class ChunkReport:
     latency: Mapping[int, int]
     concealed: tuple[int, ...] = ()
     lead_in: int = 0
+    can_continue: bool = False
     cpu_s: float = 0.0
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()

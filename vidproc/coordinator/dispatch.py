@@ -94,10 +94,10 @@ class Dispatch:
         """Raises `ValueError` when a result is not what was announced."""
         if lease not in self._results:
             return
-        file, job = self._results[lease][0], self.job_of(lease)
+        (file, report, _), job = self._results[lease], self.job_of(lease)
         try:
             if file.write(data):
-                self.feed(ev.ChunkFinished(lease))
+                self.feed(ev.ChunkFinished(lease, report.can_continue))
         except StorageError as error:
             if job is not None:
                 self.fail(job, error)

@@ -94,7 +94,7 @@ def filter(
 ) -> F | Callable[[F], F]:
     """Declare a function as a filter; it stays the function that it is.
 
-    formats: `"bgr24"` and `"gray"` (full range) give it uint8 arrays, height x width (x 3); `"yuv"` gives it `Picture`s.
+    formats: `"bgr24"` and `"gray"` (full range) give it uint8 arrays, height x width (x 3); `"yuv"` gives `Picture`s.
         The best first, if it can do with several.
     window: (before, after) as offsets, such as (-1, 0) for the frame before and this one. With a window the function
         is called with the list of frames, None for those beyond the film's ends.

@@ -13,9 +13,9 @@ _HEAD = """\
 
 Made from the filters' own declarations by `python -m vidproc.filters.reference > docs/filters.md`.
 
-A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits, `gray`
-is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are made
-where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
+`gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
+made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
 """
 
 _CUSTOM = """\

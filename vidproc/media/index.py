@@ -108,28 +108,19 @@ class PacketIndexer:
 
 
 class JumpDetector:
-    """Finds where a joined film starts its clock again: a seek point whose time lies before what came before it.
+    """Finds where a joined film starts its clock again: decode times that go back.
 
-    A jump forward needs no care: it changes no frame's place. One back in the middle of a group of pictures shows up
-    as `Disordered`.
+    At a seek point that begins a new segment. In the middle of a group of pictures nothing good can begin, and times
+    no longer tell the order of frames: `Disordered`. A jump forward needs no care, it changes no frame's place.
     """
 
     def __init__(self) -> None:
         self._dts: int | None = None
-        self._orders: deque[int] = deque(maxlen=REORDER_LIMIT + 1)
 
-    def jumps(self, order: int | None, dts: int | None, seek: bool) -> bool:
+    def jumps(self, dts: int | None, seek: bool) -> bool:
         """Whether a new segment starts with this packet. Ask once for each packet, in decode order."""
-        back = seek and self._is_back(order, dts)
-        if back:
-            self._orders.clear()
+        back = dts is not None and self._dts is not None and dts < self._dts
+        if back and not seek:
+            raise Disordered
         self._dts = dts if dts is not None else self._dts
-        if order is not None:
-            self._orders.append(order)
         return back
-
-    def _is_back(self, order: int | None, dts: int | None) -> bool:
-        if dts is not None and self._dts is not None:
-            return dts < self._dts
-        full = len(self._orders) == self._orders.maxlen
-        return full and order is not None and order < min(self._orders)

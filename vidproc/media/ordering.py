@@ -66,7 +66,7 @@ class TimedOrder:
         """Raises `Untrusted`; `MediaError` where the film's first segment gives no frame at all."""
         for arrival in arrivals:
             order = self._order(arrival)
-            if self._begins_segment(arrival, order) and (self._head or not self._in_head):
+            if self._begins_segment(arrival) and (self._head or not self._in_head):
                 yield from self._end_head(flush=True)
                 self._begin_head(arrival)
             if not self._in_head:
@@ -88,10 +88,9 @@ class TimedOrder:
             raise Untrusted("some of its packets have no presentation time")
         return arrival.dts
 
-    def _begins_segment(self, arrival: Arrival, order: int) -> bool:
+    def _begins_segment(self, arrival: Arrival) -> bool:
         seek = arrival.look.seek
-        jumped = self._jumps.jumps(order if arrival.look.shown else None, arrival.dts, seek)
-        return jumped or (seek and (arrival.look.changed or arrival.extradata is not None))
+        return self._jumps.jumps(arrival.dts, seek) or (seek and (arrival.look.changed or arrival.extradata is not None))
 
     def _begin_head(self, arrival: Arrival) -> None:
         if arrival.extradata is not None:

@@ -189,12 +189,11 @@ class ChunkPlanner:
             index=self._planned,
             start=self._start,
             stop=stop,
-            segment=self._segment,
-            segment_start=self._segment_start,
-            packets_start=self._seek_points[0].offset if served else self._first_offset,
-            packets_stop=packets_stop,
             first=first,
             last=min(stop + self._hints.window[1], self._frontier),
+            segment=self._segment,
+            packets_start=self._seek_points[0].offset if served else self._first_offset,
+            packets_stop=packets_stop,
         )
         self._planned, self._start = self._planned + 1, stop
         return chunk

@@ -55,9 +55,11 @@ class ChunksPlanned:
 
 @dataclass(frozen=True, slots=True)
 class ChunkFinished:
-    """A result has arrived whole and matches its hash, but is not stored yet."""
+    """A result has arrived whole and matches its hash, but is not stored yet. `can_continue`: the slot's decoder is
+    open where the chunk ends."""
 
     lease: int
+    can_continue: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
             lease.finished = True
-            lease.slot.leave(Tail(lease.job, lease.chunk))
+            lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
             self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))

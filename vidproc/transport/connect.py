@@ -60,7 +60,9 @@ async def _connected(address: Address, family: socket.AddressFamily, timeout_s: 
             return await _race(await _endpoints(address, family))
     except TimeoutError:
         raise _unreachable(address, f"no answer in {timeout_s:g} s") from None
-    except OSError as error:
+    except socket.gaierror as error:
+        raise _unreachable(address, str(error.strerror)) from None
+    except OSError as error:  # asyncio puts a text of its own in place of the system's
         raise _unreachable(address, os.strerror(error.errno) if error.errno else str(error)) from None
 
 

@@ -147,16 +147,18 @@ class _Work:
             began = ended
         self._chunk = self._encoder.finish()
         self._encode_s += time.perf_counter() - began
+        for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
+            pass
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the film's size, timed."""
         task, size = self._task, (self._task.encoder.width, self._task.encoder.height)
         before = self._pipeline.window[0]
-        frames = self._decoder.frames(
+        self._frames = self._decoder.frames(
             packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
         )
         began = time.perf_counter()
-        for rank, frame in frames:
+        for rank, frame in self._frames:
             self._decode_s += time.perf_counter() - began
             yield rank, self._converter.resize(self._converter.picture(frame), *size)
             began = time.perf_counter()
@@ -181,6 +183,7 @@ class _Work:
             latency=self._latency.counts,
             concealed=tuple(self._decoder.concealed),
             lead_in=self._decoder.lead_in,
+            can_continue=self._decoder.can_continue,
             cpu_s=time.process_time() - self._cpu_began,
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
