@@ -128,16 +128,24 @@ def _check_window(window: tuple[int, ...]) -> None:
 
 
 def _check_limits(params: Mapping[str, Mapping[str, Any]]) -> None:
+    if not isinstance(params, Mapping):
+        raise ClientError(f"a filter's params must be a dict, not {params!r}")
     for name, limits in params.items():
         if not isinstance(limits, Mapping) or any(key not in _LIMITS for key in limits):
             raise ClientError(f"parameter {name!r} must be declared by a dict of {', '.join(_LIMITS)}, not {limits!r}")
 
 
 def _param(filter_name: str, name: str, default: ParamValue, limits: Mapping[str, Any]) -> Param:
-    known = {"help": "", **limits, "choices": tuple(limits.get("choices", ()))}
-    param = Param(name, default, **known)
+    choices = limits.get("choices", ())
+    if choices and not (isinstance(default, str) and _are_words(choices)):
+        raise ClientError(f"{filter_name}: the choices of {name} must be words, and its default one of them")
+    param = Param(name, default, **{"help": "", **limits, "choices": tuple(choices)})
     try:
         param.check(default)
     except (ClientError, TypeError) as error:
         raise ClientError(f"{filter_name}: the default of {error}") from None
     return param
+
+
+def _are_words(choices: object) -> bool:
+    return isinstance(choices, list | tuple) and all(isinstance(each, str) for each in choices)

@@ -1,0 +1,66 @@
+"""The registry: what there is, found by name, without loading what was not asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vidproc import filters
+from vidproc.errors import BadParameterError, ClientError, UnknownFilterError
+from vidproc.filters.decorator import FORMATS
+from vidproc.model import FilterSpec
+
+
+def test_each_name_gives_the_filter_of_that_name() -> None:
+    assert filters.names() == tuple(sorted(filters.names()))
+    assert [filters.get(name).name for name in filters.names()] == list(filters.names())
+
+
+@pytest.mark.parametrize("name", filters.names())
+def test_each_declaration_holds_together(name: str) -> None:
+    found = filters.get(name)
+    before, after = found.window
+    assert before <= 0 <= after
+    assert found.help.endswith(".")
+    assert set(found.formats) <= set(FORMATS)
+    assert found.resolve({param.name: param.default for param in found.params}) == found.resolve({})
+    assert found.resolve({param.name: str(param.default) for param in found.params}) == found.resolve({})
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownFilterError) as caught:
+        filters.get("blurr")
+    assert str(caught.value) == (
+        "there is no filter 'blurr': the filters are blur, edges, motion, custom; did you mean 'blur'?"
+    )
+
+
+def test_a_jobs_filter_is_found_built_in_or_in_the_text_it_brings() -> None:
+    assert filters.find(FilterSpec("blur")) is filters.get("blur")
+    spec = FilterSpec("custom", code="def f(frame, gain=1.0): return frame")
+    assert filters.find(spec).resolve({"gain": "2"}) == {"gain": 2.0}
+
+
+def test_a_declaration_is_had_without_executing_anything() -> None:
+    code = "raise SystemExit('executed')\ndef f(frame, gain=1.0): return frame"
+    with pytest.raises(BadParameterError, match="custom has no parameter 'gian'"):
+        filters.declaration(FilterSpec("custom", code=code)).resolve({"gian": 1})
+    with pytest.raises(ClientError, match="defines no function"):
+        filters.declaration(FilterSpec("custom"))
+
+
+def test_listing_the_names_loads_neither_numpy_nor_opencv() -> None:
+    program = (
+        "import sys, vidproc.filters as f; f.names(); "
+        "print([name for name in ('numpy', 'cv2', 'av', 'asyncio') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_a_filter_described_in_plain_text() -> None:
+    said = filters.describe("blur").splitlines()
+    assert said[0] == "blur: Blur the picture."
+    assert "  ksize=15  width and height of the kernel, in pixels (an odd whole number from 1 to 255)" in said
