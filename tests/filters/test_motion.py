@@ -16,9 +16,9 @@ CHANGE = np.abs(NOW.array.astype(int) - BEFORE.array)
 
 def change(before: Picture | None, **params: int) -> Picture:
     room = room_like(NOW)
-    result = MOTION.apply((before, NOW), room, **MOTION.resolve(params))
+    result: Picture = MOTION.apply((before, NOW), room, **MOTION.resolve(params))
     assert result is room
-    return room
+    return result
 
 
 def test_what_is_seen_is_how_much_each_pixel_changed() -> None:

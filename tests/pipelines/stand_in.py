@@ -1,0 +1,71 @@
+"""Parts for tests of chains: a converter of a few lines, filters with windows, and films of few pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tests.filters.pictures import noise
+from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.formats import plane_shapes, yuv_layout
+
+Frames = Iterator[tuple[int, Picture]]
+
+
+class PlainConverter:
+    """Colour is dropped or made neutral; levels stay what they are. Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.conversions: list[tuple[str, str]] = []
+
+    def convert(self, picture: Picture, to: str, out: Picture | None = None) -> Picture:
+        self.conversions.append((picture.format, to))
+        made = out or self.allocate(to, picture.width, picture.height)
+        level = picture.planes[0] if picture.planes[0].ndim == 2 else picture.planes[0][..., 1]
+        for plane in made.planes:
+            plane[:] = 128
+        made.planes[0][:] = level if made.planes[0].ndim == 2 else level[..., None]
+        return made
+
+    def allocate(self, format: str, width: int, height: int) -> Picture:
+        layout = yuv_layout(format)
+        kind = np.uint16 if layout and layout.bits > 8 else np.uint8
+        return Picture(format, tuple(np.full(shape, 99, kind) for shape in plane_shapes(format, height, width)))
+
+
+def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+    """A filter whose result depends on each frame of its window by its place, and on which frames there are."""
+
+    def apply(window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
+        for index, plane in enumerate(out.planes):
+            plane[:] = 3
+            for place, picture in enumerate(window, 1):
+                plane += plane.dtype.type(place) * (picture.planes[index] if picture else plane.dtype.type(31))
+        return out
+
+    return Filter(f"weighted{before}{after:+}", "For tests.", formats, apply, (), (before, after))
+
+
+def passing(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+    """Gives back its input."""
+    return Filter("passing", "For tests.", formats, lambda window, out: window[0])
+
+
+def film(length: int, name: str = "yuv420p") -> list[Picture]:
+    return [noise(name, 6, 5, seed) for seed in range(length)]
+
+
+def decoded(frames: list[Picture], first: int, last: int) -> Frames:
+    """The frames of ranks [first, last) that there are."""
+    for rank in range(max(first, 0), min(last, len(frames))):
+        yield rank, frames[rank]
+
+
+def same(some: Iterable[tuple[int, Picture]], others: Iterable[tuple[int, Picture]]) -> bool:
+    one, two = list(some), list(others)
+    return [rank for rank, _ in one] == [rank for rank, _ in two] and all(
+        a.format == b.format and all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
+        for (_, a), (_, b) in zip(one, two, strict=True)
+    )

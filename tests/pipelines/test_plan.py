@@ -1,0 +1,88 @@
+"""From a job's filters to a pipeline: what it says of itself, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pipelines.stand_in import weighted
+from vidproc.errors import BadParameterError, ClientError, FilterError, UnknownFilterError
+from vidproc.model import FilterSpec, ParamValue
+from vidproc.pipelines.plan import arrange, check, plan
+
+FORM = "yuv420p"
+
+
+def spec(name: str, **params: ParamValue) -> FilterSpec:
+    return FilterSpec(name, params)
+
+
+def own(code: str, **params: ParamValue) -> FilterSpec:
+    return FilterSpec("custom", params, code)
+
+
+PLAIN = "def f(frame, gain=1.0): return frame"
+WINDOWED = "import vidproc.filters.decorator as v\n@v.filter(window=(-2, 1))\ndef f(frames): return frames[2]"
+FAILING = "raise ValueError('no')\n" + PLAIN
+
+
+@pytest.mark.parametrize(
+    ("specs", "source", "line"),
+    [
+        ([], FORM, "yuv420p -> yuv420p"),
+        ([spec("blur")], FORM, "yuv420p -> blur(yuv420p)"),
+        ([spec("blur")], "yuv422p10le", "yuv422p10le -> blur(yuv422p10le) -> yuv420p"),
+        ([spec("edges")], FORM, "yuv420p -> gray -> edges(gray) -> yuv420p"),
+        ([spec("blur"), own(PLAIN)], FORM, "yuv420p -> blur(yuv420p) -> bgr24 -> custom(bgr24) -> yuv420p"),
+    ],
+)
+def test_a_pipeline_explains_itself(specs: list[FilterSpec], source: str, line: str) -> None:
+    assert plan(specs, source, FORM).explain() == line
+
+
+def test_parameters_are_checked_and_filled_in() -> None:
+    (step,) = plan([spec("blur", ksize="5")], FORM, FORM).steps
+    assert step.params == {"kind": "gaussian", "ksize": 5, "sigma": 0.0}
+
+
+def test_windows_add_up() -> None:
+    assert plan([], FORM, FORM).window == (0, 0)
+    assert plan([spec("motion"), spec("blur"), spec("motion")], FORM, FORM).window == (-2, 0)
+    assert arrange([(weighted(-2, 1), {}), (weighted(0, 3), {})], FORM, FORM).window == (-2, 4)
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [[], [spec("blur")], [spec("motion"), own(WINDOWED), spec("edges")], [own(PLAIN, gain="2"), spec("motion")]],
+)
+def test_checking_gives_the_window_that_planning_finds(specs: list[FilterSpec]) -> None:
+    assert check(specs) == plan(specs, FORM, FORM).window
+
+
+@pytest.mark.parametrize(
+    ("refused", "error", "said"),
+    [
+        (spec("blurr"), UnknownFilterError, "there is no filter 'blurr'"),
+        (spec("blur", ksize=4), BadParameterError, "blur: ksize must be an odd whole number from 1 to 255, not '4'"),
+        (spec("motion", ksize=5), BadParameterError, "motion has no parameter 'ksize'"),
+        (own(PLAIN, gian=1), BadParameterError, "custom has no parameter 'gian'"),
+        (own("def f(frame"), ClientError, "the custom filter does not compile: line 1"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_and_while_planning(
+    refused: FilterSpec, error: type[ClientError], said: str
+) -> None:
+    for ask in (check, lambda specs: plan(specs, FORM, FORM)):
+        with pytest.raises(error) as caught:
+            ask([spec("blur"), refused])
+        assert str(caught.value).startswith(said)
+
+
+def test_a_built_in_filter_brings_no_text() -> None:
+    with pytest.raises(ClientError, match="filter 2, blur, is built in: it takes no code"):
+        check([spec("edges"), FilterSpec("blur", code=PLAIN)])
+
+
+def test_checking_executes_nothing_and_planning_does() -> None:
+    assert check([own(FAILING)]) == (0, 0)
+    with pytest.raises(FilterError, match="ValueError: no"):
+        plan([own(FAILING)], FORM, FORM)

@@ -1,0 +1,243 @@
+"""Running a chain: the same frames however the film is cut, and no more work than that takes."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.filters.pictures import noise
+from tests.pipelines.stand_in import Frames, PlainConverter, decoded, film, passing, same, weighted
+from vidproc import filters
+from vidproc.errors import FilterError, MediaError
+from vidproc.filters.contract import Filter, Picture
+from vidproc.model import FilterSpec
+from vidproc.pipelines.plan import Pipeline, arrange, plan
+from vidproc.pipelines.run import Spent
+
+
+def chain(*chosen: Filter, source: str = "yuv420p", target: str = "yuv420p") -> Pipeline:
+    return arrange([(each, each.resolve({})) for each in chosen], source, target)
+
+
+def chunk(pipeline: Pipeline, frames: list[Picture], start: int, stop: int, **how: Any) -> list[tuple[int, Picture]]:
+    """One chunk as a slot runs it: given just the frames that its window reaches."""
+    before, after = pipeline.window
+    given_ = decoded(frames, start + before, stop + after)
+    return list(pipeline.run(given_, start, stop, PlainConverter(), **how))
+
+
+WINDOWS = st.tuples(st.integers(-3, 0), st.integers(0, 3))
+FORMATS = st.sampled_from([("yuv", "gray", "bgr24"), ("yuv",), ("gray",), ("bgr24",)])
+FILTERS = st.one_of(
+    st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
+    st.just(weighted(-2, 1)),
+    st.sampled_from([filters.get("blur"), filters.get("motion"), passing()]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.lists(FILTERS, max_size=4), st.integers(1, 14))
+def test_chunked_equals_sequential(data: st.DataObject, chosen: list[Filter], length: int) -> None:
+    pipeline, frames = chain(*chosen), film(length)
+    cuts = sorted({0, length, *data.draw(st.sets(st.integers(1, length)))})
+    whole = chunk(pipeline, frames, 0, length)
+    parts = [chunk(pipeline, frames, start, stop) for start, stop in itertools.pairwise(cuts)]
+    assert same(whole, itertools.chain.from_iterable(parts))
+    assert [rank for rank, _ in whole] == list(range(length))
+    assert {picture.format for _, picture in whole} == {"yuv420p"}
+
+
+def test_a_chain_is_its_filters_one_after_the_other() -> None:
+    frames, chosen = film(9), [weighted(-2, 1), weighted(0, 2), weighted(-1, 0)]
+    step_by_step = frames
+    for each in chosen:
+        step_by_step = [picture for _, picture in chunk(chain(each), step_by_step, 0, 9)]
+    assert same(chunk(chain(*chosen), frames, 0, 9), enumerate(step_by_step))
+
+
+def test_a_window_shows_the_neighbours_in_order_and_none_beyond_the_ends() -> None:
+    frames, seen = film(5), []
+
+    def look(window: tuple[Picture | None, ...], out: Picture) -> Picture:
+        seen.append([next((i for i, frame in enumerate(frames) if frame is each), None) for each in window])
+        return out
+
+    chunk(chain(Filter("look", "", ("yuv",), look, window=(-2, 1))), frames, 0, 5)
+    assert seen == [[None, None, 0, 1], [None, 0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, None]]
+
+
+def test_motion_across_a_cut_between_chunks() -> None:
+    pipeline, frames = chain(filters.get("motion")), film(4)
+    first, later = chunk(pipeline, frames, 0, 2), chunk(pipeline, frames, 2, 4)
+    assert not first[0][1].planes[0].any()
+    change = np.abs(frames[2].planes[0].astype(int) - frames[1].planes[0])
+    assert np.array_equal(later[0][1].planes[0], change)
+
+
+def test_no_frame_is_asked_for_beyond_the_last_that_is_needed() -> None:
+    def endless() -> Frames:
+        for rank in itertools.count():
+            assert rank < 7, "asked for too much"
+            yield rank, noise("yuv420p", 4, 4, rank)
+
+    results = chain(weighted(-1, 1), weighted(0, 1)).run(endless(), 2, 5, PlainConverter())
+    assert [rank for rank, _ in results] == [2, 3, 4]
+
+
+def test_frames_are_given_out_as_soon_as_their_window_is_full() -> None:
+    asked: list[int] = []
+
+    def noted() -> Frames:
+        for rank, picture in decoded(film(9), 0, 9):
+            asked.append(rank)
+            yield rank, picture
+
+    results = chain(weighted(0, 2)).run(noted(), 0, 9, PlainConverter())
+    next(results)
+    assert asked == [0, 1, 2]
+
+
+def test_memory_holds_a_window_and_no_more() -> None:
+    given_: list[weakref.ref[Any]] = []
+
+    def fresh() -> Frames:
+        for rank in range(40):
+            picture = noise("yuv420p", 4, 4, rank)
+            given_.append(weakref.ref(picture.planes[0]))
+            yield rank, picture
+
+    most = 0
+    for _, picture in chain(weighted(-2, 1), passing(), weighted(-1, 0)).run(fresh(), 0, 40, PlainConverter()):
+        del picture
+        most = max(most, sum(each() is not None for each in given_))
+    assert most <= 5
+
+
+def test_the_last_filter_writes_where_it_is_told() -> None:
+    canvas = PlainConverter().allocate("yuv420p", 6, 5)
+    pipeline, frames = chain(weighted(0, 0), weighted(-1, 0)), film(3)
+    truth = chunk(pipeline, frames, 0, 3)
+    results = pipeline.run(decoded(frames, 0, 3), 0, 3, PlainConverter(), lambda: canvas)
+    for (rank, picture), expected in zip(results, truth, strict=True):
+        assert picture is canvas
+        assert same([(rank, picture)], [expected])
+
+
+def test_the_last_conversion_writes_where_it_is_told() -> None:
+    canvas = PlainConverter().allocate("yuv420p", 6, 5)
+    pipeline, frames = chain(weighted(0, 0, ("gray",))), film(3)
+    truth = chunk(pipeline, frames, 0, 3)
+    results = pipeline.run(decoded(frames, 0, 3), 0, 3, PlainConverter(), lambda: canvas)
+    for (rank, picture), expected in zip(results, truth, strict=True):
+        assert picture is canvas
+        assert same([(rank, picture)], [expected])
+
+
+def test_a_result_in_another_format_is_converted_from_that() -> None:
+    def gray(window: tuple[Picture, ...], out: Picture) -> Picture:
+        return Picture("gray", (np.full((5, 6), 50, np.uint8),))
+
+    converter = PlainConverter()
+    colour_in_gray_out = Filter("gray", "", ("bgr24",), gray)
+    ((_, picture),) = chain(colour_in_gray_out).run(decoded(film(1), 0, 1), 0, 1, converter)
+    assert converter.conversions == [("yuv420p", "bgr24"), ("gray", "yuv420p")]
+    assert (picture.planes[0] == 50).all()
+
+
+def test_no_filters_convert_only() -> None:
+    converter = PlainConverter()
+    frames = film(3)
+    same_format = list(chain().run(decoded(frames, 0, 3), 1, 3, converter))
+    assert [picture for _, picture in same_format] == frames[1:]
+    assert converter.conversions == []
+    list(chain(target="gray").run(decoded(frames, 0, 3), 1, 3, converter))
+    assert converter.conversions == [("yuv420p", "gray")] * 2
+
+
+def test_nothing_wanted_asks_for_nothing() -> None:
+    frames = decoded(film(3), 0, 3)
+    assert list(chain(weighted(-1, 1)).run(frames, 2, 2, PlainConverter())) == []
+    assert next(frames)[0] == 0
+
+
+def test_time_is_told_apart_by_filters_and_conversions() -> None:
+    now = 0.0
+
+    class Slow(PlainConverter):
+        def convert(self, picture: Picture, to: str, out: Picture | None = None) -> Picture:
+            nonlocal now
+            now += 10
+            return super().convert(picture, to, out)
+
+    def work(window: tuple[Picture, ...], out: Picture) -> Picture:
+        nonlocal now
+        now += 1
+        return out
+
+    def slow_decoding() -> Frames:
+        nonlocal now
+        for each in decoded(film(4), 0, 4):
+            now += 1000
+            yield each
+
+    spent = Spent()
+    pipeline = chain(Filter("work", "", ("gray",), work))
+    list(pipeline.run(slow_decoding(), 0, 4, Slow(), clock=lambda: now, spent=spent))
+    assert spent == Spent(filters=4.0, conversions=80.0)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "said"),
+    [
+        ([0, 1, 3, 4, 5, 6], "frame 2 is missing: frame 3 came after frame 1"),
+        ([3, 4, 5, 6], "frame 2 is missing: the frames begin with 3"),
+        ([0, 1, 2, 3], "frame 4 is missing: the frames ended before it"),
+        ([], "frame 2 is missing: the frames ended before it"),
+    ],
+)
+def test_missing_frames_are_an_error_of_the_media(ranks: list[int], said: str) -> None:
+    frames = film(7)
+    given_: Iterator[tuple[int, Picture]] = ((rank, frames[rank]) for rank in ranks)
+    with pytest.raises(MediaError) as caught:
+        list(chain(weighted(-1, 0)).run(given_, 2, 6, PlainConverter()))
+    assert str(caught.value) == said
+
+
+def test_a_filter_that_raises_is_named_with_the_frame() -> None:
+    def fail(window: tuple[Picture, ...], out: Picture) -> Picture:
+        if int(window[0].planes[0][0, 0]) == 200:
+            raise ZeroDivisionError("oh")
+        return out
+
+    frames = film(4)
+    frames[2].planes[0][0, 0], frames[1].planes[0][0, 0], frames[0].planes[0][0, 0] = 200, 0, 0
+    results = chain(Filter("fragile", "", ("yuv",), fail)).run(decoded(frames, 0, 4), 0, 4, PlainConverter())
+    assert [next(results)[0], next(results)[0]] == [0, 1]
+    with pytest.raises(FilterError, match=r"^frame 2: fragile failed: oh$"):
+        next(results)
+
+
+def test_a_users_filter_that_raises_is_named_with_frame_and_line() -> None:
+    pipeline = plan([FilterSpec("custom", code="def f(frame):\n    return frame.nothing")], "yuv420p", "yuv420p")
+    with pytest.raises(FilterError, match=r"^frame 0: the custom filter failed: AttributeError: .*\(line 2\)$"):
+        chunk(pipeline, film(1), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (None, "frame 0: odd returned NoneType, not a picture"),
+        (noise("yuv420p", 4, 5), "frame 0: odd returned a picture of 4x5, not 6x5"),
+    ],
+)
+def test_a_filter_that_returns_no_such_picture_is_named(result: Any, said: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        chunk(chain(Filter("odd", "", ("yuv",), lambda window, out: result)), film(1), 0, 1)
+    assert str(caught.value) == said
