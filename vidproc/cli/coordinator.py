@@ -25,17 +25,35 @@ def parser() -> argparse.ArgumentParser:
         "Take jobs from clients, have worker daemons do them, and give the films back.",
         _EXAMPLES,
     )
-    made.add_argument("--bind", metavar="ADDR", help="where to listen, on IPv6 and IPv4 at once; :: is everywhere (default: localhost)")
+    made.add_argument(
+        "--bind",
+        metavar="ADDR",
+        help="where to listen, on IPv6 and IPv4 at once; :: is everywhere (default: localhost)",
+    )
     made.add_argument("--port", metavar="P", help="port for clients and daemons (default: 9090)")
     made.add_argument("--unix-socket", metavar="PATH", help="listen there too, for this host")
-    made.add_argument("--preview-port", metavar="P", help="port kept for previews; nothing listens there yet (default: 8080)")
-    made.add_argument("--data-dir", metavar="DIR", help="folder for uploads and results (default: $XDG_STATE_HOME/vidproc)")
+    made.add_argument(
+        "--preview-port", metavar="P", help="port kept for previews; nothing listens there yet (default: 8080)"
+    )
+    made.add_argument(
+        "--data-dir", metavar="DIR", help="folder for uploads and results (default: $XDG_STATE_HOME/vidproc)"
+    )
     made.add_argument("--codec", help="video codec for jobs that name none (default: h264)")
     made.add_argument("--default-processing", metavar="NAME", help="filter for jobs that name none (default: blur)")
     made.add_argument("--token-file", metavar="FILE", help="file with the token that clients and daemons must hold")
-    made.add_argument("--insecure", action="store_true", default=None, help="let anyone in, beyond loopback too, without a token")
-    made.add_argument("--memory-limit", metavar="SIZE", help="address space of a media process, such as 4GiB; 0 for no limit (default: 4GiB)")
-    made.add_argument("--source-cache", metavar="SIZE", help="bytes of films to keep, so that they need not be sent again (default: 20GiB)")
+    made.add_argument(
+        "--insecure", action="store_true", default=None, help="let anyone in, beyond loopback too, without a token"
+    )
+    made.add_argument(
+        "--memory-limit",
+        metavar="SIZE",
+        help="address space of a media process, such as 4GiB; 0 for no limit (default: 4GiB)",
+    )
+    made.add_argument(
+        "--source-cache",
+        metavar="SIZE",
+        help="bytes of films to keep, so that they need not be sent again (default: 20GiB)",
+    )
     options.add_daemon_options(made)
     return made
 

@@ -14,7 +14,9 @@ from vidproc.model import FilterSpec, JobSpec
 def add_job_options(to: argparse.ArgumentParser) -> None:
     filters = to.add_argument_group("what to do (vidproc filters lists the filters and their parameters)")
     filters.add_argument("--processing", metavar="NAME", help="one filter: blur, edges, motion or custom")
-    filters.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of --processing; repeatable")
+    filters.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="of --processing; repeatable"
+    )
     filters.add_argument(
         "--filter",
         action="append",
@@ -25,7 +27,9 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
     result = to.add_argument_group("the result")
     result.add_argument("--codec", help="video codec: h264 (default: the coordinator's)")
     result.add_argument("--crf", type=float, default=23.0, metavar="N", help="quality: less is better and larger")
-    result.add_argument("--encoder-preset", default="veryfast", metavar="NAME", help="speed of the encoder against size")
+    result.add_argument(
+        "--encoder-preset", default="veryfast", metavar="NAME", help="speed of the encoder against size"
+    )
     result.add_argument("--audio", choices=("copy", "none"), default="copy", help="keep the sound as it is, or drop it")
     result.add_argument("--start", type=float, metavar="T", help="begin at this second of the film")
     result.add_argument("--duration", type=float, metavar="T", help="stop after so many seconds")

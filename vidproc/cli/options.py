@@ -40,13 +40,15 @@ def add_where(to: argparse.ArgumentParser) -> None:
     where.add_argument("--unix-socket", metavar="PATH", help="its AF_UNIX socket, on this host, instead of a port")
     where.add_argument("--token-file", metavar="FILE", help="file with the token, if the coordinator was given one")
     family = where.add_mutually_exclusive_group()
-    family.add_argument("--ipv4", action="store_true", help="use IPv4 only")
-    family.add_argument("--ipv6", action="store_true", help="use IPv6 only")
+    family.add_argument("--ipv4", action="store_true", default=None, help="use IPv4 only")
+    family.add_argument("--ipv6", action="store_true", default=None, help="use IPv6 only")
 
 
 def add_daemon_options(to: argparse.ArgumentParser) -> None:
     """Options of both daemons."""
-    to.add_argument("--config", metavar="FILE", help="TOML file with these settings, in its table of this program's name")
+    to.add_argument(
+        "--config", metavar="FILE", help="TOML file with these settings, in a table named like this program"
+    )
     to.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="least to log")
     to.add_argument("--log-format", choices=("console", "json"), default="console", help="lines for people or programs")
 

@@ -18,10 +18,14 @@ _EXAMPLES = """\
 
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
-        "vidproc-run", "Filter every frame of a video on this host's cores; no coordinator and no worker needed.", _EXAMPLES
+        "vidproc-run",
+        "Filter every frame of a video on this host's cores; no coordinator and no worker needed.",
+        _EXAMPLES,
     )
     made.add_argument("video", metavar="IN", help="the film to process, or - for standard input")
-    made.add_argument("-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output")
+    made.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output"
+    )
     made.add_argument("--processes", type=int, metavar="N", help="how many at once (default: the usable cores)")
     add_job_options(made)
     return made

@@ -23,12 +23,23 @@ def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc-worker", "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish.", _EXAMPLES
     )
-    made.add_argument("--processes", metavar="N", help="slots (default: the usable cores, less two where there are more than four)")
+    made.add_argument(
+        "--processes", metavar="N", help="slots (default: the usable cores, less two where there are more than four)"
+    )
     made.add_argument("--name", help="how it is called in logs and figures (default: the host's name)")
-    made.add_argument("--rate-limit", metavar="N", help="frames a second that it takes on at most, such as 64 (default: off)")
+    made.add_argument(
+        "--rate-limit", metavar="N", help="frames a second that it takes on at most, such as 64 (default: off)"
+    )
     made.add_argument("--frame-timeout", metavar="T", help="seconds that a slot may stay on one frame (default: 30)")
-    made.add_argument("--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)")
-    made.add_argument("--allow-custom", action="store_true", default=None, help="run filters that clients send as code: only for clients you trust")
+    made.add_argument(
+        "--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)"
+    )
+    made.add_argument(
+        "--allow-custom",
+        action="store_true",
+        default=None,
+        help="run filters that clients send as code: only for clients you trust",
+    )
     options.add_where(made)
     options.add_daemon_options(made)
     return made

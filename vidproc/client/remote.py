@@ -3,6 +3,7 @@
 A connection that breaks is opened again: an upload goes on at the byte that the coordinator holds, a running job is
 watched again, a download goes on at the byte that was written. A coordinator that has lost the job is given it again.
 """
+
 from __future__ import annotations
 
 import asyncio

@@ -170,5 +170,3 @@ class ClientLink:
             self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
         except PeerError:
             pass  # the receiving side of the connection tells of its end
-
-

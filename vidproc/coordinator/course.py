@@ -56,8 +56,6 @@ class Course:
 
     async def _index(self, media: MediaProcess, attempt: int) -> None:
         job, begun = self._job, time.monotonic()
-        if attempt == 1:
-            job.state = JobState.INDEXING
         packets = job.folder.path / f"packets-{attempt}"
         async for news in media.ingest(job.folder.source, packets, job.spec):
             self._check_failed()

@@ -80,6 +80,7 @@ class Desk:
 
     def uploaded(self, job: Job) -> None:
         job.seconds["upload"] = time.monotonic() - job.submitted_at
+        job.state = JobState.INDEXING
         self._spool.adopt(job.sha256, job.folder)
         self._spool.trim(self._settings.source_cache)
         self._spawn(job, self._run(job))

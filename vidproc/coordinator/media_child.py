@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import av
-
 from vidproc.coordinator.media import Ingested, Muxed, Opened, Planned
 from vidproc.errors import MediaError, VidprocError
-from vidproc.media import ingest
+from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import encoder_spec
 from vidproc.media.probe import SourceInfo
-from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
+from vidproc.model import Chunk, ChunkReport, JobSpec, StreamFormat
 from vidproc.pipelines.plan import check
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
@@ -25,7 +23,7 @@ from vidproc.protocol.structure import from_plain, to_plain
 
 def serve(channel: Channel, gauge: Gauge) -> None:
     """Do what each message names, until the channel ends."""
-    av.logging.set_level(None)
+    ffmpeg.silence()
     process = _Process(channel)
     for header, _ in channel:
         for name, request in header.items():
@@ -36,7 +34,7 @@ def serve(channel: Channel, gauge: Gauge) -> None:
 
 
 def _failure(error: Exception) -> Mapping[str, str]:
-    if isinstance(error, MemoryError | av.error.MemoryError):
+    if isinstance(error, ffmpeg.OUT_OF_MEMORY):
         error = MediaError("the film needs more memory than a media process has; raise --memory-limit")
     elif not isinstance(error, VidprocError):
         error = VidprocError(f"a bug in vidproc: {type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ from vidproc.transport.session import Session
 
 
 class Outbox:
-    """Control messages in order. Of a job's progress only the newest is kept, so that a slow reader piles up nothing."""
+    """Control messages in order. Of a job's progress only the newest is kept: a slow reader piles up nothing."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import structlog
-
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.clients import ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
-from vidproc.errors import ClientError, ConnectionLostError
+from vidproc.errors import ClientError
 from vidproc.protocol.party import COORDINATOR, Party
 from vidproc.storage.spool import Spool
 from vidproc.transport.address import Address, is_loopback
@@ -23,8 +21,6 @@ from vidproc.transport.session import Session
 
 PRELOADED = ("vidproc.coordinator.media_child",)
 """What the fork server imports for media processes."""
-
-log = structlog.get_logger()
 
 
 class Coordinator:
@@ -66,13 +62,10 @@ class Coordinator:
 
     async def _serve(self, session: Session) -> None:
         """One connection that is open, from here to its end."""
-        try:
-            if session.peer.role == "worker":
-                await DaemonLink(session, self._dispatch, self._unique(session.peer.name)).serve()
-            else:
-                await ClientLink(session, self._desk).serve()
-        except ConnectionLostError:
-            log.debug("connection ended", peer=session.peer.name)
+        if session.peer.role == "worker":
+            await DaemonLink(session, self._dispatch, self._unique(session.peer.name)).serve()
+        else:
+            await ClientLink(session, self._desk).serve()
 
     def _unique(self, name: str) -> str:
         """Two daemons may call themselves alike; in the figures they are two."""

@@ -12,7 +12,7 @@ _EVERY_S = 1.0
 
 
 class Figures:
-    """Processor use since the last look and resident memory, of this process and those named; looked up once a second."""
+    """Processor use and resident memory of this process and those named; looked up once a second."""
 
     def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}

@@ -103,7 +103,9 @@ class Upload:
         if self._hash.hexdigest() != self._sha256:
             self._file.close()
             self._path.unlink(missing_ok=True)
-            raise ClientError("the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again")
+            raise ClientError(
+                "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
+            )
         with disk_errors("cannot store the upload"):
             os.fsync(self._file.fileno())
             self._file.close()
@@ -159,7 +161,9 @@ class Spool:
         """Refuse a job before it starts when its source, packets and result will not fit."""
         need, free = 3 * size + _RESERVE, shutil.disk_usage(self.root).free
         if need > free:
-            raise StorageError(f"too little disk at the coordinator: about {need >> 20} MiB needed, {free >> 20} MiB free")
+            raise StorageError(
+                f"too little disk at the coordinator: about {need >> 20} MiB needed, {free >> 20} MiB free"
+            )
 
     def adopt(self, sha256: str, folder: JobFolder) -> None:
         """Give a job its link to a source that is held whole."""

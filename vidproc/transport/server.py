@@ -16,7 +16,7 @@ from functools import partial
 
 import structlog
 
-from vidproc.errors import UnreachableError, VidprocError
+from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.party import NONCE_BYTES, Party
 from vidproc.transport.listen import Listener
@@ -142,7 +142,8 @@ class Server:
             await session.open()
             await self._handler(session)
         except VidprocError as error:
-            log.info("session ended", peer=session.address, error=str(error), code=error.code)
+            say = log.debug if isinstance(error, ConnectionLostError) else log.info
+            say("session ended", peer=session.address, error=str(error), code=error.code)
             reason = error
         except Exception:
             log.exception("session failed", peer=session.address)

@@ -12,16 +12,17 @@ import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
-import av
 import cv2
 
 from vidproc._version import __version__
 from vidproc.errors import VidprocError, WorkerError
 from vidproc.filters.contract import Picture
+from vidproc.media import ffmpeg
+from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
-from vidproc.media.pictures import FramePicture, from_picture, to_picture, working_format
 from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
+from vidproc.media.pictures import working_format
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.plan import Pipeline, plan
@@ -34,7 +35,7 @@ from vidproc.protocol.structure import from_plain, to_plain
 def serve(channel: Channel, gauge: Gauge) -> None:
     """The slot's process: do one task after the other until the channel ends."""
     cv2.setNumThreads(1)
-    av.logging.set_level(None)
+    ffmpeg.silence()
     slot = ChunkRunner(gauge)
     channel.send({"ready": _versions()})
     for header, packets in channel:
@@ -51,7 +52,7 @@ def _versions() -> Mapping[str, str]:
     return {
         "vidproc": __version__,
         "opencv": cv2.__version__,
-        "ffmpeg": av.ffmpeg_version_info,
+        "ffmpeg": ffmpeg.VERSION,
         "numpy": version("numpy"),
         "machine": platform.machine(),
     }
@@ -59,7 +60,7 @@ def _versions() -> Mapping[str, str]:
 
 def _failure(error: Exception, frame: int) -> Mapping[str, str | int]:
     """Any error as the daemon hears it; what is not ours is the worker's, and worth another try."""
-    if isinstance(error, MemoryError | av.error.MemoryError):
+    if isinstance(error, ffmpeg.OUT_OF_MEMORY):
         error = WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames")
     elif not isinstance(error, VidprocError):
         error = WorkerError(f"{type(error).__name__}: {error}")
@@ -93,26 +94,6 @@ class ChunkRunner:
         return decoder
 
 
-class _Canvas:
-    """Lends the pipeline the encoder's own frames to draw on, and finds the frame again that a picture was drawn on."""
-
-    def __init__(self, encoder: ChunkEncoder, width: int, height: int) -> None:
-        self._encoder = encoder
-        self._size = (width, height)
-        self._lent: FramePicture | None = None
-
-    def __call__(self) -> Picture:
-        if self._lent is None:  # else the last one was not used, and may be lent again
-            self._lent = to_picture(self._encoder.new_frame(), True, *self._size)
-        return self._lent
-
-    def frame_of(self, picture: Picture) -> av.VideoFrame:
-        """The frame to encode for a picture; one that was drawn elsewhere is copied."""
-        canvas, self._lent = self._lent, None
-        frame = canvas.frame if canvas is not None else self._encoder.new_frame()
-        return from_picture(picture, frame)
-
-
 class _Work:
     """One chunk, from its packets to its report."""
 
@@ -122,7 +103,7 @@ class _Work:
         self._pipeline = pipeline
         self._gauge = gauge
         self._encoder = ChunkEncoder(task.encoder)
-        self._canvas = _Canvas(self._encoder, task.encoder.width, task.encoder.height)
+        self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
         self._converter = Converter(task.encoder.colour, task.encoder.width, task.encoder.height)
         self._spent = Spent()
         self._decode_s = self._encode_s = 0.0

@@ -21,7 +21,7 @@ _ENTRY = "vidproc.worker.chunk:serve"
 _LOOK_EVERY_S = 0.25
 
 
-class SlotFailure(Exception):  # noqa: N818 - not an error of its own: what happened to a lease, with its cause
+class SlotFailure(Exception):
     """Why a lease could not be done: the error, the rank in hand (-1: none), and whether the process is gone."""
 
     def __init__(self, error: VidprocError, frame: int, slot_lost: bool) -> None:
