@@ -128,12 +128,13 @@ def _video(output: OutputContainer, plan: Plan, times: Sequence[int]) -> list[Pa
     stream.codec_context.thread_count = 1
     if plan.rotation:
         stream.set_display_rotation(plan.rotation)
-    packets: list[Packet[Stream]] = []
+    packets: list[Any] = []
     for number, time in enumerate(times):
         frame = pixels(number, *plan.size, plan.pix_fmt)
         frame.pts, frame.time_base = time, plan.time_base
         packets += stream.encode(frame)
-    return packets + stream.encode(None)
+    packets += stream.encode(None)
+    return packets
 
 
 def _sound(output: OutputContainer, sound: Sound) -> list[Packet[Stream]]:
@@ -146,7 +147,7 @@ def _sound(output: OutputContainer, sound: Sound) -> list[Packet[Stream]]:
     stream.codec_context.thread_count = 1
     stream.codec_context.open()
     size = stream.codec_context.frame_size or 1024
-    packets: list[Packet[Stream]] = []
+    packets: list[Any] = []
     for start in range(0, int(sound.seconds * rate), size):
         wave = np.sin(np.arange(start, start + size) / 20).astype(np.float32) / 2
         frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
@@ -154,7 +155,8 @@ def _sound(output: OutputContainer, sound: Sound) -> list[Packet[Stream]]:
         frame.pts = start + round(sound.start * rate)
         resampled = av.AudioResampler(format=stream.format, layout="mono", rate=rate).resample(frame)
         packets += [packet for part in resampled for packet in stream.encode(part)]
-    return packets + stream.encode(None)
+    packets += stream.encode(None)
+    return packets
 
 
 def _text(output: OutputContainer, text: Text, kind: str) -> list[Packet[Stream]]:

@@ -13,12 +13,10 @@ import av
 from av.stream import Stream
 
 from vidproc.media.container import open_source
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, encoder_spec
+from vidproc.media.encode import ChunkEncoder, EncodedChunk, encoder_spec, plane_views
 from vidproc.media.mux import Film, FrameTimes, Muxer, Window
 from vidproc.media.probe import main_video, probe
 from vidproc.model import ChunkReport, EncoderSpec, JobSpec
-
-NO_FILTERS = JobSpec(filters=(), encoder_preset="ultrafast")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def chunks(spec: EncoderSpec, decoded: list[Frame], first: int, seed: int) -> It
 def film(path: Path, container: str, decoded: list[Frame], **settings: object) -> tuple[Film, tuple[str, ...]]:
     """The film that a source becomes, and what its picture loses."""
     info = probe(path)
-    job = JobSpec(filters=(), encoder_preset="ultrafast", container=container)
+    job = JobSpec(filters=(), container=container)
     spec, losses = encoder_spec(info.stream, job)
     times = FrameTimes([f.ticks for f in decoded], [f.duration for f in decoded], info.time_base)
     made = Film(path, container, spec, times, info.video, info.display_matrix, **settings)  # type: ignore[arg-type]
@@ -121,3 +119,19 @@ def _codec(stream: Stream) -> str:
 def drift(one: list[Fraction], other: list[Fraction]) -> float:
     """The largest difference of two lists of times, in seconds."""
     return float(max((abs(a - b) for a, b in zip(one, other, strict=True)), default=Fraction(0)))
+
+
+def first_field(frame: av.VideoFrame) -> str:
+    """Which field of an interlaced frame is shown first, "tt" or "bb". FFmpeg knows; it tells by taking them apart."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 25)
+    )
+    graph.link_nodes(source, graph.add("separatefields"), graph.add("buffersink")).configure()
+    graph.push(frame)
+    field = graph.pull()
+    assert isinstance(field, av.VideoFrame)
+    (first, *_), (whole, *_) = (plane_views(f, f.width, f.height) for f in (field, frame))
+    tops, bottoms = (first == whole[0::2]).all(), (first == whole[1::2]).all()
+    assert tops != bottoms
+    return "tt" if tops else "bb"

@@ -14,6 +14,7 @@ import pytest
 from av.video.frame import PictureType
 
 from tests.media.films import pixels
+from tests.media.remake import first_field
 from vidproc.media.encode import ChunkEncoder, EncodedChunk, fit
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec
@@ -39,11 +40,12 @@ def encode(spec: EncoderSpec, start: int = 0, count: int = 30, fresh: bool = Fal
 def decode(*chunks: EncodedChunk) -> list[av.VideoFrame]:
     decoder: Any = av.CodecContext.create("h264", "r")
     decoder.extradata = chunks[0].extradata
-    frames = []
+    frames: list[av.VideoFrame] = []
     for chunk in chunks:
         for record in unpack(chunk.records):
             frames += decoder.decode(av.Packet(bytes(record.data)))
-    return frames + decoder.decode(None)
+    frames += decoder.decode(None)
+    return frames
 
 
 def digest(chunk: EncodedChunk) -> str:
@@ -120,19 +122,11 @@ def test_colour_shape_and_range_are_in_the_stream() -> None:
     assert tuple(int(value) for value in seen) == (1, 1, 5, 2)
 
 
-@pytest.mark.parametrize(("order", "first_row"), [("tt", 0), ("bb", 1)])
-def test_interlaced_frames_keep_their_field_order(order: str, first_row: int) -> None:
-    spec = replace(SPEC, field_order=order)
-    frame = decode(encode(spec, count=4))[0]
-    assert frame.interlaced_frame
-    graph = av.filter.Graph()
-    source = graph.add_buffer(width=64, height=48, format=frame.format, time_base=Fraction(1, 25))
-    graph.link_nodes(source, graph.add("separatefields"), graph.add("buffersink")).configure()
-    graph.push(frame)
-    field: Any = graph.pull()
-    first, whole = field.to_ndarray()[:24], frame.to_ndarray()[:48]
-    assert (first == whole[first_row::2]).all()
-    assert not (first == whole[1 - first_row :: 2]).all()
+@pytest.mark.parametrize("order", ["tt", "bb"])
+def test_interlaced_frames_keep_their_field_order(order: str) -> None:
+    decoded = decode(encode(replace(SPEC, field_order=order), count=4))
+    assert all(frame.interlaced_frame for frame in decoded)
+    assert {first_field(frame) for frame in decoded} == {order}
 
 
 def test_progressive_frames_are_not_marked_interlaced() -> None:

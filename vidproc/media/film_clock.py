@@ -99,9 +99,12 @@ def _straightened(frames: FrameTimes) -> tuple[NDArray[Any], NDArray[Any], list[
     The third are the pieces: the number of the first frame, and what its time was moved by.
     """
     times = np.array(frames.times, dtype=np.int64)
-    durations = np.maximum(np.array(frames.durations, dtype=np.int64), 1)
+    durations = np.array(frames.durations, dtype=np.int64)
+    steps = np.diff(times)
+    usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 1
+    durations[durations <= 0] = usual
     joins = [(0, 0)]
-    for first in np.flatnonzero(np.diff(times) < 0) + 1:
+    for first in np.flatnonzero(steps < 0) + 1:
         gap = int(times[first - 1] + durations[first - 1] - times[first])
         times[first:] += gap
         joins.append((int(first), joins[-1][1] + gap))

@@ -35,6 +35,7 @@ from vidproc.model import ChunkReport, EncoderSpec
 __all__ = ["Film", "FrameTimes", "Muxer", "Window", "allowed"]
 
 _FINEST_MOVIE = 10_000_000
+_HEADER_SIZE = 1 << 16
 _OUR_FAULT = (errno.EINVAL, errno.ERANGE, errno.EDOM)
 _LARGEST_ERRNO = 4096  # FFmpeg's own codes are made of four letters
 
@@ -73,6 +74,7 @@ class Muxer:
         self._losses: list[str] = []
         try:
             with _writing(out):
+                _require_room(out)
                 self._output, self._picture = self._open()
         except BaseException:
             self._copy.close()
@@ -192,13 +194,24 @@ class Muxer:
         return missing(source, order, len(self._copy.chapters()), self._out)
 
 
+def _require_room(out: Path) -> None:
+    """Raises `OSError` where not even a header can be written: PyAV leaves a file open when FFmpeg fails at that."""
+    with out.open("wb") as file:
+        file.write(bytes(_HEADER_SIZE))
+        file.flush()
+        file.seek(0)
+        file.truncate()
+
+
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
-    """FFmpeg's errors while writing as ours: mostly the disk's."""
+    """Errors while writing as ours: mostly the disk's."""
     try:
         yield
     except av.FFmpegError as error:
         number = error.errno or 0
         if number in _OUR_FAULT or number > _LARGEST_ERRNO:
             raise MediaError(f"the film can't be written to {out.name}: {last_words(error)}") from error
+        raise StorageError(f"the film can't be written to {out.name}: {error.strerror}") from error
+    except OSError as error:
         raise StorageError(f"the film can't be written to {out.name}: {error.strerror}") from error

@@ -38,14 +38,13 @@ BOTTOM_FIRST = ("bb", "tb")
 class OutputCodec:
     """One row of the table.
 
-    encoder: FFmpeg's name of the encoder. decoder: of the codec itself, as muxers know it.
+    encoder: FFmpeg's name of the encoder.
     options: the encoder's private options that make it deterministic; crf and preset are added to them.
     pix_fmt, bits: what it is fed. containers: where it may be put, best first.
     """
 
     name: str
     encoder: str
-    decoder: str
     pix_fmt: str
     bits: int
     containers: tuple[str, ...]
@@ -54,23 +53,22 @@ class OutputCodec:
     options: Mapping[str, str]
 
 
-CODECS: Mapping[str, OutputCodec] = MappingProxyType({
-    "h264": OutputCodec(
-        name="h264",
-        encoder="libx264",
-        decoder="h264",
-        pix_fmt="yuv420p",
-        bits=8,
-        containers=("mp4", "mkv"),
-        presets=X264_PRESETS,
-        crf=(0.0, 51.0),
-        options=MappingProxyType({
-            # The same bytes whatever the processor has been built with, and no part of it that counts threads.
-            "x264-params": "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0",
-            "forced-idr": "1",
-        }),
-    ),
-})
+H264 = OutputCodec(
+    name="h264",
+    encoder="libx264",
+    pix_fmt="yuv420p",
+    bits=8,
+    containers=("mp4", "mkv"),
+    presets=X264_PRESETS,
+    crf=(0.0, 51.0),
+    options={
+        # The same bytes whatever processor it runs on, and nothing in them that counts threads.
+        "x264-params": "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0",
+        "forced-idr": "1",
+    },
+)
+
+CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (H264,)})
 
 MUXERS: Mapping[str, str] = MappingProxyType({"mp4": "mp4", "mkv": "matroska"})
 """Containers by the name that people use, and FFmpeg's name for the muxer."""

@@ -69,13 +69,15 @@ class Track:
     that could not be converted.
     """
 
-    def __init__(self, source: Stream, target: Stream, clock: FilmClock, strict: bool) -> None:
+    def __init__(self, source: Stream, target: Stream, clock: FilmClock, container: str) -> None:
         self.source, self.target = source, target
         self.overlapping = self.unreadable = 0
         self._clock = clock
-        self._step = 1 if strict else 0
+        self._step, self._signless = (1, False) if container == "mp4" else (0, True)
         self._tick = source.time_base or Fraction(1, av.time_base)
         self._converts = source.type == "subtitle" and source.name != target.name
+        context = source.codec_context
+        self._depth = context.reorder_depth if isinstance(context, av.VideoCodecContext) else 0
         self._piece = 0
         self._last: int | None = None
         self._written: int | None = None
@@ -113,7 +115,7 @@ class Track:
         packet.time_base = self.tick
         packet.pts, packet.dts = round(pts * scale + shift), round(dts * scale + shift)
         packet.duration = round((packet.duration or 0) * scale)
-        if not self._cut(packet) or not self._fits(packet):
+        if self._hidden(packet) or not self._cut(packet) or not self._fits(packet):
             return False
         if self._written is not None:
             packet.dts = max(packet.dts, self._written + self._step)
@@ -122,17 +124,29 @@ class Track:
         return True
 
     def _times(self, packet: Packet[Stream]) -> tuple[int, int]:
-        """The packet's own (dts, pts), guessed from each other and from the packet before where they are not said."""
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None:
-            dts = 0 if self._last is None else self._last + 1
-        return dts, packet.pts if packet.pts is not None else dts
+        """The packet's own (dts, pts), and where one is not said, a guess.
+
+        Matroska has no decode times, and FFmpeg knows those of the first frames only when it has seen some more.
+        """
+        dts, pts = packet.dts, packet.pts
+        if dts is None and self._last is not None:
+            dts = self._last + (packet.duration or 1)
+        elif dts is None:
+            dts = (pts or 0) - self._depth * (packet.duration or 1)
+        return dts, dts if pts is None else pts
 
     def _follow(self, dts: int) -> None:
         """Go on to the next piece of a joined source when the clock steps back."""
         if self._last is not None and (self._last - dts) * self._tick > JUMP:
             self._piece = min(self._piece + 1, len(self._clock.pieces) - 1)
         self._last = dts
+
+    def _hidden(self, packet: Packet[Stream]) -> bool:
+        """Whether it is sound that an edit list cuts away, where the output has no edit lists.
+
+        The last packet before zero stays: decoders need it to begin.
+        """
+        return self._signless and packet.is_discard and (packet.pts or 0) + 2 * (packet.duration or 0) <= 0
 
     def _cut(self, packet: Packet[Stream]) -> bool:
         """Whether it is part of the kept window; subtitles that reach over its ends are cut there."""
@@ -241,7 +255,7 @@ class StreamCopy:
         dress(target, stream)
         if stream.time_base:
             target.time_base = stream.time_base
-        self.tracks[stream.index] = Track(stream, target, self._clock, self._container == "mp4")
+        self.tracks[stream.index] = Track(stream, target, self._clock, self._container)
 
     def _target(self, output: OutputContainer, stream: Stream) -> Stream | None:
         if _accepts(self._container, stream):
