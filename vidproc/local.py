@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from vidproc.client.remote import Endpoint, Listener, process
 from vidproc.config import CoordinatorSettings, WorkerSettings
@@ -29,6 +33,7 @@ from vidproc.worker.daemon import Daemon
 async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
     """A coordinator and a daemon in this process, in a folder and behind a token that vanish with them."""
     preload(*FOR_MEDIA, *FOR_SLOTS)
+    _keep_logs_quiet()
     with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
         folder, token = Path(name), secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
@@ -50,3 +55,12 @@ async def run(
     """One job on this host's cores alone. Raises what `client.remote.process` does."""
     async with cluster(worker) as endpoint:
         return await process(endpoint, job, video, out, overwrite, tell)
+
+
+def _keep_logs_quiet() -> None:
+    """A caller who has set up structlog wants the logs; to any other they would be noise between his own output."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )

@@ -53,7 +53,8 @@ class FilterSpec:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film."""
+    """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
+    `digest_frames` asks for a hash of the frames as they go into the encoder, to compare runs by."""
 
     filters: tuple[FilterSpec, ...]
     container: str = "mp4"
@@ -64,6 +65,7 @@ class JobSpec:
     on_decode_error: str = "conceal"
     start: float | None = None
     duration: float | None = None
+    digest_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class ChunkTask:
     filters: tuple[FilterSpec, ...]
     encoder: EncoderSpec
     on_decode_error: str = "conceal"
+    digest_frames: bool = False
     continues: bool = False
 
 
@@ -164,7 +167,7 @@ class ChunkReport:
     (see `metrics.histogram`). `concealed` are the ranks that did not decode and were filled from a neighbour,
     `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how many frames
     were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the chunk ends.
-    `losses` are sentences.
+    `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
     """
 
     frames: int
@@ -178,3 +181,4 @@ class ChunkReport:
     cpu_s: float = 0.0
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()
+    digest: str = ""

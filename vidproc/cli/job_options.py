@@ -39,8 +39,12 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         default="conceal",
         help="fill frames that do not decode from their neighbours and list them, or fail",
     )
-    result.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
-    result.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
+
+
+def add_output_options(to: argparse.ArgumentParser) -> None:
+    """For programs that keep the result."""
+    to.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    to.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
     to.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 

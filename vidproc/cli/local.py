@@ -1,4 +1,4 @@
-"""`make run-local` and `make serve`: a whole cluster on this host, as its user would start it, and a film through it."""
+"""`make run-local` and `make serve`: a whole cluster on this host, as its user starts it, and a film through it."""
 
 from __future__ import annotations
 

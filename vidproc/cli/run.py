@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.job_options import add_job_options, job_of
+from vidproc.cli.job_options import add_job_options, add_output_options, job_of
 from vidproc.errors import ClientError
 
 _EXAMPLES = """\
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output"
     )
     made.add_argument("--processes", type=int, metavar="N", help="how many at once (default: the usable cores)")
+    add_output_options(made)
     add_job_options(made)
     return made
 
@@ -37,15 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    import structlog
-
     from vidproc import local
     from vidproc.cli import reporting
     from vidproc.client import films
     from vidproc.config import WorkerSettings
     from vidproc.cores import usable_cores
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # errors alone: the bar has the rest
     if given.processes is not None and given.processes < 1:
         raise ClientError(f"--processes {given.processes}: give 1 or more")
     films.check_output(given.video, given.out, given.overwrite)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.job_options import add_job_options, job_of
+from vidproc.cli.job_options import add_job_options, add_output_options, job_of
 from vidproc.errors import ClientError
 
 _EXAMPLES = """\
@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--video", required=True, metavar="IN", help="the film to process, or - for standard input")
     made.add_argument("--out", metavar="OUT", help="where the result goes, or - for standard output")
     made.add_argument("--dry-run", action="store_true", help="only ask the coordinator whether it would take the job")
+    add_output_options(made)
     add_job_options(made)
     options.add_where(made)
     return made

@@ -79,6 +79,7 @@ class Job:
             filters=self.spec.filters,
             encoder=self.opened.encoder,
             on_decode_error=self.spec.on_decode_error,
+            digest_frames=self.spec.digest_frames,
             continues=continues,
         )
 

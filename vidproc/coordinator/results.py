@@ -59,6 +59,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "bytes_in": job.size,
         "bytes_out": job.muxed.size if job.muxed else 0,
         "sha256": job.muxed.sha256 if job.muxed else "",
+        "frame_digests": [report.digest for report in reports if report.digest],
         "losses": _losses(job, reports, mixed),
         "reproducible": not mixed,
         "bottleneck": _bottleneck(seconds, max(1, around.slots)),

@@ -8,6 +8,7 @@ which only memory that FFmpeg has laid out allows for.
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 
 import av
@@ -106,3 +107,17 @@ def from_picture(picture: Picture, into: av.VideoFrame | None = None) -> av.Vide
     for source, target in zip(picture.planes, room.planes, strict=True):
         np.copyto(target, source)
     return frame
+
+
+class FrameDigest:
+    """SHA-256 over the pixels of pictures, in order: the rows of each plane, without what lies between them."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def update(self, picture: Picture) -> None:
+        for plane in picture.planes:
+            self._hash.update(np.ascontiguousarray(plane).data)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()

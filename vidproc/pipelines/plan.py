@@ -69,6 +69,13 @@ def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) ->
     )
 
 
+def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
+    """The same from the filters' declarations alone, no custom text being executed: to look at, not to run."""
+    chain = [filters.declaration(spec) for spec in specs]
+    resolved = [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)]
+    return arrange(resolved, source_format, target_format)
+
+
 def arrange(
     chain: Sequence[tuple[Filter, Mapping[str, ParamValue]]], source_format: str, target_format: str
 ) -> Pipeline:

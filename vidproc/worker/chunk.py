@@ -22,7 +22,7 @@ from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
-from vidproc.media.pictures import working_format
+from vidproc.media.pictures import FrameDigest, working_format
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.plan import Pipeline, plan
@@ -109,6 +109,7 @@ class _Work:
         self._decode_s = self._encode_s = 0.0
         self._latency = Histogram()
         self._finished = 0
+        self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
 
     def do(self, packets: bytes) -> None:
@@ -119,6 +120,8 @@ class _Work:
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
+            if self._digest is not None:
+                self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
             self._finished += 1
             self._gauge.set(rank, self._finished)
@@ -166,6 +169,7 @@ class _Work:
             lead_in=self._decoder.lead_in,
             can_continue=self._decoder.can_continue,
             cpu_s=time.process_time() - self._cpu_began,
+            digest=self._digest.hexdigest() if self._digest else "",
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
         return report, chunk.records
