@@ -48,8 +48,7 @@ class Arrival:
 
 class ArrivingPackets:
     """Reads the main video's packets. `distrust` says why they can't be taken for one frame each, if that is known
-    from the start. `error` is why reading stopped early, `corrupt` how many packets the demuxer marked, `count`
-    how many there are."""
+    from the start. `error` is why reading stopped early, `corrupt` how many packets the demuxer marked."""
 
     def __init__(self, source: InputContainer, video: VideoStream, stream: StreamFormat) -> None:
         self._source = source
@@ -59,7 +58,6 @@ class ArrivingPackets:
         self._inspector = inspector(self._codec, stream.extradata)
         self.error = ""
         self.corrupt = 0
-        self.count = 0
         self.distrust = self._distrust(source.format.name)
 
     def _distrust(self, container: str) -> str:
@@ -76,7 +74,6 @@ class ArrivingPackets:
         try:
             for packet in self._source.demux(self._video):
                 if packet.size:
-                    self.count += 1
                     yield self._arrival(packet)
         except av.FFmpegError as error:
             self.error = last_words(error)

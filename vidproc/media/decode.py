@@ -5,10 +5,12 @@ are decoded and dropped, and those that no other refers to (FFmpeg's `skip_frame
 halves its cost and changes no wanted frame. A slot that goes on with the next chunk of the same seek point needs no
 lead-in: the decoder stays open, and what it gave beyond the chunk's end is kept.
 
-Damage must give the same frames either way. A damaged frame is patched up by FFmpeg from whatever it decoded last, be
-that a frame that nothing refers to; so at the first sign of damage (an error, a frame flagged corrupt, a frame that is
-missing) a pass that skipped frames is thrown away and the chunk decoded again in full. A frame that does not come out
-at all is replaced by the last decoded frame before it, or by the next one where there is none.
+Damage must give the same frames in every run, and what FFmpeg patches a damaged frame up with depends on all that was
+decoded before. So the frames of a chunk decoded afresh, from its seek point, are the ones that count: at the first sign
+of damage (an error, a frame flagged corrupt, a frame that is missing) a decoder that goes on from an earlier chunk
+gives up with a `WorkerError`, and the chunk is to be run afresh; nor can anything go on from a damaged chunk. A fresh
+pass that skipped frames in the lead-in begins again and skips none, in case the skipping was to blame. A frame that
+does not come out at all is replaced by the last decoded frame before it, or by the next one where there is none.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ _SKIPPABLE = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video"})
 """Decoders that were seen to give the same frames after skipping those that none refers to."""
 
 Records = bytes | bytearray | memoryview
+Numbered = Iterator[tuple[int, av.VideoFrame]]
 
 
 class _Damaged(Exception):
-    """Something is wrong in a pass that skipped frames."""
+    """A sign of damage in a pass that must not have any."""
 
 
 def _nothing(rank: int) -> None:
@@ -57,6 +60,10 @@ class Decoder:
         self._filled: set[int] = set()
         self._previous: av.VideoFrame | None = None
         self._skipping = False
+        self._continuing = False
+        self._damage_seen = False
+        self._highest_out = -1
+        self._base: int | None = None
         self._on_decoded: Callable[[int], None] = _nothing
 
     def frames(
@@ -67,7 +74,7 @@ class Decoder:
         keep_from: int | None = None,
         continues: bool = False,
         on_decoded: Callable[[int], None] = _nothing,
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
+    ) -> Numbered:
         """The frames of ranks [first, last), in order, each exactly once, with pts = rank.
 
         `records` are a chunk's packet records. With `continues` they go on where the last call's ended; `first` may
@@ -76,45 +83,55 @@ class Decoder:
         of each packet fed, the lead-in's too.
 
         Raises `MediaError` where frames have another size or pixel format than the stream's or, if errors are to
-        fail, at the first damaged frame; `WorkerError` where it can't continue.
+        fail, at the first damaged frame; `WorkerError` where it can't continue, or could but for damage.
         """
         if continues and not self.can_continue:
             raise WorkerError("this slot's decoder is not open where the chunk's packets begin")
-        self.can_continue = False
+        self.can_continue, self._continuing = False, continues
         self.concealed, self.damaged, self.lead_in = [], [], 0
         self._on_decoded = on_decoded
         keep = last if keep_from is None else keep_from
         if continues:
-            self._skipping = False
             self._forget_before(first)
-            yield from self._pass(records, first, first, last, keep)
-            return
+            yield from self._on(records, first, last, keep)
+        else:
+            yield from self._afresh(records, first, last, keep)
+
+    def _on(self, records: Records, first: int, last: int, keep: int) -> Numbered:
+        try:
+            yield from self._pass(records, first, last, keep)
+        except _Damaged:
+            raise WorkerError("damaged packets: this chunk must be decoded from its seek point") from None
+
+    def _afresh(self, records: Records, first: int, last: int, keep: int) -> Numbered:
         wanted = first
         try:
             self._start_over(skip=self.stream.codec in _SKIPPABLE and self.stream.field_order == "progressive")
-            for rank, frame in self._pass(records, first, first, last, keep):
+            for rank, frame in self._pass(records, first, last, keep):
                 yield rank, frame
                 wanted = rank + 1
         except _Damaged:
             self._start_over(skip=False)
-            yield from self._pass(records, first, wanted, last, keep)
+            for rank, frame in self._pass(records, first, last, keep):
+                if rank >= wanted:
+                    yield rank, frame
 
     def _start_over(self, skip: bool) -> None:
         self._context = open_decoder(self.stream)
-        self._ready, self._filled, self._previous = {}, set(), None
-        self._skipping, self.lead_in = skip, 0
+        self._ready, self._filled, self._previous, self._highest_out = {}, set(), None, -1
+        self._skipping, self._damage_seen, self.lead_in = skip, False, 0
+        self._base, self.concealed, self.damaged = None, [], []
 
     def _forget_before(self, rank: int) -> None:
         self._ready = {kept: frame for kept, frame in self._ready.items() if kept >= rank}
         self._filled = {kept for kept in self._filled if kept >= rank}
 
-    def _pass(
-        self, records: Records, first: int, wanted: int, last: int, keep: int
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Feed all records; give each frame of [wanted, last) as soon as it is there or known to be missing."""
+    def _pass(self, records: Records, first: int, last: int, keep: int) -> Numbered:
+        """Feed all records; give each frame of [first, last) as soon as it is there or known to be missing."""
+        wanted = first
         for frame in self._from_packets(records, first):
             self._take(frame, min(first, keep))
-            while wanted < last and (wanted in self._ready or self._is_lost(wanted)):
+            while wanted < last and (wanted in self._ready or self._highest_out > wanted):
                 yield wanted, self._hand_out(wanted, keep)
                 wanted += 1
         flushed = wanted < last
@@ -123,7 +140,7 @@ class Decoder:
                 self._take(frame, min(first, keep))
         for rank in range(wanted, last):
             yield rank, self._hand_out(rank, keep)
-        self.can_continue = not flushed
+        self.can_continue = not flushed and not self._damage_seen
 
     def _from_packets(self, records: Records, first: int) -> Iterator[av.VideoFrame | None]:
         """Each frame as the decoder gives it; `None` once at the start, since frames may be ready already."""
@@ -132,9 +149,10 @@ class Decoder:
         for record in unpack(records):
             if leading and record.rank >= first:
                 leading, context.skip_frame = False, "DEFAULT"
-            elif leading and self._skipping and not skipped and self.lead_in:
+            elif leading and self._skipping and not self._continuing and not skipped and self.lead_in:
                 context.skip_frame, skipped = "NONREF", True
             self.lead_in += leading
+            self._base = record.rank if self._base is None else self._base
             yield from self._fed(to_packet(record))
             self._on_decoded(record.rank)
         context.skip_frame = "DEFAULT"
@@ -150,14 +168,21 @@ class Decoder:
         except av.error.MemoryError as error:
             raise WorkerError("not enough memory to decode this video") from error
         except av.FFmpegError:
-            self._notice_damage()
+            if packet is None or not self._is_leading(packet.pts):
+                self._notice_damage()
             return []
-        if any(frame.is_corrupt for frame in frames):
+        if any(frame.is_corrupt and not self._is_leading(frame.pts) for frame in frames):
             self._notice_damage()
         return frames
 
+    def _is_leading(self, rank: int | None) -> bool:
+        """Whether a frame is decoded after the seek point but shown before it: its references are not there, and
+        nobody asked for it."""
+        return rank is not None and 0 <= rank < (self._base or 0)
+
     def _notice_damage(self) -> None:
-        if self._skipping:
+        self._damage_seen = True
+        if self._skipping or self._continuing:
             raise _Damaged
 
     def _take(self, frame: av.VideoFrame | None, oldest: int) -> None:
@@ -165,6 +190,7 @@ class Decoder:
         if frame is None or frame.pts is None or frame.pts < 0:
             return
         self._check(frame)
+        self._highest_out = max(self._highest_out, frame.pts)
         if frame.pts >= oldest:
             self._ready[frame.pts] = frame
         elif self._previous is None or (self._previous.pts or 0) < frame.pts:
@@ -177,10 +203,6 @@ class Decoder:
             raise MediaError(
                 "the picture turns from {}x{} {} into {}x{} {} at frame {}".format(*said, *is_now, frame.pts)
             )
-
-    def _is_lost(self, rank: int) -> bool:
-        """Decoders give frames in the order of presentation: what a later one has overtaken will not come."""
-        return any(other > rank for other in self._ready)
 
     def _hand_out(self, rank: int, keep: int) -> av.VideoFrame:
         frame = self._ready.get(rank)

@@ -24,6 +24,7 @@ from av.container import InputContainer
 
 from vidproc.errors import MediaError
 from vidproc.media.arrivals import ArrivingPackets
+from vidproc.media.completeness import missing_bytes
 from vidproc.media.container import open_source
 from vidproc.media.film_window import FilmWindow
 from vidproc.media.index import Disordered, Entry, PacketIndexer
@@ -178,6 +179,7 @@ class _Reading:
         self._segments: list[Segment] = []
         self._timeline = Timeline()
         self._offset = 0
+        self._missing = missing_bytes(source.name.removeprefix("file:"))
 
     def read(self) -> Ingested:
         for placed in self._order.place(self._packets):
@@ -254,15 +256,12 @@ class _Reading:
         )
 
     def _losses(self) -> Iterator[str]:
-        frames, promised = len(self._timeline), self._info.frames_from_header
+        frames = len(self._timeline)
         if self._packets.error:
             yield f"the film is cut short after {frames} frames ({self._packets.error})"
-        elif self._is_short():
-            yield f"the film is cut short: it has {frames} frames of the {promised} that its header promises"
+        elif self._missing:
+            yield f"the film is cut short after {frames} frames: {self._missing} bytes of the file are missing"
         if self._packets.corrupt:
-            yield f"{self._packets.corrupt} packets of the video arrived damaged"
+            yield f"damaged packets in the video: {self._packets.corrupt}"
         if self._order.undecodable:
-            yield f"{self._order.undecodable} frames can't be decoded without what was cut away before them"
-
-    def _is_short(self) -> bool:
-        return self._window.kept is None and self._packets.count < self._info.frames_from_header
+            yield f"frames that can't be decoded without what was cut away before them: {self._order.undecodable}"

@@ -108,6 +108,7 @@ class ChunkPlanner:
         self._depth = hints.reorder_depth
         self._ends = array("q")  # where the record of each shown packet ends, in decode order
         self._numbers: dict[int, int] = {}  # of ranks beyond the frontier: place in decode order
+        self._highest_by = array("q")  # the highest rank among the shown packets so far, in decode order
         self._reach = array("q")  # for each rank, the last place in decode order of it and all ranks before it
 
     def add(self, entry: Entry, offset: int, end: int, reorder_depth: int = 0) -> list[Chunk]:
@@ -141,6 +142,7 @@ class ChunkPlanner:
         self._numbers[rank] = len(self._ends)
         self._ends.append(end)
         self._highest = max(self._highest, rank)
+        self._highest_by.append(self._highest)
         while (number := self._numbers.pop(self._frontier, None)) is not None:
             self._reach.append(max(number, self._reach[-1] if self._reach else 0))
 
@@ -171,13 +173,18 @@ class ChunkPlanner:
         return min(near, key=lambda position: (abs(position - target), position), default=target)
 
     def _packets_stop(self, stop: int, ended: bool) -> int | None:
-        """The end of the last record that the chunk needs, or none if that isn't known yet."""
+        """The end of the last record that the chunk needs, or none if that isn't known yet.
+
+        The last packet needed may be decoded between others that are shown later. Those come out too, so that damage
+        in what the chunk's frames refer to can be seen, and then as many more as push the last of them out.
+        """
         needed = stop + self._hints.window[1]
-        if not ended and needed > self._frontier:
-            return None
-        last = self._reach[min(needed, self._frontier) - 1] + self._depth + 1
-        if last < len(self._ends):
-            return self._ends[last]
+        if needed <= self._frontier:
+            shown_after = self._highest_by[self._reach[needed - 1]]
+            if shown_after < self._frontier:
+                last = self._reach[shown_after] + self._depth + 1
+                if last < len(self._ends):
+                    return self._ends[last]
         return self._end if ended else None
 
     def _chunk(self, stop: int, packets_stop: int) -> Chunk:
