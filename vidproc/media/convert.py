@@ -25,7 +25,15 @@ from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import Layout, family, yuv_layout
 from vidproc.filters.writing import settle
 from vidproc.media import colour as colours
-from vidproc.media.pictures import FramePicture, from_picture, new_picture, to_picture, working_format
+from vidproc.media.pictures import (
+    GRAY,
+    FramePicture,
+    from_picture,
+    luma_of,
+    new_picture,
+    to_picture,
+    working_format,
+)
 from vidproc.model import Colour
 
 __all__ = ["Converter", "FramePicture", "from_picture", "new_picture", "to_picture", "working_format"]
@@ -76,10 +84,10 @@ class Converter:
         to = working_format(name)
         if name == to:
             return to_picture(frame)
-        # Gray without a range is full range to FFmpeg, as it is to the formats of still images that it comes from.
-        gray = len(frame.format.components) < 3 and family(to) == "yuv"
-        full = (gray and frame.color_range != ColorRange.MPEG) or self._is_full(to)
-        return to_picture(self._scaled(frame, to, full, self._is_full(to), frame.width, frame.height))
+        if GRAY.fullmatch(name) and frame.color_range == ColorRange.MPEG:
+            return Picture(to, (luma_of(frame), *_neutral(to, frame.width, frame.height)))
+        # FFmpeg's scaler takes gray for full range, as the formats of still images mean it, whatever it is told.
+        return to_picture(self._scaled(frame, to, self._is_full(to), self._is_full(to), frame.width, frame.height))
 
     def resize(self, picture: Picture, width: int, height: int) -> Picture:
         """The picture at another size, for a film that changes resolution."""
@@ -181,6 +189,14 @@ def _layout(name: str) -> Layout:
     layout = yuv_layout(name)
     assert layout is not None
     return layout
+
+
+def _neutral(name: str, width: int, height: int) -> tuple[Array, Array]:
+    """U and V of no colour; both the same read-only memory."""
+    layout = _layout(name)
+    plane = np.full(layout.chroma_shape(height, width), layout.neutral, np.uint8 if layout.bits == 8 else np.uint16)
+    plane.flags.writeable = False
+    return plane, plane
 
 
 def _whole(picture: Picture) -> Picture:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from dataclasses import dataclass
 
 import av
@@ -17,6 +18,9 @@ from av.video.plane import VideoPlane
 
 from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import plane_shapes, yuv_layout
+
+GRAY = re.compile(r"gray(\d+le)?")
+"""Frames of one plane of brightness."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,12 @@ def to_picture(
     deep = name != "bgr24" and frame.format.components[0].bits > 8
     planes = tuple(_view(plane, shape, deep, writable) for plane, shape in zip(frame.planes, shapes, strict=True))
     return FramePicture(name, planes, frame)
+
+
+def luma_of(frame: av.VideoFrame) -> Array:
+    """The Y plane of a frame of gray or planar YUV: a view, read-only."""
+    deep = frame.format.components[0].bits > 8
+    return _view(frame.planes[0], (frame.height, frame.width), deep, writable=False)
 
 
 def _view(plane: VideoPlane, shape: tuple[int, ...], deep: bool, writable: bool) -> Array:
