@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cv2
+
+import vidproc
 from vidproc.filters import reference
+from vidproc.media.sample import make_sample
+from vidproc.media.still import still
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
-_PROGRAMS = ("send", "run", "coordinator", "worker")
+_PROGRAMS = ("send", "run", "coordinator", "worker", "explain", "verify")
 _HEAD = """\
 # Options of the programs
 
@@ -36,6 +42,7 @@ def stale(folder: Path) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vidproc.cli.docs", description="Write the documents anew.")
+    parser.add_argument("--pictures", action="store_true", help="make the pictures too, which takes a film")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if one is out of date")
     given = parser.parse_args(argv)
     names = stale(FOLDER)
@@ -43,7 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"docs/{name} is out of date" if given.check else f"docs/{name} written")
         if not given.check:
             (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+    if given.pictures:
+        draw_pictures(FOLDER / "images")
     return int(given.check and bool(names))
+
+
+def draw_pictures(folder: Path) -> None:
+    """A film that is made, before and after: what the README shows."""
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
+        before, after = Path(name) / "before.mp4", Path(name) / "after.mp4"
+        make_sample(before, seconds=4)
+        vidproc.process(before, after, "edges:low=60,high=140")
+        halves = [cv2.resize(still(film, 90), (640, 360), interpolation=cv2.INTER_AREA) for film in (before, after)]
+    cv2.imwrite(str(folder / "before-after.png"), cv2.hconcat(halves))
 
 
 def _holds(path: Path, text: str) -> bool:

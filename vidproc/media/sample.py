@@ -1,4 +1,4 @@
-"""A film to try things on: a drawn landscape with moving things, and a melody. Made, not recorded, so free of rights."""
+"""A film to try things on: a drawn landscape with moving things, and a melody. It is made, so free of rights."""
 
 from __future__ import annotations
 
