@@ -54,14 +54,19 @@ def test_a_window_begins_at_zero() -> None:
 
 
 def test_joined_pieces_follow_each_other() -> None:
-    made = clock([1000, 1040, 1080, 1000, 1040])
-    assert shown(made) == [1000, 1040, 1080, 1120, 1160]
-    assert [(p.shift, p.begin) for p in made.pieces] == [(0, Fraction(1)), (120 * MS, Fraction(112, 100))]
+    made = clock([*range(1000, 1400, 40), *range(1000, 1400, 40)])
+    assert shown(made) == list(range(1000, 1800, 40))
+    assert [(p.shift, p.begin) for p in made.pieces] == [(0, Fraction(1)), (400 * MS, Fraction(14, 10))]
 
 
 def test_frames_at_the_same_time_are_told_apart_by_a_tick() -> None:
     made = clock([0, 40, 40, 80])
     assert (shown(made), len(made.pieces)) == ([0, 40, 41, 80], 1)
+
+
+def test_a_little_disorder_is_no_new_piece() -> None:
+    made = clock([40, 80, 200, 160, 120, 240])
+    assert (shown(made), len(made.pieces)) == ([40, 80, 120, 160, 200, 240], 1)
 
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=60), st.sampled_from([MS, Fraction(1001, 24000)]))

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ from numpy.typing import NDArray
 
 FINEST = 1_000_000
 """Ticks a second at most: track durations in MP4 have 32 bits, and a microsecond is fine enough for anyone."""
+
+DISORDER = 8
+"""Frames that time may step back by within one piece. AVI gives no times to H.264, and those that FFmpeg makes up are
+in decode order: the same times, in order, are the true ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +104,18 @@ def _straightened(frames: FrameTimes) -> tuple[NDArray[Any], NDArray[Any], list[
     The third are the pieces: the number of the first frame, and what its time was moved by.
     """
     times = np.array(frames.times, dtype=np.int64)
-    durations = np.array(frames.durations, dtype=np.int64)
     steps = np.diff(times)
     usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 1
+    durations = np.array(frames.durations, dtype=np.int64)
     durations[durations <= 0] = usual
+    starts = [0, *(int(n) + 1 for n in np.flatnonzero(steps < -DISORDER * usual))]
+    for start, stop in pairwise([*starts, len(times)]):
+        times[start:stop].sort()
     joins = [(0, 0)]
-    for first in np.flatnonzero(steps < 0) + 1:
+    for first in starts[1:]:
         gap = int(times[first - 1] + durations[first - 1] - times[first])
         times[first:] += gap
-        joins.append((int(first), joins[-1][1] + gap))
+        joins.append((first, joins[-1][1] + gap))
     return times, durations, joins
 
 
