@@ -108,7 +108,7 @@ def test_bgr_to_yuv(name: str, colour: Colour, width: int, height: int) -> None:
 @pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuv420p10le"])
 @pytest.mark.parametrize("colour", COLOURS, ids=str)
 def test_to_bgr_and_back_changes_next_to_nothing(name: str, colour: Colour) -> None:
-    """In a film's own colours, and by no more than one code of 8 bits: 60 dB and more."""
+    """In colours that BGR has too: by no more than one code of 8 bits, in few samples."""
     convert = converter(colour).convert
     film = convert(Picture("bgr24", (smooth_bgr(161, 121) // 2 + 60,)), name)
     again = convert(convert(film, "bgr24"), name)

@@ -36,11 +36,6 @@ def read(code: str, function: str = "") -> Filter:
     return source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
 
 
-def check_source(code: str, function: str = "") -> None:
-    """Raises `ClientError` with the line for text that is no filter. Executes nothing."""
-    read(code, function)
-
-
 def load(code: str, function: str = "") -> Filter:
     """The filter in a file's text, which is executed.
 

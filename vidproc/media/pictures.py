@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 
@@ -82,15 +83,10 @@ def _view(plane: VideoPlane, shape: tuple[int, ...], deep: bool, writable: bool)
     rows = samples.reshape(-1, row)
     if plane.line_size < 0:  # stored bottom row first
         rows = rows[::-1]
-    height, *rest = shape
-    view = rows[:height, : int(np.prod(rest))].reshape(shape) if len(rest) == 1 else _interleaved(rows, shape)
+    height, *row_shape = shape
+    view = rows[:height, : math.prod(row_shape)].reshape(shape)
     view.flags.writeable = writable
     return view
-
-
-def _interleaved(rows: Array, shape: tuple[int, ...]) -> Array:
-    height, width, channels = shape
-    return np.lib.stride_tricks.as_strided(rows, shape, (rows.strides[0], channels, 1))[:height, :width]
 
 
 def new_picture(name: str, width: int, height: int) -> Picture:
