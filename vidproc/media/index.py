@@ -23,8 +23,12 @@ REORDER_LIMIT = 16
 """The most frames that may be decoded ahead of one that is shown before them."""
 
 
+_STALLED = 8 * REORDER_LIMIT
+"""A packet that so many others have overtaken has a time that is wrong."""
+
+
 class Disordered(Exception):
-    """A frame is shown before one whose rank is given already: these times can't be trusted."""
+    """A frame is shown before one whose rank is given already, or far too late: these times can't be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,14 @@ class _Pending:
 
 
 class PacketIndexer:
-    """`add` packets in decode order and take out entries in the same order, once final; `finish` gives the rest."""
+    """`add` packets in decode order and take out entries in the same order, once final; `finish` gives the rest.
 
-    def __init__(self) -> None:
+    With `mend`, a frame whose time can't be right is put where its packet came instead of being `Disordered`.
+    """
+
+    def __init__(self, mend: bool = False) -> None:
         self.frames = 0
+        self._mend = mend
         self._segment = -1
         self._queue: deque[_Pending] = deque()
         self._waiting: list[tuple[int, int, _Pending]] = []
@@ -80,16 +88,29 @@ class PacketIndexer:
         if facts.order is None:
             pending.position = self.frames
         else:
-            if facts.shown and self._latest is not None and facts.order < self._latest:
-                raise Disordered
-            heapq.heappush(self._waiting, (facts.order, self._added, pending))
+            heapq.heappush(self._waiting, (self._checked(facts.order, facts.shown), self._added, pending))
             self._place_down_to(REORDER_LIMIT)
-        return self._final()
+        done = self._final()
+        if len(self._queue) > _STALLED:
+            done += self._unstalled()
+        return done
 
     def finish(self) -> list[Entry]:
         """All that is left, when no packet follows."""
         self._place_down_to(0)
         return self._final()
+
+    def _checked(self, order: int, shown: bool) -> int:
+        if not shown or self._latest is None or order >= self._latest:
+            return order
+        if not self._mend:
+            raise Disordered
+        return self._latest
+
+    def _unstalled(self) -> list[Entry]:
+        if not self._mend:
+            raise Disordered
+        return self.finish()
 
     def _place_down_to(self, waiting: int) -> None:
         while len(self._waiting) > waiting:
@@ -111,16 +132,18 @@ class JumpDetector:
     """Finds where a joined film starts its clock again: decode times that go back.
 
     At a seek point that begins a new segment. In the middle of a group of pictures nothing good can begin, and times
-    no longer tell the order of frames: `Disordered`. A jump forward needs no care, it changes no frame's place.
+    no longer tell the order of frames: `Disordered`, or with `mend` not looked at. A jump forward needs no care, it
+    changes no frame's place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mend: bool = False) -> None:
         self._dts: int | None = None
+        self._mend = mend
 
     def jumps(self, dts: int | None, seek: bool) -> bool:
         """Whether a new segment starts with this packet. Ask once for each packet, in decode order."""
         back = dts is not None and self._dts is not None and dts < self._dts
-        if back and not seek:
+        if back and not seek and not self._mend:
             raise Disordered
         self._dts = dts if dts is not None else self._dts
-        return back
+        return back and seek

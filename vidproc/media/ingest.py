@@ -5,7 +5,8 @@ The parts are lined up so that each packet costs little and each decision is mad
 handed on as soon as they are final, so slots start while the rest is still being read.
 
 Where a stream turns out, on the way, to be one whose packets and times don't tell its frames, everything starts again
-and counts frames by decoding them. Chunks that were handed on by then must come out the same again.
+and counts frames by decoding them. What was handed on by then must come out the same again, and it does but for films
+that are damaged before that place too. Those are read a third time, by their times such as they are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -104,76 +106,100 @@ def ingest(
 
     Raises `MediaError` where it is no video, has no frame that decodes, or none in the window asked for.
     """
-    heard = _Heard(listener or Listener())
-    request = request or Request()
+    heard, request = _Heard(listener or Listener()), request or Request()
+    Path(packets_path).write_bytes(b"")
+
+    def attempt(way: _Way, reason: str = "") -> Ingested:
+        heard.start_over()
+        with closing(open_source(path)) as source, Path(packets_path).open("r+b") as file:
+            return _Reading(source, file, request, heard, way, reason).read()
+
     try:
-        return _attempt(path, packets_path, request, heard, "")
-    except Untrusted as reason:
-        return _attempt(path, packets_path, request, heard, str(reason))
-    except Disordered:
-        return _attempt(path, packets_path, request, heard, "its times are out of order")
+        return attempt(_Way.TIMED)
+    except (Untrusted, Disordered) as error:
+        reason = str(error) or "its times are out of order"
+    try:
+        return attempt(_Way.COUNTED, reason)
+    except _Contradiction:
+        return attempt(_Way.MENDED)
 
 
-def _attempt(
-    path: str | os.PathLike[str],
-    packets_path: str | os.PathLike[str],
-    request: Request,
-    heard: _Heard,
-    counted: str,
-) -> Ingested:
-    heard.start_over()
-    with closing(open_source(path)) as source, Path(packets_path).open("wb") as file:
-        return _Reading(source, file, request, heard, counted).read()
+class _Way(Enum):
+    """How frames are told: by times, by decoding everything, or by times that are made to fit."""
+
+    TIMED = 1
+    COUNTED = 2
+    MENDED = 3
 
 
-@dataclass(slots=True)
+class _Contradiction(Exception):
+    """Not what was handed on before."""
+
+
 class _Heard:
-    """Passes news on, and knows what was said already when everything starts again."""
+    """Passes news on, and when everything starts again, holds on to what was said.
 
-    listener: Listener
-    said: list[Chunk] = field(default_factory=list)
-    opened: bool = False
-    segments: int = 0
-    _again: int = 0
+    Slots may be reading the packet file meanwhile. So it is written over in place, and all that was written when
+    chunks were last handed on must be written again, byte for byte: the ranks are what could differ.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._opened = False
+        self._segments = self._chunks = 0
+        self._ranks, self._settled = array("q"), 0
+        self._written = self._chunks_again = 0
 
     def start_over(self) -> None:
-        self._again = 0
+        del self._ranks[self._settled :]
+        self._written = self._chunks_again = 0
 
     def open(self, info: SourceInfo) -> None:
-        if not self.opened:
-            self.opened = True
-            self.listener.opened(info)
+        if not self._opened:
+            self._opened = True
+            self._listener.opened(info)
 
     def segment(self, index: int, stream: StreamFormat) -> None:
-        if index >= self.segments:
-            self.segments = index + 1
-            self.listener.segment(index, stream)
+        if index >= self._segments:
+            self._segments = index + 1
+            self._listener.segment(index, stream)
+
+    def rank(self, rank: int) -> None:
+        """The next record's rank. Raises `_Contradiction`."""
+        if self._written >= len(self._ranks):
+            self._ranks.append(rank)
+        elif self._ranks[self._written] != rank:
+            raise _Contradiction
+        self._written += 1
 
     def chunks(self, chunks: list[Chunk]) -> None:
-        known = self.said[self._again : self._again + len(chunks)]
-        if known != chunks[: len(known)]:
-            raise MediaError("this film's frames can't be told from its packets, and that showed too late to mend")
-        self._again += len(known)
-        new = tuple(chunks[len(known) :])
-        if new:
-            self.said += new
-            self._again += len(new)
-            self.listener.chunks(new)
+        again = min(len(chunks), self._chunks - self._chunks_again)
+        self._chunks_again += again
+        if new := tuple(chunks[again:]):
+            self._chunks += len(new)
+            self._chunks_again += len(new)
+            self._settled = len(self._ranks)
+            self._listener.chunks(new)
 
 
 class _Reading:
     """One attempt at a source."""
 
-    def __init__(self, source: InputContainer, file: BinaryIO, request: Request, heard: _Heard, counted: str) -> None:
+    def __init__(
+        self, source: InputContainer, file: BinaryIO, request: Request, heard: _Heard, way: _Way, reason: str
+    ) -> None:
         video = main_video(source)
         self._source, self._file, self._request, self._heard = source, file, request, heard
         self._info = describe(source, None)
         self._packets = ArrivingPackets(source, video, self._info.stream)
-        self._counted = counted or self._packets.distrust
-        order = CountedOrder if self._counted else TimedOrder
-        self._order = order(self._info.stream, video.codec_context)
+        self._counted = reason or self._packets.distrust
+        self._order: TimedOrder | CountedOrder
+        if way is not _Way.MENDED and self._counted:
+            self._order = CountedOrder(self._info.stream, video.codec_context)
+        else:
+            self._order = TimedOrder(self._info.stream, video.codec_context, mend=way is _Way.MENDED)
         self._window = FilmWindow(self._info, request.start, request.duration)
-        self._indexer = PacketIndexer()
+        self._indexer = PacketIndexer(mend=way is _Way.MENDED)
         self._planner = ChunkPlanner(PlanHints())
         self._unranked: deque[Placed] = deque()
         self._segments: list[Segment] = []
@@ -194,6 +220,7 @@ class _Reading:
             raise MediaError("there is no frame in the part of the video that was asked for")
         self._hand_on(self._planner.finish())
         self._end_segment()
+        self._file.truncate(self._offset)
         self._timeline.complete(1 / self._info.stream.frame_rate / self._info.time_base)
         return self._result()
 
@@ -221,6 +248,7 @@ class _Reading:
             placed, start = self._unranked.popleft(), self._offset
             if placed.stream is not None:
                 self._begin_segment(placed.stream)
+            self._heard.rank(entry.rank)
             for piece in pieces(placed.arrival.record(entry.rank)):
                 self._offset += self._file.write(piece)
             if entry.rank != HIDDEN:

@@ -6,7 +6,7 @@ middle of an open group of pictures begins with frames that can't be decoded and
 
 `CountedOrder` decodes everything once and takes the frames in the order in which they come out. It is for streams whose
 packets are no frames (field-coded H.264, packed MPEG-4) or have no times. `TimedOrder` raises `Untrusted` when it meets
-one.
+one; told to `mend`, it makes do instead.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ class Placed:
 class TimedOrder:
     """Places packets by their times. `undecodable` counts packets at segments' heads whose frames never come out."""
 
-    def __init__(self, stream: StreamFormat, first_decoder: av.VideoCodecContext) -> None:
+    def __init__(self, stream: StreamFormat, first_decoder: av.VideoCodecContext, mend: bool = False) -> None:
         self._stream = stream
         self._decoder: av.VideoCodecContext | None = first_decoder
-        self._jumps = JumpDetector()
+        self._mend = mend
+        self._jumps = JumpDetector(mend)
+        self._latest = 0
         self._head: list[tuple[Arrival, int]] = []
         self._in_head = True
         self._first: av.VideoFrame | None = None
@@ -80,17 +82,21 @@ class TimedOrder:
         yield from self._end_head(flush=True)
 
     def _order(self, arrival: Arrival) -> int:
-        if arrival.look.trouble:
+        order = arrival.pts
+        if order is None and (self._mend or not self._stream.reorder_depth):
+            order = arrival.dts
+        if self._mend:
+            order = self._latest if order is None else order
+        elif arrival.look.trouble:
             raise Untrusted(arrival.look.trouble)
-        if arrival.pts is not None:
-            return arrival.pts
-        if arrival.dts is None or self._stream.reorder_depth:
+        elif order is None:
             raise Untrusted("some of its packets have no presentation time")
-        return arrival.dts
+        self._latest = order
+        return order
 
     def _begins_segment(self, arrival: Arrival) -> bool:
-        seek = arrival.look.seek
-        return self._jumps.jumps(arrival.dts, seek) or (seek and (arrival.look.changed or arrival.extradata is not None))
+        changed = arrival.look.changed or arrival.extradata is not None
+        return self._jumps.jumps(arrival.dts, arrival.look.seek) or (changed and arrival.look.seek)
 
     def _begin_head(self, arrival: Arrival) -> None:
         if arrival.extradata is not None:
