@@ -27,6 +27,8 @@ from typing import BinaryIO
 from vidproc.errors import ClientError, StorageError
 
 _BLOCK = 2**20
+_AT_REST = ("", ".part")
+"""Sources that no upload is writing to."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RESERVE = 64 * 2**20
 """Free bytes that are left to the rest of the system."""
@@ -173,7 +175,8 @@ class Spool:
 
     def trim(self, limit: int) -> None:
         """Forget the sources used longest ago until at most `limit` bytes of them are kept."""
-        kept = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in self._sources.iterdir()), reverse=True)
+        ours = [path for path in self._sources.iterdir() if path.suffix in _AT_REST]
+        kept = sorted(((path.stat().st_mtime, path.stat().st_size, path) for path in ours), reverse=True)
         total = 0
         for _, size, path in kept:
             total += size
@@ -184,7 +187,7 @@ class Spool:
         for folder in self._jobs.iterdir():
             shutil.rmtree(folder, ignore_errors=True)
         for path in self._sources.iterdir():
-            if path.suffix not in ("", ".part"):
+            if path.suffix not in _AT_REST:
                 path.rename(path.with_suffix(".part"))
 
 
