@@ -30,6 +30,14 @@ def test_savings_are_bounded_by_the_burst() -> None:
     assert bucket.ready_at(1000.0) == 1000.5
 
 
+def test_rounding_wakes_nobody_in_vain() -> None:
+    bucket = TokenBucket(0.7, 1.0, 0.0)
+    bucket.spend(28, 0.0)
+    at = bucket.ready_at(0.0)
+    assert at == pytest.approx(39.0)
+    assert bucket.ready_at(at) == at
+
+
 @given(st.floats(1, 2000), st.lists(st.integers(1, 500), min_size=1, max_size=50), st.floats(0, 1e6))
 def test_over_time_the_rate_is_kept_whatever_the_sizes(rate: float, sizes: list[int], start: float) -> None:
     bucket, now = TokenBucket(rate, 1.0, start), start

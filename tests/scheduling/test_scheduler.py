@@ -196,16 +196,6 @@ def test_without_another_daemon_the_same_one_gets_it(desk: Desk) -> None:
     assert [grant.worker for grant in only(ev.Grant, desk(ev.Tick()))] == ["a"]
 
 
-def test_a_slot_that_just_finished_the_chunk_before_is_no_exception(desk: Desk) -> None:
-    desk.join("a", slots=2)
-    first, second = desk.film("j", [2])
-    desk.raised(second.lease)
-    desk.now += 1
-    desk(ev.WorkerDraining("a"), ev.ChunkFinished(first.lease))
-    (grant,) = desk.join("b")
-    assert (grant.chunk, grant.continues) == (1, False)
-
-
 def test_lost_chunks_are_leased_again_at_once(desk: Desk) -> None:
     desk.join("a", slots=2)
     desk.join("b", slots=2)

@@ -6,9 +6,9 @@ are decoded and dropped. A slot that goes on with the very next chunk has its de
 1. A free slot whose last chunk was k gets k+1, if k+1 goes on from the same seek point.
 2. Otherwise the first waiting chunk that no slot is heading for. (A slot heads for the chunks behind the one it works
    on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again.
-3. Otherwise all that waits lies ahead of slots at work. The longest such stretch is split so that its owner and the
-   newcomers would finish together (see `splitting`), if that is any quicker. So a film with a single keyframe comes to
-   use all slots, and each then goes on along a stretch of its own.
+3. Otherwise all that waits lies ahead of slots at work. The stretch with the most work left is split so that its
+   owner and the newcomer would finish together, if that is any quicker. So a film with a single keyframe comes to use
+   all slots, and each then goes on along a stretch of its own.
 
 Where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen changes the
 speed, never the bytes of the result.
@@ -16,10 +16,10 @@ speed, never the bytes of the result.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from vidproc.scheduling import splitting
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
 from vidproc.scheduling.workers import Lease, Slot
@@ -101,23 +101,24 @@ def _begin(job: Job, free: Sequence[Slot]) -> Choice | None:
 
 def _split(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> Choice | None:
     work = {stretch: stretch.frames + _behind(job, stretch.owner, lead_in_cost, now) for stretch in stretches(job)}
-    hands, total = len(work) + len(free), sum(work.values())
     for stretch in sorted(work, key=lambda stretch: -work[stretch]):
-        share = max(2, round(hands * work[stretch] / total))
-        record = _middle(stretch, stretch.end - work[stretch], share, lead_in_cost)
+        record = _meeting_point(stretch, stretch.end - work[stretch], lead_in_cost)
         if record is not None:
             return Choice(_slot_for(job, record, free), record, False)
     return None
 
 
-def _middle(stretch: Stretch, position: float, share: int, lead_in_cost: float) -> ChunkRecord | None:
-    """Where the first newcomer should begin so that `share` slots finish the stretch together, if it pays.
+def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> ChunkRecord | None:
+    """Where a newcomer should begin so that it reaches the end when the owner reaches it, or None if it doesn't pay.
 
-    `position` is the rank where the owner stands, its other work counted as frames before the stretch.
+    `position` is where the owner would stand if all its other work were frames before the stretch. A newcomer at
+    rank s works off c (s - seek) of lead-in and end - s frames, the owner s - position, which are equal at
+    s = (position + end - c seek) / (2 - c).
     """
     seek = stretch.records[0].seek
-    point = splitting.split_point(position, stretch.end, seek, share, lead_in_cost)
-    record = min(stretch.records, key=lambda record: abs(record.chunk.start - point))
+    point = (position + stretch.end - lead_in_cost * seek) / (2 - lead_in_cost)
+    index = bisect_left(stretch.records, point, key=lambda record: record.chunk.start)
+    record = min(stretch.records[max(0, index - 1) : index + 1], key=lambda record: abs(record.chunk.start - point))
     lead_in = (record.chunk.start - seek) * lead_in_cost
     return record if lead_in < record.chunk.start - position else None
 

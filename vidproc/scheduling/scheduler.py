@@ -284,7 +284,7 @@ class Scheduler:
 
     def _free_slots(self, now: float) -> list[Slot]:
         ready = [worker for worker in self._workers.values() if worker.bucket.ready_at(now) <= now]
-        return [slot for worker in ready if not worker.draining for slot in worker.free_slots()]
+        return [slot for worker in ready for slot in worker.free_slots()]
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
         slot, record = choice.slot, choice.record
