@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
@@ -17,7 +19,18 @@ from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Handler, Server, serve
 from vidproc.transport.session import Session, SessionSettings
 
-KINDS = ("tcp6", "tcp4", "unix", "memory")
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::1", 0))
+        return True
+    return False
+
+
+needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+
+SOCKET_KINDS = (pytest.param("tcp6", marks=needs_ipv6), "tcp4", "unix")
+KINDS = (*SOCKET_KINDS, "memory")
 LIMIT_S = 20.0
 
 Pair = tuple[Session, Session]

@@ -95,7 +95,8 @@ class Server:
         if self._resumption is not None:
             self._resumption.cancel()
         for listener in self.listeners:
-            self._loop.remove_reader(listener.socket)
+            if listener.socket.fileno() >= 0:  # not closed before
+                self._loop.remove_reader(listener.socket)
 
     def _accept_from(self, listener: Listener) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
