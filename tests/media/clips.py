@@ -54,7 +54,6 @@ class Film:
     times: Sequence[int] | None = None
     tick: Fraction | None = None
     setup: Callable[[Any], None] | None = None
-    touch: Callable[[av.VideoFrame], None] | None = None
     extra: Callable[[Any, list[Any]], list[Any]] | None = None
     container: Mapping[str, str] | None = None
     format: str | None = None
@@ -81,8 +80,6 @@ def _encoded(stream: Any, film: Film) -> Iterator[Any]:
     for number, frame in enumerate(pictures(film.count, film.pix_fmt, film.size)):
         frame.pts = number if film.times is None else film.times[number]
         frame.time_base = film.tick or Fraction(1, film.rate)
-        if film.touch is not None:
-            film.touch(frame)
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
