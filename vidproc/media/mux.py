@@ -34,7 +34,7 @@ from vidproc.model import ChunkReport, EncoderSpec
 
 __all__ = ["Film", "FrameTimes", "Muxer", "Window", "allowed"]
 
-_FINEST_MOVIE = 10_000_000
+_FINEST_MOVIE = 1_000_000  # finer ones need 64-bit durations sooner than old players like
 _HEADER_SIZE = 1 << 16
 _OUR_FAULT = (errno.EINVAL, errno.ERANGE, errno.EDOM)
 _LARGEST_ERRNO = 4096  # FFmpeg's own codes are made of four letters

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -78,6 +79,7 @@ class Track:
         self._converts = source.type == "subtitle" and source.name != target.name
         context = source.codec_context
         self._depth = context.reorder_depth if isinstance(context, av.VideoCodecContext) else 0
+        self._jump = JUMP / self._tick
         self._piece = 0
         self._last: int | None = None
         self._written: int | None = None
@@ -93,10 +95,16 @@ class Track:
             made.stream = self.target
         return made
 
-    @property
+    @cached_property
     def tick(self) -> Fraction:
-        """The output's unit of time for this track, which the muxer chose when it wrote the header."""
+        """The output's unit of time for this track; to be asked for once the muxer chose it, with the header."""
         return self.target.time_base or self._tick
+
+    @cached_property
+    def _measures(self) -> tuple[Fraction | int, Fraction | int]:
+        """(scale, shift) from the source's ticks to the output's, for the current piece. Whole numbers are quick."""
+        scale, shift = self._tick / self.tick, self._clock.pieces[self._piece].shift / self.tick
+        return _whole(scale), _whole(shift)
 
     def _converted(self, packet: Packet[Stream]) -> Packet[Stream] | None:
         assert isinstance(self.source, SubtitleStream)
@@ -111,7 +119,7 @@ class Track:
         """Move the packet into the output's time. False when it is left out."""
         dts, pts = self._times(packet)
         self._follow(dts)
-        shift, scale = self._clock.pieces[self._piece].shift / self.tick, self._tick / self.tick
+        scale, shift = self._measures
         packet.time_base = self.tick
         packet.pts, packet.dts = round(pts * scale + shift), round(dts * scale + shift)
         packet.duration = round((packet.duration or 0) * scale)
@@ -137,8 +145,9 @@ class Track:
 
     def _follow(self, dts: int) -> None:
         """Go on to the next piece of a joined source when the clock steps back."""
-        if self._last is not None and (self._last - dts) * self._tick > JUMP:
-            self._piece = min(self._piece + 1, len(self._clock.pieces) - 1)
+        if self._last is not None and self._last - dts > self._jump and self._piece + 1 < len(self._clock.pieces):
+            self._piece += 1
+            del self._measures
         self._last = dts
 
     def _hidden(self, packet: Packet[Stream]) -> bool:
@@ -169,6 +178,10 @@ class Track:
         too_early = self._piece > 0 and self._written is not None and (packet.dts or 0) <= self._written
         self.overlapping += too_late or too_early
         return not (too_late or too_early)
+
+
+def _whole(number: Fraction) -> Fraction | int:
+    return number.numerator if number.denominator == 1 else number
 
 
 class StreamCopy:
@@ -228,7 +241,7 @@ class StreamCopy:
             if self._next is None:
                 return
             track, packet = self._next
-            if seconds is not None and (packet.dts or 0) * track.tick > seconds:
+            if seconds is not None and packet.dts is not None and packet.dts * track.tick > seconds:
                 return
             self._next = None
             yield packet
