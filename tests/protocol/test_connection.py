@@ -20,6 +20,7 @@ from tests.protocol.examples import (
 )
 from vidproc.errors import (
     AuthenticationError,
+    ClientError,
     ConnectionLostError,
     PeerError,
     TooLargeError,
@@ -82,7 +83,7 @@ def test_both_ends_open_and_know_each_other(role: str, token: bytes | None) -> N
 
 def test_byte_by_byte_is_the_same() -> None:
     peer, coordinator = ends("client", TOKEN)
-    seen = []
+    seen: list[Event] = []
     for _ in range(3):
         for byte in pending(peer):
             seen += coordinator.receive_data(bytes([byte]))
@@ -190,9 +191,17 @@ def test_proofs_differ_by_all_that_goes_into_them() -> None:
     assert len(proofs) == 2 * 3 * 3
 
 
-def test_an_empty_token_is_no_token() -> None:
-    with pytest.raises(ValueError, match="empty token"):
+def test_what_the_other_side_would_refuse_is_refused_at_once() -> None:
+    with pytest.raises(ClientError, match="token is empty"):
         party("client", b"")
+    for name in ("two\nlines", "x" * 256):
+        with pytest.raises(ClientError, match="a name is one line"):
+            party("client", name=name)
+    for heartbeat_s, silence_s in ((0.0, 1.0), (2.0, 2.0), (1.0, 1e6), (float("nan"), 1.0)):
+        with pytest.raises(ClientError, match="don't go together"):
+            party("coordinator", heartbeat_s=heartbeat_s, silence_s=silence_s)
+    with pytest.raises(ValueError, match="unknown role"):
+        party("admin")
 
 
 def test_another_version_of_the_protocol_is_named_on_both_sides() -> None:

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 
-from vidproc.protocol.connection import OPENING_LIMITS, Arrived, Connection
+from vidproc.protocol.connection import OPENING_LIMITS, Arrived, Connection, Event
 from vidproc.protocol.messages import DownloadBlock, Fetch, Message, Ping
 from vidproc.protocol.party import Opened, Party
 from vidproc.protocol.shape import Limits
@@ -42,7 +42,7 @@ def test_the_example_is_what_both_ends_say_and_understand() -> None:
         "download-block": lambda: coordinator.send(DownloadBlock("j1", 0, crc32(b"film")), b"film"),
         "ping": lambda: client.send(Ping()),
     }
-    heard = []
+    heard: list[Event] = []
     for sender, kind, printed in example():
         here, there = (client, coordinator) if sender == "Client" else (coordinator, client)
         spoken = b"".join(map(bytes, said[kind]() if kind in said else here.data_to_send()))

@@ -77,7 +77,7 @@ def test_a_port_in_use_is_refused_in_one_line_and_nothing_stays_open() -> None:
 
 def test_a_chosen_port_that_is_taken_in_the_other_family_is_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None:
     bound = module._bound
-    refused = []
+    refused: list[int] = []
 
     def taken_at_first(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
         if family == socket.AF_INET and len(refused) < 3:
@@ -147,14 +147,14 @@ def test_a_unix_socket_is_its_owners_alone_and_goes_away(path: Path) -> None:
 
 
 def test_the_mode_is_narrow_from_the_first_moment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    modes = []
+    modes: list[int] = []
 
     class Watched(socket.socket):
         def bind(self, address: Any) -> None:
             super().bind(address)
             modes.append(stat.S_IMODE(path.stat().st_mode))
 
-    monkeypatch.setattr(module.socket, "socket", Watched)
+    monkeypatch.setattr(socket, "socket", Watched)
     mask = os.umask(0)
     try:
         with listening(Address.unix(path)):

@@ -74,6 +74,12 @@ async def stop(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def heard_again(session: Session) -> None:
+    """Wait until bytes come in."""
+    before = session._seen
+    await until(lambda: session._seen > before)
+
+
 def advance(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the event loop's clock jump ahead, by less than the limit of `run`."""
     loop = asyncio.get_running_loop()
@@ -259,8 +265,8 @@ def test_idle_sides_show_each_other_that_they_live(joined: Joined) -> None:
     async def main() -> None:
         async with joined(heartbeat_s=0.01, silence_s=30.0) as (peer, coordinator):
             for _ in range(5):
-                seen = peer._seen, coordinator._seen
-                await until(lambda seen=seen: peer._seen > seen[0] and coordinator._seen > seen[1])
+                await heard_again(peer)
+                await heard_again(coordinator)
             await peer.send(Watch("j"))
             assert (await coordinator.receive()).message == Watch("j")
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vidproc.errors import ClientError
 from vidproc.protocol.shape import Limits
 
 COORDINATOR = "coordinator"
@@ -28,7 +29,7 @@ class Party:
 
     role: "client", "worker" or "coordinator". versions: by component, "vidproc" at least. A silence of `silence_s`
     seconds is the end of a connection and a ping is sent after `heartbeat_s` seconds in which nothing else was; the
-    coordinator's two values hold for both sides.
+    coordinator's two values hold for both sides. Raises `ClientError` for values that the other end would refuse.
     """
 
     role: str
@@ -44,7 +45,14 @@ class Party:
         if self.role not in (COORDINATOR, *PEER_ROLES):
             raise ValueError(f"unknown role {self.role!r}")
         if self.token is not None and not self.token:
-            raise ValueError("an empty token protects nothing")
+            raise ClientError("the token is empty, which protects nothing")
+        if len(self.name) > 255 or not self.name.isprintable():
+            raise ClientError(f"a name is one line of at most 255 characters, not {self.name!r:.80}")
+        if not 0 < self.heartbeat_s < self.silence_s < 86400:
+            raise ClientError(
+                f"heartbeats every {self.heartbeat_s:g} s and silence after {self.silence_s:g} s don't go together: "
+                "the first must be positive and the smaller one, the second under a day"
+            )
 
 
 @dataclass(frozen=True, slots=True)
