@@ -20,6 +20,8 @@ from vidproc.processes.child import ChildDiedError
 from vidproc.scheduling import events as ev
 
 _MEDIA_ATTEMPTS = 3
+_IN_FLIGHT = 1024
+"""Chunks of a job that are leased or wait on disk for their turn in the film."""
 
 log = structlog.get_logger()
 
@@ -78,7 +80,7 @@ class Course:
             job.losses += news.losses
             job.state = JobState.RUNNING
             custom = any(spec.code for spec in job.spec.filters)
-            self._dispatch.feed(ev.JobSubmitted(job.id, custom))
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT))
 
     def _ingested(self, news: Ingested, attempt: int) -> None:
         job = self._job

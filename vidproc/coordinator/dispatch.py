@@ -84,6 +84,7 @@ class Dispatch:
         grant, job = self._leases.get(lease), self.job_of(lease)
         if grant is None or job is None:
             return
+        self._drop_result(lease)
         try:
             target = job.folder.chunk(grant.chunk)
             self._results[lease] = (ResultFile(target, lease, size, sha256), report, size)
@@ -179,6 +180,9 @@ class Dispatch:
         grant = self._leases.pop(lease, None)
         if grant is not None and grant.job in self.jobs:
             self.jobs[grant.job].frames_in_hand.pop(lease, None)
+        self._drop_result(lease)
+
+    def _drop_result(self, lease: int) -> None:
         if lease in self._results:
             self._results.pop(lease)[0].discard()
 

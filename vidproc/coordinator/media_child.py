@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from vidproc.pipelines.plan import check
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
+
+_TELL_EVERY_S = 0.1
+"""The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -46,14 +50,17 @@ class _Process:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._new_streams: dict[int, StreamFormat] = {}
+        self._new_chunks: list[Chunk] = []
+        self._told_at = 0.0
 
     def ingest(self, request: Mapping[str, Any]) -> None:
         self._job = from_plain(JobSpec, request["job"])
         self._path = Path(request["source"])
-        self._new_streams: dict[int, StreamFormat] = {}
         asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned)
         self._source = source = ingest.ingest(self._path, request["packets"], asked, listener)
+        self._tell_chunks()
         rate = float(source.info.stream.frame_rate)
         self._channel.send({"ingested": to_plain(Ingested(source.frames, rate, source.losses))})
 
@@ -79,9 +86,18 @@ class _Process:
         opened = Opened(self._encoder, info.frames_from_header or 0, losses)
         self._channel.send({"opened": to_plain(opened)})
 
+        self._told_at = time.monotonic()
+
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:
-        planned = Planned(chunks, tuple(self._new_streams.items()))
+        self._new_chunks += chunks
+        if time.monotonic() - self._told_at >= _TELL_EVERY_S:
+            self._tell_chunks()
+
+    def _tell_chunks(self) -> None:
+        planned = Planned(tuple(self._new_chunks), tuple(self._new_streams.items()))
         self._new_streams.clear()
+        self._new_chunks.clear()
+        self._told_at = time.monotonic()
         self._channel.send({"planned": to_plain(planned)})
 
     def _film(self) -> Film:

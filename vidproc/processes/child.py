@@ -49,7 +49,7 @@ class ChildDiedError(WorkerError):
 def _cause_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return f"was killed by {signal.Signals(-exit_code).name}"
-    return f"ended with exit code {exit_code}"
+    return "could not be started" if exit_code is None else f"ended with exit code {exit_code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,10 @@ class Child:
         self._process = _context.Process(target=_run, args=args, name=self.name, daemon=True)
         try:
             await asyncio.to_thread(_start, self._process)
-        except BaseException:
+        except BaseException as error:
             ours.close()
+            if isinstance(error, EOFError | OSError):  # the fork server itself is gone
+                raise ChildDiedError(self.name, None) from error
             raise
         finally:
             theirs.close()
