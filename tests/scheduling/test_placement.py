@@ -86,8 +86,8 @@ def test_what_must_be_done_again_goes_before_new_seek_points() -> None:
 
 def test_one_seek_point_is_split_so_that_both_finish_together() -> None:
     _, leased = start(chunks([30]), 2)
-    # 18 chunks for the one, 12 chunks and a third of 18 for the other.
-    assert [grant.chunk for grant in leased] == [0, 18]
+    # 16 chunks for the one, 14 chunks and an eighth of 16 for the other.
+    assert [grant.chunk for grant in leased] == [0, 16]
 
 
 def test_one_seek_point_is_split_among_all_slots() -> None:
@@ -104,8 +104,8 @@ def test_where_the_owner_stands_counts() -> None:
         leased = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), float(time)))
     assert leased[0].chunk == 10
     (grant,) = grants(scheduler.handle(ev.WorkerJoined("late", 1), 10.5))
-    # The owner is in the middle of chunk 10: 13.8 chunks more take it to 24.3; 24.3 / 3 and 5.7 are 13.8 too.
-    assert grant.chunk == 24
+    # The owner is in the middle of chunk 10: 11.1 chunks more take it to 21.6; 21.6 / 8 and 8.4 are 11.1 too.
+    assert grant.chunk == 22
 
 
 def test_a_split_that_would_be_slower_is_not_made() -> None:

@@ -23,7 +23,8 @@ class Policy:
         a daemon that is switched off says nothing about the chunk.
     backoff_base, backoff_cap: seconds; see `backoff`.
     burst: seconds' worth of frames that a rate-limited daemon may save up while it is idle.
-    lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed.
+    lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
+        blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
     """
 
     retries: int = 3
@@ -31,7 +32,7 @@ class Policy:
     backoff_base: float = 0.2
     backoff_cap: float = 10.0
     burst: float = 1.0
-    lead_in_cost: float = 1 / 3
+    lead_in_cost: float = 1 / 8
 
     def exhausted(self, errors: int, losses: int) -> bool:
         return errors > self.retries or losses >= self.losses
