@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import select
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,18 +29,3 @@ class Channel:
     def send(self, header: Mapping[str, Any], payload: bytes | bytearray | memoryview = b"") -> None:
         for piece in pack(header, payload):
             self._socket.sendall(piece)
-
-
-def die_with_parent(sock: socket.socket) -> None:
-    """End this process as soon as the other end of `sock` is gone, even in the middle of a frame.
-
-    `PR_SET_PDEATHSIG` would speak of the fork server, which is not the parent that matters.
-    """
-    poll = select.poll()
-    poll.register(sock, 0)
-
-    def watch() -> None:
-        poll.poll()
-        os._exit(0)
-
-    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()

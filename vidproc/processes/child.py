@@ -2,96 +2,79 @@
 
 Neither of the standard pools survives a killed child: `multiprocessing.Pool` loses its task for good and
 `ProcessPoolExecutor` fails every task in flight (cpython#96062). Here each child has a socket of its own, holds at
-most one task, and is replaced alone. Children come from `multiprocessing`'s fork server with the heavy modules
-imported already, which makes a new one a matter of milliseconds.
+most one task, and is replaced alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import multiprocessing
-import os
-import resource
 import signal
 import socket
-import sys
-import types
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from vidproc.errors import WorkerError
-from vidproc.processes.channel import PIPE_LIMITS, Channel, die_with_parent
+from vidproc.processes import bootstrap, fork_server
+from vidproc.processes.bootstrap import ChildLimits
+from vidproc.processes.channel import PIPE_LIMITS
+from vidproc.processes.fork_server import preload
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.framing import FrameReader, pack
 
-Entry = Callable[[Channel, Gauge], None]
-"""What a child runs. It is named, as "package.module:function", so that the parent need not import it; it returns when
-the channel ends."""
+__all__ = ["Child", "ChildDiedError", "ChildLimits", "preload"]
 
-_context = multiprocessing.get_context("forkserver")
-_SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _BLOCK = 2**20
+_TO_EXIT_S = 1.0
+"""A process that has let go of its socket may still be about to exit, with a code that tells why."""
+
+T = TypeVar("T")
 
 
 class ChildDiedError(WorkerError):
-    """The process is gone. `process_exit_code` is negative for a signal, as in `subprocess`."""
+    """The process is gone, or could not be had in the first place."""
 
     code = "slot-died"
 
-    def __init__(self, name: str, exit_code: int | None) -> None:
-        super().__init__(f"{name} {_cause_of_death(exit_code)}")
-        self.process_exit_code = exit_code
-
-
-def _cause_of_death(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
-    return "could not be started" if exit_code is None else f"ended with exit code {exit_code}"
-
-
-@dataclass(frozen=True, slots=True)
-class ChildLimits:
-    """`memory` is the most address space in bytes, 0 for no limit."""
-
-    memory: int = 0
-
-
-def preload(*modules: str) -> None:
-    """Have the fork server import these before its first child. Call once, before any child is started."""
-    _context.set_forkserver_preload(list(modules))
-
 
 class Child:
-    """One process and its socket. `start`, then `send` and `receive`; `kill` at any time; `close` at the end."""
+    """One process and its socket. `start`, then `send` and `receive`; `kill` at any time; `close` at the end.
+
+    `gauge` can be read from `start` until `close`, whether or not the process still lives.
+    """
 
     def __init__(self, name: str, entry: str, limits: ChildLimits) -> None:
         self.name = name
-        self.gauge = Gauge()
         self._entry = entry
         self._limits = limits
         self._frames = FrameReader(PIPE_LIMITS)
+        self._ended = asyncio.Event()
 
     @property
     def pid(self) -> int:
-        return self._process.pid or 0
+        return self._popen.pid
 
     async def start(self) -> None:
-        ours, theirs = socket.socketpair()
-        args = (self._entry, theirs, self.gauge, self._limits)
-        self._process = _context.Process(target=_run, args=args, name=self.name, daemon=True)
+        """Raises `ChildDiedError` if the system has no process to give, and leaves nothing behind then."""
         try:
-            await asyncio.to_thread(_start, self._process)
-        except BaseException as error:
-            ours.close()
-            if isinstance(error, EOFError | OSError):  # the fork server itself is gone
-                raise ChildDiedError(self.name, None) from error
-            raise
-        finally:
-            theirs.close()
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BLOCK)
+            await self._start()
+        except (OSError, EOFError) as error:  # no descriptors or memory left; the fork server itself is gone
+            raise ChildDiedError(f"{self.name} could not be started: {error or 'the fork server ended'}") from error
+
+    async def _start(self) -> None:
+        with contextlib.ExitStack() as undo:
+            gauge = undo.enter_context(contextlib.closing(Gauge()))
+            ours, theirs = socket.socketpair()
+            undo.enter_context(ours)
+            with theirs:
+                args = (self._entry, theirs, gauge, self._limits)
+                popen = await _to_its_end(partial(fork_server.launch, bootstrap.run, args, self.name))
+            undo.callback(popen.close)  # which ends the process
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BLOCK)
+            undo.pop_all()
+        self.gauge, self._popen = gauge, popen
+        asyncio.get_running_loop().add_reader(popen.sentinel, self._note_end)
 
     async def send(self, header: Mapping[str, Any], payload: bytes | bytearray | memoryview = b"") -> None:
         """Hand over a task. Raises `ChildDiedError`."""
@@ -117,77 +100,52 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL; `receive` then raises."""
-        if self._process.is_alive():
-            self._process.kill()
+        if not self._ended.is_set():
+            self._popen.kill()
 
     async def close(self) -> None:
         """Kill the process if it still runs, reap it, free what it held."""
         self.kill()
-        await self._reap()
-        self._writer.close()
+        await self._ended.wait()
+        self._writer.transport.abort()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        self._process.close()
+        self._popen.close()
         self.gauge.close()
 
+    def _note_end(self) -> None:
+        """The sentinel is readable once the process is gone, and holds its exit code."""
+        asyncio.get_running_loop().remove_reader(self._popen.sentinel)
+        self._popen.wait()
+        self._ended.set()
+
     async def _died(self) -> ChildDiedError:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), _TO_EXIT_S)
         self.kill()
-        await self._reap()
-        return ChildDiedError(self.name, self._process.exitcode)
-
-    async def _reap(self) -> None:
-        """Wait for the end without blocking the loop: the sentinel is readable when the process is gone."""
-        ended, loop = asyncio.Event(), asyncio.get_running_loop()
-        loop.add_reader(self._process.sentinel, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(self._process.sentinel)
-        self._process.join()
+        await self._ended.wait()
+        return ChildDiedError(f"{self.name} {_cause_of_death(self._popen.returncode)}")
 
 
-def _start(process: multiprocessing.process.BaseProcess) -> None:
-    with _without_main(), _single_threaded_numerics():
-        process.start()
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """Do it in a thread, and if cancelled meanwhile, wait for it nevertheless.
 
-
-@contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Hide `__main__` from `multiprocessing`, which would import it again in each child.
-
-    A user's script that calls `vidproc.process` at its top level would run once more for each slot.
+    A start that loses its socket halfway makes the fork server fail, and with it all other children seem dead.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    doing = asyncio.get_running_loop().run_in_executor(None, work)
     try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({doing})
+        raise
 
 
-@contextlib.contextmanager
-def _single_threaded_numerics() -> Iterator[None]:
-    """The fork server reads these as it imports NumPy: threads of a BLAS would not survive its forks."""
-    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-    os.environ.update(_SINGLE_THREADED)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+_SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
-def _run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> None:
-    """The child: it takes no terminal's Ctrl-C, which is the parent's to act on, and ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if limits.memory:
-        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    die_with_parent(sock)
-    module, _, function = entry.partition(":")
-    main: Entry = getattr(importlib.import_module(module), function)
-    main(Channel(sock), gauge)
+def _cause_of_death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"was killed by {_SIGNALS.get(-exit_code, f'signal {-exit_code}')}"
+    return f"ended with exit code {exit_code}"

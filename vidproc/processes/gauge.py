@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
-import tempfile
 import time
 from dataclasses import dataclass
 from multiprocessing import reduction
 from typing import Any
 
-_LAYOUT = struct.Struct("qqd")
+_SIZE = 3 * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,10 @@ class Gauge:
 
     def __init__(self, fd: int | None = None) -> None:
         self.fd = _anonymous_file() if fd is None else fd
-        self._memory = mmap.mmap(self.fd, _LAYOUT.size)
+        # Cells are written one by one, each in one piece. `struct.pack_into` would fill them with zeros first, and a
+        # reader that comes in between would take the child for one that has stood still since the host was started.
+        self._memory = mmap.mmap(self.fd, _SIZE)
+        self._cells = memoryview(self._memory).cast("q")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """How `multiprocessing` hands it to a child that is being started: by its descriptor."""
@@ -45,23 +46,20 @@ class Gauge:
 
     def set(self, frame: int, finished: int) -> None:
         # CLOCK_MONOTONIC is one clock for all processes of a host.
-        _LAYOUT.pack_into(self._memory, 0, frame, finished, time.monotonic())
+        self._cells[0], self._cells[1], self._cells[2] = frame, finished, time.monotonic_ns()
 
     def read(self) -> Reading:
-        return Reading(*_LAYOUT.unpack_from(self._memory, 0))
+        return Reading(self._cells[0], self._cells[1], self._cells[2] / 1e9)
 
     def close(self) -> None:
+        self._cells.release()
         self._memory.close()
         os.close(self.fd)
 
 
 def _anonymous_file() -> int:
-    if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("vidproc-gauge", os.MFD_CLOEXEC)
-    else:
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
-    os.truncate(fd, _LAYOUT.size)
+    fd = os.memfd_create("vidproc-gauge", os.MFD_CLOEXEC)
+    os.truncate(fd, _SIZE)
     return fd
 
 
