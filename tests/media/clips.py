@@ -150,6 +150,44 @@ def _hevc_open_start(path: Path) -> None:
     remux(source, path, _cut_keyframe(1))
 
 
+def _vp8_references(path: Path) -> None:
+    """VP8 with packets that show no frame. libvpx makes them only in two passes, so some are copied and turned dark."""
+    source = _via(path, Film(codec="libvpx", options=_VP, count=40, rate=20), ".webm")
+    with av.open(str(source)) as original, av.open(str(path), "w") as out:
+        video = original.streams.video[0]
+        copy = out.add_stream_from_template(video)
+        for number, packet in enumerate(p for p in original.demux(video) if p.size):
+            packet.stream = copy
+            if number % 7 == 3:
+                data = bytes(packet)
+                dark = av.Packet(bytes([data[0] & ~0x10]) + data[1:])
+                dark.pts = dark.dts = (packet.pts or 0) - 20
+                dark.time_base, dark.stream = packet.time_base, copy
+                out.mux(dark)
+            out.mux(packet)
+
+
+def _intra_refresh_start(path: Path) -> None:
+    source = _via(path, Film(count=60, options={**X264, "x264-params": "intra-refresh=1:keyint=12"}), ".ts")
+    remux(source, path, lambda number, packet: number >= 15)
+
+
+def _dropped_frames(path: Path, damaged: int = -1) -> None:
+    """MPEG-4 with packets that hold no picture: how AVI says that a frame was dropped."""
+    source = _via(path, Film(codec="mpeg4", count=90, options={"g": "20"}), ".avi")
+    not_coded = b"\x00\x00\x01\xb6" + bytes([0b01010000, 0b01001111])  # P-VOP, no second passed, time 0, not coded
+    with av.open(str(source)) as original, av.open(str(path), "w") as out:
+        video = original.streams.video[0]
+        copy = out.add_stream_from_template(video)
+        for number, packet in enumerate(p for p in original.demux(video) if p.size):
+            if number in (70, 71, 75, damaged):
+                dropped: Any = av.Packet(not_coded if number != damaged else b"no picture either, but more of it")
+                dropped.pts, dropped.dts, dropped.time_base = packet.pts, packet.dts, packet.time_base
+                packet = dropped
+            packet.stream = copy
+            out.mux(packet)
+
+
 def _joined_in_the_middle(path: Path) -> None:
     first = _via(path, Film(count=30, options=B_FRAMES), ".ts")
     second = path.with_name(f"{path.stem}-tail.ts")
@@ -268,6 +306,11 @@ def _cover(out: Any, streams: list[Any]) -> list[Any]:
 
 
 
+def _sound_alone(path: Path, cover: bool = False) -> None:
+    with av.open(str(path), "w", format="mp4") as out:
+        out.mux(sound(out, 0.5) + (_cover(out, []) if cover else []))
+
+
 _MS = Fraction(1, 1000)
 _VARIABLE = [n * 40 + n * n % 37 + (500 if n > 20 else 0) for n in range(30)]
 _VP = {"deadline": "good", "cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "16", "b": "60k", "g": "20"}
@@ -300,8 +343,11 @@ CLIPS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "open gop start": (".ts", _open_gop_start),
     "hevc open gop start": (".ts", _hevc_open_start),
     "intra refresh": (".mp4", _film(options={**X264, "x264-params": "intra-refresh=1:keyint=12"}, count=60)),
+    "intra refresh start": (".ts", _intra_refresh_start),
+    "dropped frames": (".avi", _dropped_frames),
     "one keyframe": (".mp4", _film(options={**B_FRAMES, "g": "250"}, count=60)),
     "vp8": (".webm", _film(codec="libvpx", options=_VP, count=60)),
+    "vp8 references": (".webm", _vp8_references),
     "vp8 in ogg": (".ogg", _film(codec="libvpx", options={"deadline": "realtime", "b": "60k"})),
     "vp9": (".webm", _film(codec="libvpx-vp9", options=_VP, count=60)),
     "av1": (".mp4", _film(codec="libsvtav1", options={"preset": "12", "svtav1-params": "lp=1", "g": "16"}, count=40)),
@@ -347,16 +393,22 @@ CLIPS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "single frame": (".mp4", _film(options=X264, count=1)),
 }
 
+OTHERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "sound alone": (".m4a", _sound_alone),
+    "sound with a cover": (".m4a", lambda path: _sound_alone(path, cover=True)),
+}
+
 DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "truncated": (".mkv", _truncated),
     "truncated mp4": (".mp4", _truncated_mp4),
     "flipped bits": (".mp4", _flipped),
+    "damaged before dropped frames": (".avi", lambda path: _dropped_frames(path, damaged=9)),
 }
 
 
 def make(name: str, folder: Path) -> Path:
     """The clip of this name, made in `folder` if it isn't there yet."""
-    suffix, build = {**CLIPS, **DAMAGED}[name]
+    suffix, build = {**CLIPS, **DAMAGED, **OTHERS}[name]
     path = folder / (name.replace(" ", "-") + suffix)
     if not path.exists():
         build(path)

@@ -20,7 +20,7 @@ Clip = Callable[[str], Path]
 LOST_BY_FFMPEG = {"change of size mpeg2": {29}}
 """Frames that FFmpeg drops at a seam when it decodes in one go, and that decoding by segments keeps."""
 
-COUNTED = {"h264 in avi", "joined in the middle"}
+COUNTED = {"h264 in avi", "joined in the middle", "dropped frames"}
 """Clips whose packets don't tell their frames."""
 
 
@@ -117,6 +117,18 @@ def test_a_damaged_film_is_read_as_far_as_it_goes(name: str, clip: Clip, tmp_pat
     first = {chunk.index: film.afresh(chunk) for chunk in film.chunks}
     assert [rank for frames in first.values() for rank, _ in frames] == list(range(film.result.frames))
     assert {chunk.index: frames for chunk, frames, _ in film.continued()} == first
+
+
+def test_counting_frames_after_all_says_nothing_twice(clip: Clip, tmp_path: Path) -> None:
+    """Chunks were handed on before the first packet without a picture came."""
+    film = read(clip("dropped frames"), tmp_path)
+    assert (film.heard.count("opened"), film.heard.count("segment 0")) == (1, 1)
+    assert [chunk.index for chunk in film.chunks] == list(range(len(film.chunks)))
+
+
+def test_a_film_whose_count_contradicts_what_was_said_is_read_by_its_times(clip: Clip, tmp_path: Path) -> None:
+    film = read(clip("damaged before dropped frames"), tmp_path)
+    assert (film.result.frames, film.result.counted) == (90, "")
 
 
 @pytest.mark.parametrize("name", ["truncated", "truncated mp4"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -136,7 +137,7 @@ def test_a_chunk_is_final_whatever_follows(packets: list[Packet], hints: PlanHin
 @given(films(), hints)
 def test_chunks_of_a_seek_point_go_on_from_each_other(packets: list[Packet], hints: PlanHints) -> None:
     chunks = plan(packets, hints)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before.packets_start <= after.packets_start
         assert before.packets_stop <= after.packets_stop or before.segment != after.segment
 
@@ -160,14 +161,14 @@ def test_short_films_keep_several_cores_busy() -> None:
 def test_chunks_shrink_toward_the_end_of_a_film_of_known_length() -> None:
     chunks = plan(straight(1500, 10_000), PlanHints(frames=1500))
     assert [chunk.frames for chunk in chunks[:2]] == [200, 200]
-    assert all(after.frames <= before.frames for before, after in zip(chunks, chunks[1:-1], strict=False))
+    assert all(after.frames <= before.frames for before, after in pairwise(chunks[:-1]))
     assert chunks[-2].frames <= 100
 
 
 def test_chunks_grow_where_the_length_is_not_known() -> None:
     chunks = plan(straight(3000, 10_000), PlanHints(frames=0))
     assert chunks[0].frames == 25
-    assert all(after.frames >= before.frames for before, after in zip(chunks, chunks[1:-1], strict=False))
+    assert all(after.frames >= before.frames for before, after in pairwise(chunks[:-1]))
     assert chunks[-2].frames == 200
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from vidproc.media.probe import SourceInfo, probe
+from vidproc.model import Colour
+from vidproc.protocol.structure import from_plain, to_plain
+
+pytestmark = pytest.mark.media
+
+Clip = Callable[[str], Path]
+
+
+@pytest.mark.parametrize("name", ["chapters", "attachment", "two languages", "rotation", "cover", "ten bits"])
+def test_what_is_known_travels_as_plain_data(name: str, clip: Clip) -> None:
+    info = probe(clip(name))
+    assert from_plain(SourceInfo, to_plain(info)) == info
+
+
+def test_the_stream_is_described(clip: Clip) -> None:
+    info = probe(clip("constant rate"))
+    stream = info.stream
+    assert (stream.codec, stream.width, stream.height, stream.pix_fmt) == ("h264", 96, 64, "yuv420p")
+    assert (stream.frame_rate, stream.field_order, stream.codec_tag) == (Fraction(24), "progressive", "avc1")
+    assert stream.extradata.startswith(b"\x01")
+    assert info.frames_from_header == 60
+    assert info.duration_from_header == pytest.approx(2.5, abs=0.1)
+    assert info.container.startswith("mov,")
+
+
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [("bt709", Colour(1, 1, 1, 1)), ("bt601", Colour(6, 6, 6, 1)), ("full range", Colour(1, 1, 1, 2))],
+)
+def test_colour(name: str, colour: Colour, clip: Clip) -> None:
+    assert probe(clip(name)).stream.colour == colour
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "pix_fmt"),
+    [
+        ("ten bits", (96, 64), "yuv420p10le"),
+        ("odd size", (51, 37), "yuv444p"),
+        ("odd size mjpeg", (51, 37), "yuvj420p"),
+        ("gif", (96, 64), "bgra"),
+        ("mpegts", (96, 64), "yuv420p"),
+    ],
+)
+def test_size_and_pixel_format_are_those_of_a_decoded_frame(
+    name: str, size: tuple[int, int], pix_fmt: str, clip: Clip
+) -> None:
+    stream = probe(clip(name)).stream
+    assert (stream.width, stream.height, stream.pix_fmt) == (*size, pix_fmt)
+
+
+def test_rotation(clip: Clip) -> None:
+    info = probe(clip("rotation"))
+    assert info.rotation == 90
+    assert len(info.display_matrix) == 9
+    assert probe(clip("bt709")).display_matrix == ()
+
+
+def test_anamorphic_pixels(clip: Clip) -> None:
+    assert probe(clip("anamorphic")).stream.sar == Fraction(16, 11)
+
+
+@pytest.mark.parametrize("name", ["h264 interlaced", "mpeg2 interlaced"])
+def test_interlaced_films_say_so(name: str, clip: Clip) -> None:
+    assert probe(clip(name)).stream.field_order in ("tt", "bb")
+
+
+def test_all_streams_are_listed(clip: Clip) -> None:
+    info = probe(clip("two languages"))
+    assert [(s.type, s.codec) for s in info.streams[1:]] == [("audio", "aac")] * 2
+    assert [s.language for s in info.streams[1:]] == ["eng", "deu"]
+    assert [s.type for s in probe(clip("subtitles")).streams] == ["video", "subtitle"]
+
+
+def test_cover_art_is_not_the_film(clip: Clip) -> None:
+    info = probe(clip("cover"))
+    (cover,) = [stream for stream in info.streams if stream.is_cover]
+    assert cover.index != info.video
+    assert info.stream.codec == "h264"
+
+
+def test_chapters_and_title(clip: Clip) -> None:
+    info = probe(clip("chapters"))
+    assert [chapter.metadata["title"] for chapter in info.chapters] == ["Beginning", "End"]
+    seconds = [chapter.start * chapter.time_base for chapter in info.chapters]
+    assert seconds == [0, Fraction(3, 5)]
+    assert {key.lower(): value for key, value in info.metadata.items()}["title"] == "A film"
+
+
+def test_attachments(clip: Clip) -> None:
+    (font,) = probe(clip("attachment")).attachments
+    assert (font.name, font.mimetype, font.size) == ("font.ttf", "application/x-truetype-font", 17)
+
+
+def test_the_film_begins_where_its_earliest_stream_does(clip: Clip) -> None:
+    assert probe(clip("start offset")).start_time == pytest.approx(5.0, abs=0.2)
