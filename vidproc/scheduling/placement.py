@@ -123,13 +123,23 @@ def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> Ch
     return record if lead_in < record.chunk.start - position else None
 
 
+def work_of(job: Job, lease: Lease, lead_in_cost: float) -> float:
+    """What a lease costs its slot, in frames: the chunk's, and what its lead-in is worth."""
+    lead_in = 0 if lease.continues else lease.chunk.start - job.records[lease.chunk.index].seek
+    return lease.chunk.frames + lead_in * lead_in_cost
+
+
 def _behind(job: Job, lease: Lease | None, lead_in_cost: float, now: float) -> float:
-    """How far the owner still has to go before its stretch, in frames' work: half its chunk, unless it begins now."""
+    """How far the owner still has to go before its stretch, in frames' work, by the speed that it has shown so far.
+
+    One that has finished nothing yet is taken to be half-way, unless it begins now.
+    """
     if lease is None:
         return 0.0
-    lead_in = 0 if lease.continues else lease.chunk.start - job.records[lease.chunk.index].seek
-    work = lease.chunk.frames + lead_in * lead_in_cost
-    return work if lease.granted == now else work / 2
+    work, elapsed = work_of(job, lease, lead_in_cost), now - lease.granted
+    if lease.slot.speed:
+        return max(0.0, work - elapsed * lease.slot.speed)
+    return work / 2 if elapsed else work
 
 
 def _slot_for(job: Job, record: ChunkRecord, free: Sequence[Slot]) -> Slot:

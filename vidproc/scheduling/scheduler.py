@@ -148,10 +148,16 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
             lease.finished = True
+            self._note_speed(lease, now)
             lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
             self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))
+
+    def _note_speed(self, lease: Lease, now: float) -> None:
+        if now > lease.granted:
+            work = placement.work_of(self._jobs[lease.job], lease, self._policy.lead_in_cost)
+            lease.slot.speed = work / (now - lease.granted)
 
     @_on.register
     def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:

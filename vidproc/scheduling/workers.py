@@ -18,12 +18,14 @@ class Tail:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """One process of a daemon. `take` and `leave` are the only ways its lease changes."""
+    """One process of a daemon. `take` and `leave` are the only ways its lease changes. `speed`: frames a second of its
+    last chunk, 0 before there was one."""
 
     worker: Worker
     number: int
     lease: Lease | None = None
     tail: Tail | None = None
+    speed: float = 0.0
 
     def take(self, lease: Lease) -> None:
         self.lease = lease
