@@ -34,10 +34,10 @@ class Tuning:
     """
 
     longest: float = 8.0
-    shortest: float = 3.0
+    shortest: float = 1.5
     short_film: float = 30.0
     short_shortest: float = 0.6
-    share: float = 1 / 3.5
+    share: float = 1 / 4
     short_share: float = 1 / 6
     growth: float = 0.5
     snap: float = 0.35
