@@ -40,6 +40,12 @@ class TooLargeError(ClientError):
     code = "too-large"
 
 
+class UnknownJobError(ClientError):
+    """The coordinator has no such job: it was cancelled or forgotten, or the coordinator was started anew."""
+
+    code = "unknown-job"
+
+
 class NotAllowedError(ClientError):
     """What was asked is switched off here, such as custom code without `--allow-custom`."""
 

@@ -1,7 +1,8 @@
 """A job at a coordinator elsewhere: submit it, send its film, watch it, fetch the result.
 
-A connection that breaks is opened again: an upload goes on at the byte that the coordinator holds, a running job is
-watched again, a download goes on at the byte that was written. A coordinator that has lost the job is given it again.
+A connection that breaks is opened again, and the job is watched again: an upload goes on at the byte that the
+coordinator says, a download at the byte that was written. A coordinator that has lost the job is given it again; the
+result will have the same bytes, so even a download goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any, BinaryIO
 from vidproc._version import __version__
 from vidproc.client import films
 from vidproc.errors import (
-    AuthenticationError,
     ClientError,
+    ConnectionLostError,
     PeerError,
+    UnknownJobError,
     UnreachableError,
-    VersionError,
     VidprocError,
     from_code,
 )
@@ -103,7 +104,6 @@ class RemoteJob:
         self._source = source
         self._tell = tell
         self._job_id = ""
-        self._uploaded = False
         self._finished: Finished | None = None
         self._hash = hashlib.sha256()
         self._received = 0
@@ -117,9 +117,7 @@ class RemoteJob:
             except asyncio.CancelledError:
                 await self._say_cancel(session)
                 raise
-            except (AuthenticationError, VersionError):
-                raise
-            except PeerError as error:
+            except ConnectionLostError as error:
                 self._tell(Reconnecting(str(error)))
             finally:
                 await session.close()
@@ -132,8 +130,15 @@ class RemoteJob:
             await self._next(session)
 
     async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
+        while True:
+            try:
+                return await self._go_on(session, out)
+            except UnknownJobError:
+                self._job_id, self._finished = "", None
+
+    async def _go_on(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         if self._finished is None:
-            await self._submit_or_watch(session)
+            await self._take_up(session)
             self._finished = await self._watch(session)
         if self._finished.state is not JobState.DONE:
             raise from_code(self._finished.code, self._finished.message)
@@ -156,7 +161,7 @@ class RemoteJob:
         while True:
             try:
                 return await self._connect()
-            except UnreachableError:
+            except (UnreachableError, ConnectionLostError):
                 if asyncio.get_running_loop().time() > give_up:
                     raise
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
@@ -176,8 +181,9 @@ class RemoteJob:
 
     # Upload
 
-    async def _submit_or_watch(self, session: Session) -> None:
-        if self._uploaded:
+    async def _take_up(self, session: Session) -> None:
+        """Begin, or go on. The answer to `Watch` says where, if bytes are still missing."""
+        if self._job_id:
             await session.send(Watch(self._job_id))
         else:
             await self._submit(session)
@@ -189,7 +195,6 @@ class RemoteJob:
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
         self._job_id = message.job_id
         await self._upload(session, message.offset)
-        self._uploaded = True
 
     def _submission(self, dry_run: bool) -> Submit:
         source = self._source
@@ -208,7 +213,7 @@ class RemoteJob:
                     sent += len(block)
                 message, _ = await self._next(session)
                 if isinstance(message, Received):
-                    sent = sent if message.offset > held else message.offset
+                    sent = max(sent, message.offset) if message.offset > held else message.offset
                     held = message.offset
                     self._tell(Uploading(held, size))
 
@@ -216,18 +221,14 @@ class RemoteJob:
 
     async def _watch(self, session: Session) -> Finished:
         while True:
-            try:
-                message, _ = await self._next(session)
-            except ClientError:
-                if not self._uploaded:
-                    raise
-                self._uploaded = False  # the coordinator was started anew and does not know the job
-                await self._submit(session)
-                continue
-            if isinstance(message, Finished):
-                return message
-            if isinstance(message, Progress):
-                self._tell(message)
+            message, _ = await self._next(session)
+            match message:
+                case Finished():
+                    return message
+                case Progress():
+                    self._tell(message)
+                case Received(_, offset):
+                    await self._upload(session, offset)
 
     # Download
 
@@ -244,7 +245,7 @@ class RemoteJob:
 
     def _keep(self, block: DownloadBlock, payload: bytes | memoryview, file: BinaryIO) -> None:
         if block.offset != self._received or zlib.crc32(payload) != block.crc32:
-            raise PeerError("a block of the result was damaged on its way")
+            raise ConnectionLostError("a block of the result was damaged on its way")
         file.write(payload)
         self._hash.update(payload)
         self._received += len(payload)

@@ -76,7 +76,7 @@ class ClientLink:
     def _leave(self) -> None:
         for job in self._watched:
             job.listeners.discard(self._outbox.post)
-            if job.state is JobState.UPLOADING:
+            if job.state is JobState.UPLOADING and not job.listeners:
                 self._desk.abandon(job)
 
     async def _answered(self, message: Message, taking: Awaitable[None]) -> None:
@@ -111,15 +111,21 @@ class ClientLink:
             return
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset))
-        self._watch(job)
+        self._listen(job)
         if offset >= job.size:
             await self._complete(job)
 
-    def _watch(self, job: Job) -> None:
+    def _listen(self, job: Job) -> None:
         self._watched.add(job)
         job.listeners.add(self._outbox.post)
+
+    def _watch(self, job: Job) -> None:
+        """For a client that comes back, perhaps before its last connection is known to be dead."""
+        self._listen(job)
         if job.finished is not None:
             self._outbox.post(job.finished)
+        elif job.upload is not None:
+            self._outbox.post(Received(job.id, job.upload.offset))
 
     async def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
         """Blocks come in order. One that is damaged is not taken: the answer says where to go on, and what comes

@@ -17,7 +17,7 @@ from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
-from vidproc.errors import CancelledError, ClientError
+from vidproc.errors import CancelledError, ClientError, UnknownJobError
 from vidproc.model import JobSpec, JobState
 from vidproc.processes.figures import Figures
 from vidproc.protocol.messages import Finished, Submit
@@ -104,7 +104,7 @@ class Desk:
     def find(self, job_id: str) -> Job:
         job = self._dispatch.jobs.get(job_id)
         if job is None:
-            raise ClientError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
+            raise UnknownJobError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
         return job
 
     async def close(self) -> None:

@@ -185,7 +185,8 @@ class Received(Message):
 
 @dataclass(frozen=True, slots=True)
 class Watch(Message):
-    """Client: tell me of this job from now on. Whoever submits a job watches it already."""
+    """Client: tell me of this job from now on, and with `received` what is missing of its source. Whoever submits a job
+    watches it already."""
 
     job_id: str
 

@@ -1,0 +1,51 @@
+"""One cluster for all tests that do not break it, and the films that they send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, cluster, run, sha256
+from tests.media import clips
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for clips that are made once."""
+    return tmp_path_factory.mktemp("films")
+
+
+@pytest.fixture(scope="session")
+def film(films: Path) -> Path:
+    """60 frames in five chunks, with keyframes every 12 frames."""
+    return clips.make("constant rate", films)
+
+
+@pytest.fixture(scope="session")
+def shared(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator and a daemon of two slots that runs custom filters.
+
+    It has done a job already, since with the first one come helper processes that stay.
+    """
+    with cluster(tmp_path_factory.mktemp("shared")) as made:
+        made.add_worker(2, "--allow-custom")
+        assert made.send(film, made.folder / "first.mp4").code == 0
+        yield made
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def plain(film: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The SHA-256 of the film as a filter that changes nothing leaves it, undisturbed."""
+    folder = tmp_path_factory.mktemp("plain")
+    gate = Gate(folder)
+    gate.open()
+    assert run(film, "-o", folder / "out.mp4", "--filter", gate.filter).code == 0
+    return sha256(folder / "out.mp4")

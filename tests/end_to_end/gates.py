@@ -1,0 +1,49 @@
+"""A filter that stops in the middle of a job and waits until the test lets it go on.
+
+So a test can strike in mid-job whatever the machine's speed. The frames are not changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.end_to_end.programs import until
+
+_FILTER = """
+import os
+import time
+
+seen = 0
+
+
+def held(frame):
+    global seen
+    seen += 1
+    if seen > {after} and not os.path.exists({gate!r}):
+        open({mark!r} + str(os.getpid()), "w").close()
+        while not os.path.exists({gate!r}):
+            time.sleep(0.005)
+    return frame
+"""
+
+
+class Gate:
+    """Each slot's process takes `after` frames and waits at the next one, until `open`."""
+
+    def __init__(self, folder: Path, after: int = 5) -> None:
+        self._folder = folder
+        self._gate = folder / "open"
+        self.filter = folder / "held.py"
+        self.filter.write_text(_FILTER.format(after=after, gate=str(self._gate), mark=str(folder / "at-")))
+
+    def open(self) -> None:
+        self._gate.touch()
+
+    def waiting(self) -> list[int]:
+        """The processes that have come to the gate."""
+        return [int(path.name.removeprefix("at-")) for path in self._folder.glob("at-*")]
+
+    def reached(self, by: int = 1) -> list[int]:
+        """Wait until so many have."""
+        until(lambda: len(self.waiting()) >= by, f"{by} slots to be in the middle of a job")
+        return self.waiting()

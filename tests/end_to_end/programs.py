@@ -1,0 +1,198 @@
+"""The programs as a person starts them: from bin/, with real sockets and signals, on free ports.
+
+`send` runs a client inside the test's own process, by the very function that bin/vidproc-send calls. It is the same
+but for the start of an interpreter, which would be most of the time of a test that only looks at a refusal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidproc.cli import run as run_program
+from vidproc.cli import send as send_program
+
+BIN = Path(__file__).parents[2] / "bin"
+LIMIT_S = 30.0
+
+
+def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+    """What `condition` gives as soon as it is true; fails after the limit."""
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {limit_s:g} s for {what}"
+        time.sleep(0.01)
+    return found
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended. `err` is all it said on standard error."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line that says what is wrong; fails if there are more, or anything that no person wants to see."""
+        assert "Traceback" not in self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ") or ": error: " in line]
+        assert len(lines) == 1, self.err
+        assert self.err.splitlines()[-1] == lines[0], self.err
+        return lines[0]
+
+
+class Program:
+    """One program in the background; what it says goes to a file."""
+
+    def __init__(self, name: str, *words: object, folder: Path, **options: Any) -> None:
+        self.log_file = folder / f"{name}-{time.monotonic_ns()}.log"
+        self.command = [str(BIN / f"vidproc-{name}"), *map(str, words)]
+        with open(self.log_file, "wb") as log:
+            given = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True, **options}
+            self.process = subprocess.Popen(self.command, **given)
+
+    @property
+    def said(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    def saying(self, words: str) -> str:
+        """Wait for these words in its log; the line that they are on."""
+
+        def line() -> str:
+            found = [line for line in self.said.splitlines() if words in line]
+            assert found or self.process.poll() is None, f"{self.command[0]} ended: {self.said}"
+            return found[0] if found else ""
+
+        return str(until(line, f"{self.command[0]} to say {words!r}"))
+
+    def wait(self, limit_s: float = LIMIT_S) -> int:
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.command[0]} goes on after {limit_s:g} s: {self.said}") from None
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """As a service manager stops it. Programs promise to be gone within 10 s."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait(10)
+
+    def end(self) -> None:
+        """Whatever happens, nothing of it is left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Cluster:
+    """A coordinator and its daemons in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.unix = folder / "socket"
+        self.programs: list[Program] = []
+
+    def start(self, name: str, *words: object, **options: Any) -> Program:
+        program = Program(name, *words, folder=self.folder, **options)
+        self.programs.append(program)
+        return program
+
+    def start_coordinator(self, *words: object, port: int = 0) -> Program:
+        where = ("--port", port, "--unix-socket", self.unix, "--data-dir", self.data)
+        program = self.start("coordinator", *where, "--log-format", "json", *words)
+        self.listening: list[str] = json.loads(program.saying('"ready"'))["listening"]
+        self.port = int(next(it for it in self.listening if it.startswith("tcp")).rpartition(":")[2])
+        self.coordinator = program
+        return program
+
+    def add_worker(self, processes: int = 1, *words: object, unix: bool = False) -> Program:
+        where = self.by_unix if unix else self.by_tcp
+        words = (*where, "--processes", processes, "--log-format", "json", *words)
+        worker = self.start("worker", *words)
+        worker.saying('"connected"')
+        return worker
+
+    @property
+    def by_tcp(self) -> tuple[object, ...]:
+        return "--host", "localhost", "--port", self.port
+
+    @property
+    def by_unix(self) -> tuple[object, ...]:
+        return "--unix-socket", self.unix
+
+    def send(self, video: object, out: object, *words: object, unix: bool = False) -> Outcome:
+        return send("--video", video, "--out", out, *(self.by_unix if unix else self.by_tcp), *words)
+
+    def sending(self, video: object, out: object, *words: object, **options: Any) -> Program:
+        """The same in the background, from bin/."""
+        return self.start("send", "--video", video, "--out", out, *self.by_tcp, *words, **options)
+
+    def log(self, event: str) -> list[dict[str, Any]]:
+        """Lines of the coordinator's log about that event."""
+        lines = [json.loads(line) for line in self.coordinator.said.splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def jobs_left(self) -> list[Path]:
+        return list((self.data / "jobs").iterdir())
+
+    def nothing_left(self) -> None:
+        """Wait until the coordinator holds no job any more."""
+        until(lambda: not self.jobs_left(), "the coordinator to forget its jobs")
+
+    def close(self) -> None:
+        codes = {program.command[0]: program.stop() for program in self.programs if program.process.poll() is None}
+        assert set(codes.values()) <= {0}, codes
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, *words: object) -> Iterator[Cluster]:
+    """A coordinator that stops, with all that was started beside it, at the end."""
+    made = Cluster(folder)
+    try:
+        made.start_coordinator(*words)
+        yield made
+        made.close()
+    finally:
+        for program in made.programs:
+            program.end()
+
+
+def send(*words: object) -> Outcome:
+    """vidproc-send in this process."""
+    return _called(send_program.main, words)
+
+
+def run(*words: object) -> Outcome:
+    """vidproc-run in this process."""
+    return _called(run_program.main, words)
+
+
+def _called(main: Callable[[list[str]], int], words: tuple[object, ...]) -> Outcome:
+    out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    out.flush()
+    return Outcome(code, out.buffer.getvalue(), err.getvalue())  # type: ignore[attr-defined]

@@ -1,0 +1,95 @@
+"""SIGKILL in the middle of a job, to anyone: the film comes out with the same bytes, or the job ends cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    """A coordinator of the test's own, for blows that outlast a job."""
+    with cluster(tmp_path) as made:
+        yield made
+
+
+def whole(sending: Program, out: Path, expected: str) -> None:
+    assert sending.wait() == 0, sending.said
+    assert sha256(out) == expected
+
+
+def test_a_slot(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    own.add_worker(2, "--allow-custom")
+    figures = tmp_path / "figures.json"
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter, "--metrics-json", figures)
+    os.kill(gate.reached(2)[0], signal.SIGKILL)
+    own_log = until(lambda: own.log("chunk failed"), "the coordinator to hear of it")
+    gate.open()
+    whole(sending, tmp_path / "out.mp4", plain)
+    assert "SIGKILL" in own_log[0]["error"]
+    retries = json.loads(figures.read_text())["retries"]
+    assert retries["total"] == 1
+    assert len(retries["by_frame"]) == 1
+
+
+def test_a_daemon(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    doomed, _ = own.add_worker(1, "--allow-custom", "--name", "doomed"), own.add_worker(1, "--allow-custom")
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached(2)
+    doomed.end()
+    until(lambda: own.log("worker left"), "the coordinator to notice", limit_s=3)
+    gate.open()
+    whole(sending, tmp_path / "out.mp4", plain)
+
+
+def test_the_only_daemon_and_another_joins(
+    own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
+) -> None:
+    doomed = own.add_worker(1, "--allow-custom")
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    doomed.end()
+    sending.saying("waiting: no worker daemon is connected")
+    gate.open()
+    own.add_worker(1, "--allow-custom")
+    whole(sending, tmp_path / "out.mp4", plain)
+
+
+def test_the_media_process(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    own.add_worker(1, "--allow-custom")
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    media_process(own.coordinator).kill()
+    gate.open()
+    own.coordinator.saying("media process lost")
+    whole(sending, tmp_path / "out.mp4", plain)
+
+
+def media_process(program: Program) -> psutil.Process:
+    """A coordinator's children are the servers of `multiprocessing`; theirs is the media process."""
+    family = psutil.Process(program.process.pid).children(recursive=True)
+    return next(it for it in family if it.ppid() != program.process.pid)
+
+
+def test_the_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    """It starts anew on its folder; daemons and clients come back by themselves."""
+    own.add_worker(1, "--allow-custom")
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    own.coordinator.end()
+    sending.saying("connection lost")
+    gate.open()
+    own.start_coordinator(port=own.port)
+    whole(sending, tmp_path / "out.mp4", plain)
+    assert own.log("job")[0]["held"] is True
