@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
@@ -46,15 +48,7 @@ class Daemon:
         """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
         try:
             await asyncio.gather(*(slot.start() for slot in self._slots))
-            dialling = asyncio.create_task(self._dial_for_ever())
-            drained = asyncio.create_task(self._drained())
-            await asyncio.wait({dialling, drained}, return_when=asyncio.FIRST_COMPLETED)
-            drained.cancel()
-            if dialling.done():
-                dialling.result()
-            dialling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await dialling
+            await _first_of(self._dial_for_ever(), self._drained())
         finally:
             await asyncio.gather(*(slot.close() for slot in self._slots))
 
@@ -107,6 +101,19 @@ class Daemon:
         finally:
             self._link = None
             await session.close()
+
+
+async def _first_of(*courses: Coroutine[Any, Any, None]) -> None:
+    """Until one of them ends. The others are cancelled then, and all are if this is."""
+    tasks = [asyncio.create_task(course) for course in courses]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def _address(settings: WorkerSettings) -> Address:

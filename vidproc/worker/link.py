@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -37,15 +38,15 @@ log = structlog.get_logger()
 class _Work:
     """A lease in hand: its packets as they come, then the task that runs them."""
 
-    def __init__(self, lease: Lease, slot: Slot) -> None:
+    def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self.slot = slot
         self.packets = bytearray()
         self.running: asyncio.Task[None] | None = None
 
     @property
-    def whole(self) -> bool:
-        return len(self.packets) >= self.lease.size
+    def missing(self) -> int:
+        """Bytes that are still to come."""
+        return self.lease.size - len(self.packets)
 
 
 class Link:
@@ -55,18 +56,18 @@ class Link:
         self._session = session
         self._slots = slots
         self._work: dict[int, _Work] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def serve(self) -> None:
         """Returns never; raises what ended the connection. Nothing of its leases goes on after that."""
-        beat = asyncio.create_task(self._beat())
+        self._spawn(self._beat())
         try:
             while True:
                 message, payload, _ = await self._session.receive()
                 self._take(message, payload)
         finally:
-            beat.cancel()
             await self._abandon()
 
     async def drain(self) -> None:
@@ -80,8 +81,7 @@ class Link:
                 self._accept(message)
             case LeaseBlock(lease_id):
                 if work := self._work.get(lease_id):  # a revoked lease's blocks may still be on their way
-                    work.packets += payload
-                    self._begin(work)
+                    self._fill(work, payload)
             case Revoke(lease_id):
                 self._revoke(lease_id)
             case Error():
@@ -94,36 +94,44 @@ class Link:
     def _accept(self, lease: Lease) -> None:
         if not 0 <= lease.slot < len(self._slots):
             raise PeerError(f"the coordinator leased work to slot {lease.slot} of {len(self._slots)}")
-        self._work[lease.lease_id] = work = _Work(lease, self._slots[lease.slot])
+        self._work[lease.lease_id] = work = _Work(lease)
         self._idle.clear()
         self._begin(work)
 
+    def _fill(self, work: _Work, payload: bytes | memoryview) -> None:
+        if len(payload) > work.missing:
+            raise PeerError(f"the coordinator sent more packets than the {work.lease.size} bytes it announced")
+        work.packets += payload
+        self._begin(work)
+
     def _begin(self, work: _Work) -> None:
-        if work.whole and work.running is None:
-            work.running = asyncio.create_task(self._run(work))
+        if not work.missing and work.running is None:
+            work.running = self._spawn(self._run(work))
 
     def _revoke(self, lease_id: int) -> None:
-        work = self._work.pop(lease_id, None)
+        work = self._work.get(lease_id)
         if work is not None and work.running is not None:
-            work.slot.abort()
-        self._note_idle()
+            work.running.cancel()
+        self._forget(lease_id)
+
+    def _forget(self, lease_id: int) -> None:
+        self._work.pop(lease_id, None)
+        if not self._work:
+            self._idle.set()
 
     async def _run(self, work: _Work) -> None:
         lease = work.lease
         try:
-            report, records = await work.slot.run(lease.task, work.packets)
+            report, records = await self._slots[lease.slot].run(lease.task, work.packets)
+            await self._finish(lease.lease_id, report, records)
         except SlotFailure as failure:
             await self._fail(lease.lease_id, failure)
-        except WorkerError as error:
-            await self._fail(lease.lease_id, SlotFailure(error, -1, slot_lost=True))
-        else:
-            await self._finish(lease.lease_id, report, records)
-        self._work.pop(lease.lease_id, None)
-        self._note_idle()
+        except Exception as error:  # a bug of ours: this lease fails, the daemon lives
+            log.exception("bug", lease=lease.lease_id)
+            await self._fail(lease.lease_id, SlotFailure(WorkerError(f"a bug in vidproc: {error!r}"), -1, True))
+        self._forget(lease.lease_id)
 
     async def _fail(self, lease_id: int, failure: SlotFailure) -> None:
-        if lease_id not in self._work:  # revoked: nobody waits for an answer
-            return
         log.warning("lease failed", lease=lease_id, frame=failure.frame, error=str(failure))
         with contextlib.suppress(PeerError):
             await self._session.send(
@@ -131,8 +139,6 @@ class Link:
             )
 
     async def _finish(self, lease_id: int, report: ChunkReport, records: bytes) -> None:
-        if lease_id not in self._work:
-            return
         digest = hashlib.sha256(records).hexdigest()
         with contextlib.suppress(PeerError):
             await self._session.send(Result(lease_id, len(records), digest, report))
@@ -151,19 +157,20 @@ class Link:
 
     def _heartbeat(self, figures: Figures) -> Heartbeat:
         running = [work for work in self._work.values() if work.running]
-        frames = {work.lease.lease_id: work.slot.frames_finished for work in running}
+        frames = {work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in running}
         cpu_percent, memory_mb = figures.of([slot.pid for slot in self._slots])
         return Heartbeat(frames, cpu_percent, memory_mb)
 
+    def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(course)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def _abandon(self) -> None:
         """The connection is gone, and its leases are void: stop what runs."""
-        running = [work for work in self._work.values() if work.running]
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._work.clear()
-        for work in running:
-            work.slot.abort()
-        await asyncio.gather(*(work.running for work in running if work.running), return_exceptions=True)
-        self._note_idle()
-
-    def _note_idle(self) -> None:
-        if not self._work:
-            self._idle.set()
+        self._idle.set()

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from vidproc.errors import StalledError, VidprocError, WorkerError, from_code
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
+from vidproc.processes.gauge import Reading
 from vidproc.protocol.structure import from_plain, to_plain
 
 _ENTRY = "vidproc.worker.chunk:serve"
 _LOOK_EVERY_S = 0.25
+_NOTHING = Reading(frame=-1, finished=0, moved_at=0.0)
+
+_Answer = tuple[dict[str, Any], bytes]
 
 
 class SlotFailure(Exception):
@@ -32,7 +36,7 @@ class SlotFailure(Exception):
 
 
 class Slot:
-    """`start`, then `run` tasks one at a time; `abort` what is running; `close`."""
+    """`start`, then `run` tasks; `close` at the end. A process that is gone is replaced when the next task comes."""
 
     def __init__(self, name: str, frame_timeout: float, memory_limit: int) -> None:
         self.name = name
@@ -40,74 +44,90 @@ class Slot:
         self._frame_timeout = frame_timeout
         self._limits = ChildLimits(memory=memory_limit)
         self._child: Child | None = None
+        self._turn = asyncio.Lock()
 
     @property
-    def frames_finished(self) -> int:
-        return self._child.gauge.read().finished if self._child else 0
+    def reading(self) -> Reading:
+        """How far the process is with its task."""
+        return self._child.gauge.read() if self._child else _NOTHING
 
     @property
     def pid(self) -> int:
         return self._child.pid if self._child else 0
 
     async def start(self) -> None:
-        """A fresh process, ready for work. Raises `ChildDiedError` if it cannot even begin."""
+        """A fresh process, ready for work. Raises `ChildDiedError` or `StalledError` if it cannot even begin."""
+        async with self._turn:
+            await self._begin()
+
+    async def run(self, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
+        """Do a lease's work. Raises `SlotFailure`. Cancelled, it kills the process: the quickest way out of a frame.
+
+        The next lease may come while the last one, cancelled, is still being cleared away; so there is a lock.
+        """
+        async with self._turn:
+            try:
+                answer, records = await self._answer(task, packets)
+            except WorkerError as error:
+                frame = self.reading.frame
+                await self._drop()
+                raise SlotFailure(error, frame, slot_lost=True) from error
+            except BaseException:
+                await self._drop()
+                raise
+        if "failed" in answer:
+            raise _failure(answer["failed"])
+        return from_plain(ChunkReport, answer["done"]), records
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._drop()
+
+    async def _begin(self) -> None:
         child = Child(self.name, _ENTRY, self._limits)
         await child.start()
         try:
-            hello, _ = await child.receive()
+            child.gauge.start()
+            hello, _ = await self._within_limit(child, child.receive())
         except BaseException:
             await child.close()
             raise
         self._child, self.versions = child, hello["ready"]
 
-    async def run(self, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
-        """Do a lease's work. Raises `SlotFailure`; a process that died or was killed is replaced already then."""
+    async def _answer(self, task: ChunkTask, packets: bytes | bytearray) -> _Answer:
         if self._child is None:
-            await self.start()
-        child = self._child
-        assert child is not None
-        child.gauge.start()
+            await self._begin()
+        assert self._child is not None
+        self._child.gauge.start()
+        return await self._within_limit(self._child, _ask(self._child, task, packets))
+
+    async def _within_limit(self, child: Child, course: Coroutine[Any, Any, _Answer]) -> _Answer:
+        """What `course` gives, unless the process stays on one frame for longer than the limit."""
+        asking = asyncio.create_task(course)
         try:
-            await child.send({"task": to_plain(task)}, packets)
-            answer, records = await self._watched(child)
-        except (ChildDiedError, StalledError) as error:
-            raise await self._replace(child, error) from error
-        if "failed" in answer:
-            raise _failure(answer["failed"])
-        return from_plain(ChunkReport, answer["done"]), records
-
-    def abort(self) -> None:
-        """Kill the process: the quickest way out of a frame. `run` raises."""
-        if self._child is not None:
-            self._child.kill()
-
-    async def close(self) -> None:
-        if self._child is not None:
-            child, self._child = self._child, None
-            await child.close()
-
-    async def _watched(self, child: Child) -> tuple[dict[str, Any], bytes]:
-        """The child's answer, unless it stays on one frame for longer than the limit."""
-        answer = asyncio.ensure_future(child.receive())
-        try:
-            while not (await asyncio.wait({answer}, timeout=_LOOK_EVERY_S))[0]:
-                reading = child.gauge.read()
-                if time.monotonic() - reading.moved_at > self._frame_timeout:
-                    where = f"frame {reading.frame}" if reading.frame >= 0 else "the start of a chunk"
-                    raise StalledError(f"{where} took longer than {self._frame_timeout:g} s (--frame-timeout)")
-            return answer.result()
+            while not (await asyncio.wait({asking}, timeout=_LOOK_EVERY_S))[0]:
+                self._check_stalled(child.gauge.read())
+            return asking.result()
         finally:
-            if not answer.done():
-                answer.cancel()
+            if not asking.done():
+                asking.cancel()
                 with contextlib.suppress(asyncio.CancelledError, ChildDiedError):
-                    await answer
+                    await asking
 
-    async def _replace(self, child: Child, error: WorkerError) -> SlotFailure:
-        frame = child.gauge.read().frame
-        await self.close()
-        with contextlib.suppress(ChildDiedError):  # then the next run starts it, or says why it cannot
-            await self.start()
-        return SlotFailure(error, frame, slot_lost=True)
+    def _check_stalled(self, reading: Reading) -> None:
+        if time.monotonic() - reading.moved_at > self._frame_timeout:
+            where = f"frame {reading.frame}" if reading.frame >= 0 else "the start of a chunk"
+            raise StalledError(f"{where} took longer than {self._frame_timeout:g} s (--frame-timeout)")
+
+    async def _drop(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await asyncio.shield(child.close())  # a lease may be revoked while its slot is being cleared away
+
+
+async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> _Answer:
+    await child.send({"task": to_plain(task)}, packets)
+    return await child.receive()
 
 
 def _failure(said: Mapping[str, Any]) -> SlotFailure:
