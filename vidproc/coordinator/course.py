@@ -64,6 +64,7 @@ class Course:
             if isinstance(news, Opened):
                 self._opened(news)
             elif isinstance(news, Planned):
+                job.seconds.setdefault("index_alone", time.monotonic() - begun)
                 job.streams.update(news.streams)
                 fresh = news.chunks[max(0, len(job.chunks) - news.chunks[0].index) :] if news.chunks else ()
                 job.chunks += fresh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,11 +17,21 @@ _SOUND_RATE = 48_000
 _SOUND_BLOCK = 1024
 _NOTES = (262, 330, 392, 523, 392, 330)  # Hz: C major, up and down
 
+Painter = Callable[[float, int, int], Array]
+"""The picture at a time in seconds, of a width and a height: BGR uint8."""
+
 
 def make_sample(
-    path: Path, seconds: float = 10.0, width: int = 1280, height: int = 720, rate: int = 30, options: str = ""
+    path: Path,
+    seconds: float = 10.0,
+    width: int = 1280,
+    height: int = 720,
+    rate: int = 30,
+    options: str = "",
+    paint: Painter | None = None,
 ) -> None:
-    """Write a film in H.264 and AAC. `options` are x264's, as `name=value:name=value`."""
+    """Write a film in H.264 and AAC. `options` are x264's, as `name=value:name=value`; `paint` in place of `draw`."""
+    paint = paint or draw
     with av.open(str(path), "w") as film:
         video = film.add_stream("libx264", rate=rate, options={"preset": "veryfast", "x264-params": options})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
@@ -29,7 +39,7 @@ def make_sample(
         frames, sound = round(seconds * rate), _sound(seconds)
         heard = Fraction(0)
         for number in range(frames):
-            picture = av.VideoFrame.from_ndarray(draw(number / rate, width, height), "bgr24")
+            picture = av.VideoFrame.from_ndarray(paint(number / rate, width, height), "bgr24")
             picture.pts, picture.time_base = number, Fraction(1, rate)
             film.mux(video.encode(picture))
             while heard <= Fraction(number, rate) and (block := next(sound, None)) is not None:

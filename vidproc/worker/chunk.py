@@ -31,6 +31,8 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 
+_LONGEST_MESSAGE = 2000
+
 
 def serve(channel: Channel, gauge: Gauge) -> None:
     """The slot's process: do one task after the other until the channel ends."""
@@ -64,7 +66,8 @@ def _failure(error: Exception, frame: int) -> Mapping[str, str | int]:
         error = WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames")
     elif not isinstance(error, VidprocError):
         error = WorkerError(f"{type(error).__name__}: {error}")
-    return {"code": error.code, "message": str(error), "frame": frame}
+    message = " ".join(str(error).split())[:_LONGEST_MESSAGE]  # a filter's may be of any length
+    return {"code": error.code, "message": message, "frame": frame}
 
 
 class ChunkRunner:
@@ -106,13 +109,15 @@ class _Work:
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
         self._converter = Converter(task.encoder.colour, task.encoder.width, task.encoder.height)
         self._spent = Spent()
-        self._decode_s = self._encode_s = 0.0
+        self._decode_s = self._lead_in_s = self._encode_s = 0.0
+        self._resumed = 0.0  # when the decoder last got on with a packet
         self._latency = Histogram()
         self._finished = 0
         self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
 
     def do(self, packets: bytes) -> None:
+        self._mark()
         task, pictures = self._task, self._pictures(packets)
         frames = self._pipeline.run(
             pictures, task.start, task.stop, self._converter, self._canvas, time.perf_counter, self._spent
@@ -124,7 +129,7 @@ class _Work:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
             self._finished += 1
-            self._gauge.set(rank, self._finished)
+            self._mark()
             ended = time.perf_counter()
             self._encode_s += ended - filtered
             self._latency.add(ended - began)
@@ -141,20 +146,33 @@ class _Work:
         self._frames = self._decoder.frames(
             packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
         )
-        began = time.perf_counter()
+        began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
-            self._decode_s += time.perf_counter() - began
-            yield rank, self._converter.resize(self._converter.picture(frame), *size)
-            began = time.perf_counter()
+            decoded = time.perf_counter()
+            self._decode_s += decoded - began
+            picture = self._converter.resize(self._converter.picture(frame), *size)
+            self._spent.conversions += time.perf_counter() - decoded
+            yield rank, picture
+            began = self._resumed = time.perf_counter()
         self._decode_s += time.perf_counter() - began
 
     def _note(self, rank: int) -> None:
-        self._gauge.set(rank, self._finished)
+        """A packet was fed; in the lead-in, when no frame has come out yet, all time since the last one was its."""
+        self._mark()
+        if rank < self._task.first:
+            now = time.perf_counter()
+            self._lead_in_s += now - self._resumed
+            self._resumed = now
+
+    def _mark(self) -> None:
+        """Something got on. In hand is the next frame of the result, whichever one is being decoded for it."""
+        self._gauge.set(min(self._task.start + self._finished, self._task.stop - 1), self._finished)
 
     def report(self) -> tuple[ChunkReport, bytes]:
         chunk = self._chunk
         seconds = {
-            "decode": self._decode_s,
+            "decode": self._decode_s - self._lead_in_s,
+            "lead_in": self._lead_in_s,
             "filter": self._spent.filters,
             "convert": self._spent.conversions,
             "encode": self._encode_s,
