@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
+import tempfile
+import traceback
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +50,12 @@ def process(
     """
     from vidproc import local
 
-    job = _job(filters, out, options, local=True)
+    if processes is not None and processes < 1:
+        raise ClientError(f"processes must be 1 or more, not {processes}")
     worker = WorkerSettings(allow_custom=True, name="here", processes=processes or usable_cores())
-    return _wait(lambda: local.run(worker, job, os.fspath(video), os.fspath(out), overwrite, on_news))
+    with tempfile.TemporaryDirectory(prefix="vidproc-") as pickles:
+        job = _job(filters, out, options, Path(pickles))
+        return _wait(lambda: local.run(worker, job, os.fspath(video), os.fspath(out), overwrite, on_news))
 
 
 class Client:
@@ -69,20 +75,29 @@ class Client:
     ) -> dict[str, Any]:
         """As `vidproc.process`, on the coordinator's daemons. A function goes as the text of the file it is in, and
         runs on daemons started with `--allow-custom`."""
-        job = _job(filters, out, options, local=False)
+        job = _job(filters, out, options, None)
         return _wait(
             lambda: process_remotely(self._endpoint, job, os.fspath(video), os.fspath(out), overwrite, on_news)
         )
 
 
-def _job(filters: tuple[FilterLike, ...], out: PathLike, options: dict[str, Any], *, local: bool) -> JobSpec:
-    specs = tuple(as_spec(it, local=local) for it in filters)
+def _job(filters: tuple[FilterLike, ...], out: PathLike, options: dict[str, Any], pickles: Path | None) -> JobSpec:
+    _refuse_within_a_filter()
+    specs = tuple(as_spec(it, pickles) for it in filters)
     if not specs:
         raise ClientError("give at least one filter: a name such as 'blur', or a function")
     try:
-        return JobSpec(filters=specs, container=container_of(str(Path(out))), **options)
+        return JobSpec(filters=specs, container=container_of(os.fspath(out)), **options)
     except TypeError as error:
         raise ClientError(f"unknown option: {error}") from None
+
+
+def _refuse_within_a_filter() -> None:
+    """A filter's file is run in each slot, and what it calls at its top level would start the job again in each."""
+    from vidproc.filters.custom_source import FILENAME
+
+    if any(frame.f_code.co_filename == FILENAME for frame, _ in traceback.walk_stack(None)):
+        raise ClientError("a filter's file may not start jobs: put that under `if __name__ == '__main__':`")
 
 
 def _wait(course: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str, Any]:
@@ -91,17 +106,23 @@ def _wait(course: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(course())
-    outcome: list[dict[str, Any] | BaseException] = []
+    return _wait_aside(course)
 
-    def run() -> None:
+
+def _wait_aside(course: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str, Any]:
+    """In a thread with a loop of its own. Ctrl-C here cancels it there, and waits until it has cleared away."""
+    begun: Future[Callable[[], object]] = Future()
+
+    async def cancellable() -> dict[str, Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
+        return await course()
+
+    with ThreadPoolExecutor(1, "vidproc") as thread:
+        outcome = thread.submit(lambda: asyncio.run(cancellable()))
         try:
-            outcome.append(asyncio.run(course()))
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=run, name="vidproc")
-    thread.start()
-    thread.join()
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return outcome[0]
+            return outcome.result()
+        except KeyboardInterrupt:
+            begun.result()()
+            raise

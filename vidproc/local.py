@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,23 @@ async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
         coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token))
         daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token))
         await coordinator.start([address])
-        serving = asyncio.create_task(daemon.run())
         try:
-            yield Endpoint(address, token)
+            async with _beside(daemon.run()):
+                yield Endpoint(address, token)
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
             await coordinator.stop()
+
+
+@contextlib.asynccontextmanager
+async def _beside(course: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do it while the block runs. What it raises ends the block, which would wait for it for ever."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            doing = group.create_task(course)
+            yield
+            doing.cancel()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def run(

@@ -49,15 +49,14 @@ def load(code: str, function: str = "") -> Filter:
     except (Exception, SystemExit) as error:
         raise FilterError(f"the custom filter's file failed: {_last_line(error, FILENAME)}") from error
     declared = source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
-    return dataclasses.replace(declared, apply=_Caller(getattr(module, source.function), declared.window, FILENAME))
+    return dataclasses.replace(declared, apply=_Caller.of(getattr(module, source.function), declared.window))
 
 
 def from_function(function: Callable[..., Any]) -> Filter:
     """A function at hand as a filter, decorated or not. Raises `ClientError` if it can't be one."""
     declaration: Declaration = getattr(function, MARK, Declaration())
     help = (inspect.getdoc(function) or "").partition("\n")[0]
-    filename = getattr(getattr(function, "__code__", None), "co_filename", "")
-    caller = _Caller(function, declaration.window, filename)
+    caller = _Caller.of(function, declaration.window)
     return declaration.filter(CUSTOM, help, _defaults(function), caller)
 
 
@@ -83,6 +82,10 @@ class _Caller:
     function: Callable[..., Any]
     window: tuple[int, int]
     filename: str
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], window: tuple[int, int]) -> _Caller:
+        return cls(function, window, getattr(getattr(function, "__code__", None), "co_filename", FILENAME))
 
     def __call__(self, window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
         here = -self.window[0]
