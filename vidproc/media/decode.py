@@ -91,11 +91,14 @@ class Decoder:
         self.concealed, self.damaged, self.lead_in = [], [], 0
         self._on_decoded = on_decoded
         keep = last if keep_from is None else keep_from
-        if continues:
-            self._forget_before(first)
-            yield from self._on(records, first, last, keep)
-        else:
-            yield from self._afresh(records, first, last, keep)
+        try:
+            if continues:
+                self._forget_before(first)
+                yield from self._on(records, first, last, keep)
+            else:
+                yield from self._afresh(records, first, last, keep)
+        finally:
+            self._on_decoded = _nothing  # or a circle through its owner would keep both, and their frames, from going
 
     def _on(self, records: Records, first: int, last: int, keep: int) -> Numbered:
         try:
