@@ -1,0 +1,61 @@
+"""What the children in these tests do. Each is named to `Child` as "tests.processes.children:name"."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+
+from vidproc.processes.channel import Channel
+from vidproc.processes.gauge import Gauge
+
+MIB = 2**20
+
+
+def echo(channel: Channel, gauge: Gauge) -> None:
+    """Answers with what it is sent."""
+    for header, payload in channel:
+        channel.send(header, payload)
+
+
+def obey(channel: Channel, gauge: Gauge) -> None:
+    """Comes to the end that it is told, with frame 42 in hand."""
+    for header, _ in channel:
+        gauge.set(42, 7)
+        match header["end"]:
+            case "segfault":
+                ctypes.string_at(0)
+            case "exit":
+                os._exit(3)
+            case "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+            case "real-time signal":
+                os.kill(os.getpid(), signal.SIGRTMIN + 1)
+            case "return":
+                return
+            case "hang up":
+                os.closerange(3, 256)
+                signal.pause()
+
+
+def count(channel: Channel, gauge: Gauge) -> None:
+    """Writes into the gauge as fast as it can."""
+    while True:
+        gauge.set(7, 7)
+
+
+def hoard(channel: Channel, gauge: Gauge) -> None:
+    """Takes as many MiB of memory as it is told, and says whether it got them."""
+    for header, _ in channel:
+        try:
+            got = len(bytearray(header["mib"] * MIB)) // MIB
+        except MemoryError:
+            got = 0
+        channel.send({"got": got})
+
+
+def compute(channel: Channel, gauge: Gauge) -> None:
+    """Is busy in C code that does not let go of Python's lock, for longer than anybody lives."""
+    channel.send({"ready": True})
+    re.match(r"(a+)+b", "a" * 64)
