@@ -33,6 +33,14 @@ async def child(entry: str, memory: int = 0) -> AsyncIterator[Child]:
         await made.close()
 
 
+def lives(pid: int) -> bool:
+    """Whether there is more than a zombie of it."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def echoes(it: Child) -> bool:
     await it.send({"number": 5}, b"payload")
     return await it.receive() == ({"number": 5}, b"payload")
@@ -232,10 +240,10 @@ def test_children_leave_ctrl_c_to_their_parent_and_end_with_it_even_when_they_ar
             children = [int(word) for word in (await parent.stdout.readline()).split()]
             os.killpg(parent.pid, signal.SIGINT)
             assert await parent.stdout.readline() == b"the signal\n"
-            assert all(psutil.pid_exists(pid) for pid in children)
+            assert all(lives(pid) for pid in children)
         finally:
             parent.kill()
             await parent.wait()
-        await until(lambda: not any(psutil.pid_exists(pid) for pid in children))
+        await until(lambda: not any(lives(pid) for pid in children))
 
     run(main())
