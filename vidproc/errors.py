@@ -122,6 +122,14 @@ class StorageError(VidprocError):
     blame = "internal"
 
 
+_LONGEST_LINE = 500
+
+
+def one_line(text: str) -> str:
+    """What somebody else wrote, fit for a terminal and a log: one line, no escapes, not endless."""
+    return "".join(it if it.isprintable() else "?" for it in " ".join(text.split())[:_LONGEST_LINE])
+
+
 def _tree(root: type[VidprocError]) -> dict[str, type[VidprocError]]:
     found = {root.code: root}
     for child in root.__subclasses__():

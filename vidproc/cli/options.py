@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from vidproc._version import __version__
-from vidproc.errors import VidprocError
+from vidproc.errors import ClientError, VidprocError, one_line
 
 INTERRUPTED = 130
 
@@ -24,10 +25,15 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionH
         return super()._get_help_string(action)
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ClientError.exit_code, f"error: {message} ({self.prog} --help lists the options)\n")
+
+
 def parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog=prog, description=description, epilog=f"examples:\n{examples}", formatter_class=Formatter
-    )
+    made = Parser(prog=prog, description=description, epilog=f"examples:\n{examples}", formatter_class=Formatter)
     made.add_argument("--version", action="version", version=f"vidproc {__version__}")
     return made
 
@@ -58,7 +64,7 @@ def run(program: Callable[[], int]) -> int:
     try:
         return program()
     except VidprocError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

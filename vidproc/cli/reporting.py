@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vidproc.client.remote import Downloading, Listener, News, Reconnecting, Uploading
-from vidproc.errors import StorageError
+from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
 
 _LINE_EVERY_S = 2.0
@@ -38,9 +38,9 @@ def sentence(news: News) -> str:
         case Downloading(received, size):
             return f"downloading {_percent(received, size)}"
         case Reconnecting(reason):
-            return f"connection lost ({reason}), trying again"
+            return f"connection lost ({one_line(reason)}), trying again"
         case Progress() if news.waiting:
-            return f"waiting: {news.waiting}"
+            return f"waiting: {one_line(news.waiting)}"
         case Progress():
             of = f" of {news.frames_total}" if news.frames_total else ""
             return f"{news.state}: {news.frames_done}{of} frames, {news.fps:.1f} fps{_left(news)}"
@@ -114,7 +114,7 @@ def conclude(metrics: Mapping[str, Any], given: argparse.Namespace) -> None:
         file=sys.stderr,
     )
     for loss in metrics["losses"]:
-        print(f"note: {loss}", file=sys.stderr)
+        print(f"note: {one_line(loss)}", file=sys.stderr)
 
 
 def write_json(path: str, metrics: Mapping[str, Any]) -> None:

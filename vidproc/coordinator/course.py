@@ -13,7 +13,7 @@ import structlog
 
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.coordinator.media import Ingested, MediaProcess, Opened, Planned
+from vidproc.coordinator.media import Ingested, MediaLimits, MediaProcess, Opened, Planned
 from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
 from vidproc.model import Chunk, JobState
 from vidproc.processes.child import ChildDiedError
@@ -29,10 +29,10 @@ log = structlog.get_logger()
 class Course:
     """`run` takes a job with a whole source to its end, and leaves its error, or its film, in it."""
 
-    def __init__(self, dispatch: Dispatch, job: Job, media_memory: int) -> None:
+    def __init__(self, dispatch: Dispatch, job: Job, limits: MediaLimits) -> None:
         self._dispatch = dispatch
         self._job = job
-        self._media_memory = media_memory
+        self._limits = limits
         self._appended = 0
         self._in_hand: int | None = None
         self._submitted = False
@@ -48,7 +48,7 @@ class Course:
                     raise
 
     async def _attempt(self, attempt: int) -> None:
-        media = MediaProcess(f"the media process of job {self._job.id}", self._media_memory)
+        media = MediaProcess(f"the media process of job {self._job.id}", self._limits)
         await media.start()
         try:
             await self._index(media, attempt)
@@ -127,10 +127,10 @@ class Course:
             raise self._job.error
 
 
-async def run_to_its_end(dispatch: Dispatch, job: Job, media_memory: int) -> None:
+async def run_to_its_end(dispatch: Dispatch, job: Job, limits: MediaLimits) -> None:
     """Run a job's course; whatever happens, the job is in a final state afterwards and holds no slot."""
     try:
-        await Course(dispatch, job, media_memory).run()
+        await Course(dispatch, job, limits).run()
         job.state = JobState.DONE
     except VidprocError as error:
         _end(dispatch, job, error)

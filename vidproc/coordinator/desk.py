@@ -16,6 +16,7 @@ from vidproc.coordinator.course import run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
+from vidproc.coordinator.media import MediaLimits
 from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
 from vidproc.errors import CancelledError, ClientError, UnknownJobError
 from vidproc.model import JobSpec, JobState
@@ -36,6 +37,7 @@ class Desk:
         self._settings = settings
         self._spool = spool
         self._dispatch = dispatch
+        self._media_limits = MediaLimits(settings.memory_limit, settings.max_frame_pixels)
         self._figures = Figures()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
@@ -127,7 +129,7 @@ class Desk:
     async def _run(self, job: Job) -> None:
         telling = asyncio.create_task(self._tell_progress(job))
         try:
-            await run_to_its_end(self._dispatch, job, self._settings.memory_limit)
+            await run_to_its_end(self._dispatch, job, self._media_limits)
         finally:
             telling.cancel()
             self._finished(job)

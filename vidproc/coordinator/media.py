@@ -57,14 +57,23 @@ class Muxed:
     losses: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """`memory`: address space of a media process in bytes, 0 for no limit. `frame_pixels`: the largest frame taken."""
+
+    memory: int
+    frame_pixels: int
+
+
 class MediaProcess:
     """`start`, `ingest`, `append` each chunk in order, `finish`; `close` at any time.
 
     Each raises what the child reports, `ChildDiedError`, or `StalledError`.
     """
 
-    def __init__(self, name: str, memory_limit: int) -> None:
-        self._child = Child(name, _ENTRY, ChildLimits(memory=memory_limit))
+    def __init__(self, name: str, limits: MediaLimits) -> None:
+        self._child = Child(name, _ENTRY, ChildLimits(memory=limits.memory))
+        self._limits = limits
 
     @property
     def pid(self) -> int:
@@ -78,7 +87,9 @@ class MediaProcess:
 
     async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
         """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
-        await self._child.send({"ingest": {"source": str(source), "packets": str(packets), "job": to_plain(job)}})
+        files = {"source": str(source), "packets": str(packets)}
+        request = {**files, "job": to_plain(job), "max_pixels": self._limits.frame_pixels}
+        await self._child.send({"ingest": request})
         while True:
             answer = await self._answer()
             if "opened" in answer:

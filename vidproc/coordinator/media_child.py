@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
 from vidproc.media.mux import Film, Muxer
-from vidproc.media.output_format import encoder_spec
+from vidproc.media.output_format import encoder_spec, scaling_loss
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, JobSpec, StreamFormat
 from vidproc.pipelines.plan import check
@@ -56,13 +57,16 @@ class _Process:
 
     def ingest(self, request: Mapping[str, Any]) -> None:
         self._job = from_plain(JobSpec, request["job"])
+        self._max_pixels = int(request["max_pixels"])
         self._path = Path(request["source"])
         asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned)
         self._source = source = ingest.ingest(self._path, request["packets"], asked, listener)
         self._tell_chunks()
+        scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in source.segments]
+        losses = (*source.losses, *chain.from_iterable(scaled))
         rate = float(source.info.stream.frame_rate)
-        self._channel.send({"ingested": to_plain(Ingested(source.frames, rate, source.losses))})
+        self._channel.send({"ingested": to_plain(Ingested(source.frames, rate, losses))})
 
     def open(self, request: Mapping[str, Any]) -> None:
         self._result = Path(request["result"])
@@ -82,6 +86,9 @@ class _Process:
         self._channel.send({"muxed": to_plain(muxed)})
 
     def _opened(self, info: SourceInfo) -> None:
+        if info.stream.width * info.stream.height > self._max_pixels:
+            size = f"{info.stream.width}x{info.stream.height}"
+            raise MediaError(f"frames of {size} are larger than this coordinator takes ({self._max_pixels} pixels)")
         self._encoder, losses = encoder_spec(info.stream, self._job)
         opened = Opened(self._encoder, info.frames_from_header or 0, losses)
         self._channel.send({"opened": to_plain(opened)})

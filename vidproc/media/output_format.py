@@ -128,6 +128,14 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
     return spec, (*_depth_losses(row, stream), *_size_losses(spec))
 
 
+def scaling_loss(stream: StreamFormat, start: int, spec: EncoderSpec) -> tuple[str, ...]:
+    """A sentence for a segment whose pictures have another size than the film's first; `start` is its first rank."""
+    if (stream.width, stream.height) == (spec.width, spec.height):
+        return ()
+    sizes = f"{stream.width}x{stream.height} to {spec.width}x{spec.height}"
+    return (f"from frame {start} on the picture was scaled from {sizes}, the size that the film begins with",)
+
+
 def _refuse_hdr(row: OutputCodec, stream: StreamFormat) -> None:
     kind = HDR_TRANSFERS.get(stream.colour.transfer)
     if kind is None or row.bits > 8:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vidproc.errors import PeerError, TooLargeError, UnreachableError, VidprocError, from_code
+from vidproc.errors import PeerError, TooLargeError, UnreachableError, VidprocError, from_code, one_line
 from vidproc.protocol.directions import sendable
 from vidproc.protocol.framing import PREFIX, Buffer, Frame, FrameReader, pack
 from vidproc.protocol.messages import Error, Message, Ping, Pong
@@ -23,8 +23,6 @@ from vidproc.protocol.shape import Limits, check_shape
 OPENING_LIMITS = Limits(header=4096, payload=0)
 MAX_FDS = 16
 """Descriptors that may travel with one message, where the connection can carry them."""
-
-_MAX_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class Connection:
         """Break the connection from this side: an `error` for the other one then waits in `data_to_send`."""
         if not self._broken:
             self._broken = True
-            self._answer(Error(error.code, _printable(str(error)), error.blame))
+            self._answer(Error(error.code, one_line(str(error)), error.blame))
 
     def _answer(self, *messages: Message) -> None:
         for message in messages:
@@ -128,7 +126,7 @@ class Connection:
             raise self._breach(error) from None
 
     def _breach(self, reason: Exception) -> PeerError:
-        text = _printable(str(reason))
+        text = one_line(str(reason))
         return PeerError(text if self.peer else f"the other side does not speak vidproc's protocol: {text}")
 
     def _open(self, message: Message) -> Opened | None:
@@ -172,10 +170,5 @@ def _check_size(message: Message, frame: list[Buffer], limits: Limits) -> None:
 
 def _reported(message: Error) -> VidprocError:
     """The error that the other side reports about the connection, so that this side can raise it."""
-    error = from_code(message.code, _printable(message.message))
+    error = from_code(message.code, one_line(message.message))
     return error if isinstance(error, PeerError | UnreachableError) else PeerError(str(error))
-
-
-def _printable(text: str) -> str:
-    """What another host wrote, fit for a terminal and a log: one line, no escapes, not endless."""
-    return "".join(character if character.isprintable() else "?" for character in text[:_MAX_TEXT])

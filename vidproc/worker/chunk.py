@@ -15,7 +15,7 @@ from importlib.metadata import version
 import cv2
 
 from vidproc._version import __version__
-from vidproc.errors import VidprocError, WorkerError
+from vidproc.errors import VidprocError, WorkerError, one_line
 from vidproc.filters.contract import Picture
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
@@ -30,8 +30,6 @@ from vidproc.pipelines.run import Spent
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
-
-_LONGEST_MESSAGE = 2000
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -66,8 +64,7 @@ def _failure(error: Exception, frame: int) -> Mapping[str, str | int]:
         error = WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames")
     elif not isinstance(error, VidprocError):
         error = WorkerError(f"{type(error).__name__}: {error}")
-    message = " ".join(str(error).split())[:_LONGEST_MESSAGE]  # a filter's may be of any length
-    return {"code": error.code, "message": message, "frame": frame}
+    return {"code": error.code, "message": one_line(str(error)), "frame": frame}
 
 
 class ChunkRunner:
