@@ -1,4 +1,4 @@
-"""A wire with faults: a TCP proxy that counts what passes, and cuts the connection or flips a bit where it is told to."""
+"""A wire with faults: a TCP proxy that counts what passes, cuts the connection or flips a bit where it is told to."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def line(shared: Cluster) -> Iterator[Proxy]:
 
 
 def heavy(path: Path, size: int = 3 * MIB) -> Path:
-    """A small film that is large as a file: it has an attachment, which comes back with the result. No two are alike."""
+    """A small film that is a large file: it has an attachment, which comes back with the result. No two are alike."""
 
     def attach(out: av.container.OutputContainer, _: object) -> list[av.Packet]:
         out.add_attachment("noise.bin", "application/octet-stream", os.urandom(size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vidproc.client import specs
+from vidproc.client import films, specs
 from vidproc.client.containers import container_of
 from vidproc.errors import ClientError
 from vidproc.model import FilterSpec, JobSpec
@@ -46,6 +46,13 @@ def add_output_options(to: argparse.ArgumentParser) -> None:
     to.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     to.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
     to.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def check_outputs(options: argparse.Namespace, overwrite: bool) -> None:
+    """Raises `ClientError` where what the options name could not be written, before any work is done."""
+    films.check_output(options.video, options.out, overwrite)
+    if options.metrics_json:
+        films.check_place("--metrics-json", options.metrics_json)
 
 
 def job_of(options: argparse.Namespace, out: str) -> JobSpec:

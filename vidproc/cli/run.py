@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.job_options import add_job_options, add_output_options, job_of
+from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
 from vidproc.errors import ClientError
 
 _EXAMPLES = """\
@@ -46,11 +46,11 @@ def _run(given: argparse.Namespace) -> int:
 
     if given.processes is not None and given.processes < 1:
         raise ClientError(f"--processes {given.processes}: give 1 or more")
-    films.check_output(given.video, given.out, given.overwrite)
+    check_outputs(given, given.overwrite)
     job = job_of(given, given.out)
     worker = WorkerSettings(allow_custom=True, name="here", processes=given.processes or usable_cores())
-    with reporting.progress(given.quiet) as tell:
-        metrics = asyncio.run(local.run(worker, job, given.video, given.out, given.overwrite, tell))
+    with films.on_disk(given.video) as video, reporting.progress(given.quiet) as tell:
+        metrics = asyncio.run(local.run(worker, job, video, given.out, given.overwrite, tell))
     reporting.conclude(metrics, given)
     return 0
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.job_options import add_job_options, add_output_options, job_of
+from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
 from vidproc.errors import ClientError
 
 _EXAMPLES = """\
@@ -43,14 +43,15 @@ def _send(given: argparse.Namespace) -> int:
         if not given.dry_run:
             raise ClientError("--out is missing: where should the result go?")
         given.out = "-"
-    films.check_output(given.video, given.out, given.overwrite or given.dry_run)
+    check_outputs(given, given.overwrite or given.dry_run)
     job = job_of(given, given.out)
     endpoint = where.endpoint(given)
-    if given.dry_run:
-        print(asyncio.run(remote.dry_run(endpoint, job, given.video)), file=sys.stderr)
-        return 0
-    with reporting.progress(given.quiet) as tell:
-        metrics = asyncio.run(remote.process(endpoint, job, given.video, given.out, given.overwrite, tell))
+    with films.on_disk(given.video) as video:
+        if given.dry_run:
+            print(asyncio.run(remote.dry_run(endpoint, job, video)), file=sys.stderr)
+            return 0
+        with reporting.progress(given.quiet) as tell:
+            metrics = asyncio.run(remote.process(endpoint, job, video, given.out, given.overwrite, tell))
     reporting.conclude(metrics, given)
     return 0
 

@@ -13,8 +13,8 @@ from vidproc.transport.address import Address
 
 def endpoint(given: argparse.Namespace) -> Endpoint:
     """Raises `ClientError` when the options contradict each other."""
-    if given.unix_socket and (given.host or given.port):
-        raise ClientError("give --unix-socket, or --host and --port, not both")
+    if given.unix_socket and (given.host or given.port or given.ipv4 or given.ipv6):
+        raise ClientError("give --unix-socket, or --host and --port with --ipv4 or --ipv6, not both")
     family = "ipv4" if given.ipv4 else "ipv6" if given.ipv6 else ""
     if given.unix_socket:
         address = Address.unix(given.unix_socket)

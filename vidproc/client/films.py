@@ -6,11 +6,12 @@ What arrives is written beside its place under a temporary name, and takes the p
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from vidproc.errors import ClientError, StorageError
 
 _BLOCK = 2**20
 STANDARD = "-"
+_STDIN, _STDOUT = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,63 +39,75 @@ def check_output(video: str, out: str, overwrite: bool) -> None:
     """Raises `ClientError` where the result could not, or should not, be written."""
     if out == STANDARD:
         return
-    path = Path(out)
-    if video != STANDARD and path.exists() and Path(video).exists() and path.samefile(video):
+    if video != STANDARD and os.path.exists(video) and os.path.exists(out) and os.path.samefile(video, out):
         raise ClientError(f"--out {out} is the input itself; give it another name")
-    if path.is_dir():
-        raise ClientError(f"--out {out} is a folder; give the name of a file")
-    if path.exists() and not overwrite:
+    check_place("--out", out)
+    if os.path.exists(out) and not os.path.isfile(out):
+        raise ClientError(f"--out {out} is no file that could be replaced; give it another name")
+    if os.path.exists(out) and not overwrite:
         raise ClientError(f"--out {out} exists; add --overwrite to replace it")
-    folder = path.parent
-    if not folder.is_dir():
-        raise ClientError(f"--out {out}: there is no folder {folder}")
+
+
+def check_place(option: str, name: str) -> None:
+    """Raises `ClientError` where no file of this name can be written."""
+    folder = os.path.dirname(name) or "."
+    if os.path.isdir(name):
+        raise ClientError(f"{option} {name} is a folder; give the name of a file")
+    if not os.path.isdir(folder):
+        raise ClientError(f"{option} {name}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
-        raise ClientError(f"--out {out}: the folder {folder} cannot be written to")
+        raise ClientError(f"{option} {name}: the folder {folder} cannot be written to")
+    if len(os.fsencode(os.path.basename(name))) > os.pathconf(folder, "PC_NAME_MAX"):
+        raise ClientError(f"{option} {name}: the name is too long")
 
 
 @contextlib.contextmanager
-def opened_source(video: str) -> Iterator[Source]:
-    """The film, hashed. Standard input is first written to a temporary file: its hash is wanted before its bytes."""
-    if video == STANDARD:
-        with tempfile.NamedTemporaryFile(prefix="vidproc-") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file, _BLOCK)
-            file.flush()
-            yield _hashed(Path(file.name), "standard input")
-    else:
-        path = Path(video)
-        if not path.exists():
-            raise ClientError(f"--video {video}: there is no such file")
-        if not path.is_file():
-            raise ClientError(f"--video {video} is not a file")
-        yield _hashed(path, video)
+def on_disk(video: str) -> Iterator[str]:
+    """The film's path. Standard input is first written to a temporary file: its hash is wanted before its bytes."""
+    if video != STANDARD:
+        yield video
+        return
+    with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
+        path = Path(folder) / "standard input"
+        with _disk_errors(str(path)), open(_STDIN, "rb", closefd=False) as given, open(path, "wb") as kept:
+            shutil.copyfileobj(given, kept, _BLOCK)
+        yield str(path)
 
 
-def _hashed(path: Path, name: str) -> Source:
+async def source_of(video: str) -> Source:
+    """The film, hashed; others and Ctrl-C have their turn meanwhile. Raises `ClientError`."""
+    if os.path.exists(video) and not os.path.isfile(video):
+        raise ClientError(f"--video {video} is not a file; a pipe can be sent as standard input, --video -")
+    sha256, size = hashlib.sha256(), 0
     try:
-        with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with open(video, "rb") as file:  # noqa: ASYNC230 - in blocks of a millisecond
+            while block := file.read(_BLOCK):
+                sha256.update(block)
+                size += len(block)
+                await asyncio.sleep(0)
     except OSError as error:
-        raise ClientError(f"--video {name}: {error.strerror}") from None
-    size = path.stat().st_size
+        raise ClientError(f"--video {video}: {error.strerror}") from None
     if size == 0:
-        raise ClientError(f"--video {name} is empty")
-    return Source(path, name, size, sha256)
+        raise ClientError(f"--video {video} is empty")
+    name = os.path.basename(os.fsencode(video)).decode(errors="replace")
+    return Source(Path(video), name, size, sha256.hexdigest())
 
 
 @contextlib.contextmanager
 def written(out: str) -> Iterator[BinaryIO]:
     """A file that becomes `out` when the block ends well, and vanishes when it does not."""
     if out == STANDARD:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        # Not sys.stdout's buffer: what a reader that is gone did not take would be tried again at exit.
+        with _disk_errors("standard output"), open(_STDOUT, "wb", closefd=False) as file:
+            yield file
         return
     target = Path(out)
     # Not tempfile's: the result should have the mode that any new file of this user has.
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
-        with _disk_errors(out), open(partial, "xb", buffering=0) as file:
-            yield file
-        with _disk_errors(out):
+        with _disk_errors(f"--out {out}"):
+            with open(partial, "xb") as file:
+                yield file
             partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -109,8 +123,8 @@ def demand_room(out: str, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(out: str) -> Iterator[None]:
+def _disk_errors(place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"--out {out}: {error.strerror}") from error
+        raise StorageError(f"{place}: {error.strerror}") from error

@@ -114,11 +114,11 @@ class RemoteJob:
         while True:
             try:
                 return await self._course(session, out)
-            except asyncio.CancelledError:
-                await self._say_cancel(session)
-                raise
             except ConnectionLostError as error:
                 self._tell(Reconnecting(str(error)))
+            except BaseException:  # whatever ends the job here ends it there
+                await self._say_cancel(session)
+                raise
             finally:
                 await session.close()
             session = await self._reconnect()
@@ -126,8 +126,7 @@ class RemoteJob:
     async def ask(self) -> None:
         """Only have the job checked. Raises what is wrong with it."""
         async with await self._connect() as session:
-            await session.send(self._submission(dry_run=True))
-            await self._next(session)
+            await self._ask_for(session, dry_run=True)
 
     async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         while True:
@@ -141,7 +140,7 @@ class RemoteJob:
             await self._take_up(session)
             self._finished = await self._watch(session)
         if self._finished.state is not JobState.DONE:
-            raise from_code(self._finished.code, self._finished.message)
+            raise from_code(self._finished.code, f"{self._source.name}: {self._finished.message}")
         await self._download(session, self._finished, out)
         await session.send(Cancel(self._job_id))  # it ended: this lets the coordinator forget it
         return dict(self._finished.metrics)
@@ -189,16 +188,20 @@ class RemoteJob:
             await self._submit(session)
 
     async def _submit(self, session: Session) -> None:
-        await session.send(self._submission(dry_run=False))
+        accepted = await self._ask_for(session, dry_run=False)
+        self._job_id = accepted.job_id
+        await self._upload(session, accepted.offset)
+
+    async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
+        source = self._source
+        try:
+            await session.send(Submit(1, self._spec, source.size, source.sha256, source.name, dry_run))
+        except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
+            raise ClientError(f"{error.object!r} is no UTF-8 text") from None
         message, _ = await self._next(session)
         if not isinstance(message, Accepted):
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
-        self._job_id = message.job_id
-        await self._upload(session, message.offset)
-
-    def _submission(self, dry_run: bool) -> Submit:
-        source = self._source
-        return Submit(1, self._spec, source.size, source.sha256, source.name, dry_run)
+        return message
 
     async def _upload(self, session: Session, offset: int) -> None:
         """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
@@ -254,10 +257,10 @@ class RemoteJob:
 async def process(
     endpoint: Endpoint, spec: JobSpec, video: str, out: str, overwrite: bool, tell: Listener
 ) -> dict[str, Any]:
-    """Have `video` made into `out` ("-" for standard input and output), and give the job's metrics back."""
+    """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
+    source = await films.source_of(video)
     with contextlib.ExitStack() as stack:
-        source = await asyncio.to_thread(stack.enter_context, films.opened_source(video))
         opened: list[BinaryIO] = []
 
         def result_file(size: int) -> BinaryIO:
@@ -271,7 +274,6 @@ async def process(
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
-    with films.opened_source(video) as source:
-        job = RemoteJob(endpoint, spec, source, lambda _: None)
-        await job.ask()
+    source = await films.source_of(video)
+    await RemoteJob(endpoint, spec, source, lambda _: None).ask()
     return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"

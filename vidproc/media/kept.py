@@ -13,14 +13,14 @@ from vidproc.media.stream_copy import describe, is_cover, kept_tags
 _TRACK_TAGS = ("language", "title")
 
 
-def missing(source: InputContainer, kept: list[int], chapters: int, output: Path) -> list[str]:
+def missing(source: InputContainer, kept: list[int], chapters: int, output: Path, container: str) -> list[str]:
     """Sentences. `kept` are the numbers of the source's streams that were written, in order, covers left out."""
     losses = []
     with open_source(output) as written:
         tags = {key.lower() for key in written.metadata}
         for key in kept_tags(source.metadata):
             if key.lower() not in tags:
-                losses.append(f"the tag {key!r} cannot be kept in {output.suffix.lstrip('.')}")
+                losses.append(f"the tag {key!r} cannot be kept in {container}")
         if len(written.chapters()) < chapters:
             losses.append(f"{chapters - len(written.chapters())} of {chapters} chapters are lost")
         tracks = [stream for stream in written.streams if _is_track(stream)]

@@ -191,7 +191,7 @@ class Muxer:
         kept = {*self._copy.tracks, self._film.stream}
         source = self._copy.source
         order = [s.index for s in source.streams if s.index in kept and not is_cover(s)]
-        return missing(source, order, len(self._copy.chapters()), self._out)
+        return missing(source, order, len(self._copy.chapters()), self._out, self._film.container)
 
 
 def _require_room(out: Path) -> None:

@@ -62,4 +62,5 @@ def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:
     frames = f"frames {chunk.start} to {chunk.stop - 1}"
     what, where = (f"frame {failure.frame}", f", {frames}") if failure.frame >= 0 else (frames, "")
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    return f"{what} failed: {failure.message} (chunk {chunk.index}{where}, {times})"
+    message = failure.message.removeprefix(f"{what}: ")
+    return f"{what} failed: {message} (chunk {chunk.index}{where}, {times})"
