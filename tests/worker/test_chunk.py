@@ -1,0 +1,131 @@
+"""A slot's work, done in this process: the same bytes however a film is cut and wherever a decoder goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.media import clips
+from tests.worker.work import LINE_OF_THE_DEED, MOTION, Work, at_frame, pixels, work_on
+from vidproc.errors import ClientError, FilterError, MediaError, WorkerError
+from vidproc.model import FilterSpec
+from vidproc.processes.gauge import Gauge
+from vidproc.worker.chunk import ChunkRunner
+
+pytestmark = pytest.mark.media
+
+
+@pytest.fixture
+def gauge() -> Iterator[Gauge]:
+    made = Gauge()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runner(gauge: Gauge) -> ChunkRunner:
+    return ChunkRunner(gauge)
+
+
+def test_a_chunk_that_goes_on_from_the_last_is_the_same_as_one_from_its_seek_point(
+    one_keyframe: Work, runner: ChunkRunner
+) -> None:
+    assert len(one_keyframe.chunks) == 5
+    for index in one_keyframe.chunks:
+        goes_on = index > 0
+        report, records = runner.run(one_keyframe.task(index, goes_on), one_keyframe.packets(index, goes_on))
+        assert records == one_keyframe.expected(index)
+        assert report.can_continue is (index < 4)
+        assert report.lead_in == 0
+
+
+def test_window_filters_see_across_the_edges_of_chunks(folder: Path, runner: ChunkRunner) -> None:
+    behind = FilterSpec("custom", code=_AHEAD)
+    lossless = work_on(clips.make("one keyframe", folder), folder, (MOTION, behind), crf=0)
+    report, records = runner.run(*lossless.whole())
+    sequential = pixels(report, records)
+    assert len(sequential) == report.frames == 60
+    chunked: dict[int, bytes] = {}
+    for index in lossless.chunks:
+        chunked |= pixels(*runner.run(lossless.task(index), lossless.packets(index)))
+    assert chunked == sequential
+
+
+_AHEAD = """
+import vidproc
+
+@vidproc.filter(formats="gray", window=(0, 2))
+def ahead(frames):
+    here, _, later = frames
+    return here if later is None else later // 2 + here // 2
+"""
+
+
+def test_the_report_adds_up(work: Work, runner: ChunkRunner) -> None:
+    report, _ = runner.run(work.task(1), work.packets(1))
+    assert report.frames == sum(report.latency.values()) == 12
+    assert report.extradata
+    assert report.concealed == ()
+    assert all(report.seconds[part] > 0 for part in ("decode", "filter", "encode"))
+    assert report.cpu_s > 0
+    assert report.memory_mb > 1
+
+
+def test_frames_are_digested_when_that_is_asked_for(work: Work, runner: ChunkRunner) -> None:
+    task, packets = work.task(0), work.packets(0)
+    assert runner.run(task, packets)[0].digest == ""
+    digested = replace(task, digest_frames=True)
+    stronger = replace(digested, filters=(FilterSpec("blur", {"ksize": 9}),))
+    one, again, other = (runner.run(it, packets)[0].digest for it in (digested, digested, stronger))
+    assert one == again != other
+
+
+def test_the_gauge_tells_the_frame_in_hand_and_how_many_are_done(
+    work: Work, runner: ChunkRunner, gauge: Gauge
+) -> None:
+    runner.run(work.task(1), work.packets(1))
+    assert (gauge.read().frame, gauge.read().finished) == (23, 12)
+
+
+@pytest.mark.parametrize("frame", [12, 17, 23])
+def test_a_filter_that_raises_is_told_with_the_frame_and_its_own_line(
+    work: Work, runner: ChunkRunner, gauge: Gauge, frame: int
+) -> None:
+    broken = work.through(at_frame(frame, "raise ValueError('no more')", start=12))
+    said = rf"^frame {frame}: the custom filter failed: ValueError: no more \(line {LINE_OF_THE_DEED}\)$"
+    with pytest.raises(FilterError, match=said):
+        runner.run(broken.task(1), broken.packets(1))
+    assert (gauge.read().frame, gauge.read().finished) == (frame, frame - 12)
+
+
+def test_nothing_goes_on_without_a_decoder_that_stands_there(one_keyframe: Work, runner: ChunkRunner) -> None:
+    task, packets = one_keyframe.task(2, continues=True), one_keyframe.packets(2, continues=True)
+    with pytest.raises(WorkerError, match="decoder is not open"):
+        runner.run(task, packets)
+    runner.run(one_keyframe.task(0), one_keyframe.packets(0))
+    with pytest.raises(WorkerError, match="decoder is not open"):
+        runner.run(task, packets)
+    runner.run(one_keyframe.task(1), one_keyframe.packets(1))
+    with pytest.raises(WorkerError, match="decoder is not open"):
+        runner.run(replace(task, job_id="another"), packets)
+
+
+def test_nothing_goes_on_from_a_chunk_that_failed(one_keyframe: Work, runner: ChunkRunner) -> None:
+    runner.run(one_keyframe.task(0), one_keyframe.packets(0))
+    broken = replace(one_keyframe.task(1, continues=True), filters=(at_frame(14, "1 / 0", start=12),))
+    with pytest.raises(FilterError):
+        runner.run(broken, one_keyframe.packets(1, continues=True))
+    with pytest.raises(WorkerError, match="decoder is not open"):
+        runner.run(one_keyframe.task(2, continues=True), one_keyframe.packets(2, continues=True))
+
+
+def test_packets_that_are_none_and_filters_that_are_none_are_refused(work: Work, runner: ChunkRunner) -> None:
+    with pytest.raises(MediaError):
+        runner.run(work.task(0), b"no packets at all, and of no length that makes sense")
+    with pytest.raises(ClientError):
+        runner.run(work.through(FilterSpec("nonesuch")).task(0), work.packets(0))
+    with pytest.raises(FilterError, match="file failed: ZeroDivisionError"):
+        runner.run(work.through(FilterSpec("custom", code="1 / 0\ndef f(frame): ...")).task(0), work.packets(0))

@@ -1,0 +1,119 @@
+"""A film's chunks as a coordinator would lease them, and filters that come to grief at a given frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import av
+
+from tests.media.reading import Read, read
+from vidproc.media.ingest import Request
+from vidproc.media.output_format import encoder_spec
+from vidproc.media.plan import Tuning
+from vidproc.media.records import PacketRecord, unpack
+from vidproc.model import ChunkReport, ChunkTask, EncoderSpec, FilterSpec, JobSpec
+from vidproc.pipelines.plan import check
+from vidproc.processes.gauge import Gauge
+from vidproc.worker.chunk import ChunkRunner
+
+HALF_A_SECOND = Tuning(longest=0.5, shortest=0.5, short_shortest=0.5, snap=0.0)
+BLUR = FilterSpec("blur", {"ksize": 5})
+MOTION = FilterSpec("motion")
+
+_AT_FRAME = """\
+import ctypes
+import os
+import signal
+import time
+
+number = {start} - 1
+
+
+def numbered(frame):
+    global number
+    number += 1
+    if number == {frame}:
+        {deed}
+    return frame
+"""
+LINE_OF_THE_DEED = 1 + [line.strip() for line in _AT_FRAME.splitlines()].index("{deed}")
+
+FOR_EVER = "while True: pass"
+
+
+def at_frame(frame: int, deed: str, start: int = 0) -> FilterSpec:
+    """A custom filter that does this at that frame, in a chunk that begins at `start`, and else nothing."""
+    return FilterSpec("custom", code=_AT_FRAME.format(start=start, frame=frame, deed=deed))
+
+
+def until_there(path: Path) -> str:
+    """The deed of waiting for a file."""
+    return f"while not os.path.exists({str(path)!r}): time.sleep(0.005)"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One job on one film, cut into chunks."""
+
+    film: Read
+    encoder: EncoderSpec
+    filters: tuple[FilterSpec, ...]
+
+    def through(self, *filters: FilterSpec) -> Work:
+        """The same with other filters, which must not look at neighbours."""
+        return replace(self, filters=filters)
+
+    @property
+    def chunks(self) -> range:
+        return range(len(self.film.chunks))
+
+    def task(self, index: int, continues: bool = False) -> ChunkTask:
+        chunk = self.film.chunks[index]
+        return ChunkTask(
+            "job", index, chunk.start, chunk.stop, chunk.first, chunk.last,
+            self.film.stream(chunk), self.filters, self.encoder, continues=continues,
+        )  # fmt: skip
+
+    def packets(self, index: int, continues: bool = False) -> bytes:
+        chunk = self.film.chunks[index]
+        start = self.film.chunks[index - 1].packets_stop if continues else chunk.packets_start
+        return self.film.packets[start : chunk.packets_stop]
+
+    def expected(self, index: int) -> bytes:
+        """The chunk's records, made in this process by a runner of its own."""
+        gauge = Gauge()
+        try:
+            return ChunkRunner(gauge).run(self.task(index), self.packets(index))[1]
+        finally:
+            gauge.close()
+
+    def whole(self) -> tuple[ChunkTask, bytes]:
+        """The film as one chunk."""
+        frames = self.film.result.frames
+        return replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
+
+
+def work_on(path: Path, folder: Path, filters: tuple[FilterSpec, ...] = (BLUR,), crf: float = 23.0) -> Work:
+    film = read(path, folder, Request(window=check(filters), tuning=HALF_A_SECOND))
+    job = JobSpec(filters, crf=crf, encoder_preset="ultrafast")
+    return Work(film, encoder_spec(film.result.info.stream, job)[0], filters)
+
+
+def pixels(report: ChunkReport, records: bytes) -> dict[int, bytes]:
+    """The frames that were encoded, by rank."""
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.extradata, decoder.thread_count = report.extradata, 1
+    found: dict[int, bytes] = {}
+    for packet in [*map(_packet, unpack(records)), None]:
+        for frame in decoder.decode(packet):
+            found[frame.pts or 0] = frame.to_ndarray().tobytes()
+    return found
+
+
+def _packet(record: PacketRecord) -> Any:
+    packet: Any = av.Packet(bytes(record.data))
+    packet.pts, packet.dts = record.rank, record.dts
+    return packet
