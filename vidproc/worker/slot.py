@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from vidproc.errors import StalledError, VidprocError, WorkerError, from_code
 from vidproc.model import ChunkReport, ChunkTask
@@ -22,7 +22,7 @@ _ENTRY = "vidproc.worker.chunk:serve"
 _LOOK_EVERY_S = 0.25
 _NOTHING = Reading(frame=-1, finished=0, moved_at=0.0)
 
-_Answer = tuple[dict[str, Any], bytes]
+T = TypeVar("T")
 
 
 class SlotFailure(Exception):
@@ -67,17 +67,16 @@ class Slot:
         """
         async with self._turn:
             try:
-                answer, records = await self._answer(task, packets)
+                return await self._done(task, packets)
+            except SlotFailure:
+                raise
             except WorkerError as error:
                 frame = self.reading.frame
                 await self._drop()
                 raise SlotFailure(error, frame, slot_lost=True) from error
-            except BaseException:
+            except BaseException:  # cancelled, or an answer that makes no sense
                 await self._drop()
                 raise
-        if "failed" in answer:
-            raise _failure(answer["failed"])
-        return from_plain(ChunkReport, answer["done"]), records
 
     async def close(self) -> None:
         async with self._turn:
@@ -94,14 +93,14 @@ class Slot:
             raise
         self._child, self.versions = child, hello["ready"]
 
-    async def _answer(self, task: ChunkTask, packets: bytes | bytearray) -> _Answer:
+    async def _done(self, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
         if self._child is None:
             await self._begin()
         assert self._child is not None
         self._child.gauge.start()
         return await self._within_limit(self._child, _ask(self._child, task, packets))
 
-    async def _within_limit(self, child: Child, course: Coroutine[Any, Any, _Answer]) -> _Answer:
+    async def _within_limit(self, child: Child, course: Coroutine[Any, Any, T]) -> T:
         """What `course` gives, unless the process stays on one frame for longer than the limit."""
         asking = asyncio.create_task(course)
         try:
@@ -125,10 +124,10 @@ class Slot:
             await asyncio.shield(child.close())  # a lease may be revoked while its slot is being cleared away
 
 
-async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> _Answer:
+async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
     await child.send({"task": to_plain(task)}, packets)
-    return await child.receive()
-
-
-def _failure(said: Mapping[str, Any]) -> SlotFailure:
-    return SlotFailure(from_code(said["code"], said["message"]), said["frame"], slot_lost=False)
+    answer, records = await child.receive()
+    if "failed" in answer:
+        said = answer["failed"]
+        raise SlotFailure(from_code(said["code"], said["message"]), said["frame"], slot_lost=False)
+    return from_plain(ChunkReport, answer["done"]), records
