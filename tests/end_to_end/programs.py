@@ -107,6 +107,7 @@ class Cluster:
     """A coordinator and its daemons in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.data = folder / "data"
         self.unix = folder / "socket"

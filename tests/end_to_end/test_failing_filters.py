@@ -1,0 +1,78 @@
+"""Filters of a person's own that fail in mid-job: the frame and the reason are named, and the daemon lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.end_to_end.programs import Cluster, cluster
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.leaks_allowed("the module's daemon replaces the slots that a failed job leaves behind"),
+]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("own")) as made:
+        made.add_worker(2, "--allow-custom")
+        yield made
+
+
+def complaint(own: Cluster, video: Path, folder: Path, text: str, *words: object) -> str:
+    """What a send with this filter says; it must fail and leave nothing."""
+    (folder / "mine.py").write_text(text)
+    outcome = own.send(video, folder / "out.mp4", "--filter", folder / "mine.py", *words)
+    assert outcome.code == 4, outcome.err
+    assert not list(folder.glob("*out*"))
+    own.nothing_left()
+    return outcome.complaint
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nosuch\ndef f(frame): return frame", "No module named 'nosuch'"),
+        ("def f(frame): return None", "returned None"),
+        ("def f(frame): return frame[:8]", "frame"),
+        ("def f(frame): raise ValueError('no')", "ValueError: no"),
+        ("def f(frame): raise SystemExit(3)", "SystemExit"),
+        ("import os\ndef f(frame): os._exit(3)", "ended with exit code 3"),
+        ("def f(frame): return bytearray(1 << 40)", "MemoryError"),
+    ],
+)
+def test_the_reason_is_said(own: Cluster, film: Path, tmp_path: Path, text: str, said: str) -> None:
+    assert said in complaint(own, film, tmp_path, text)
+
+
+def test_the_frame_is_named_after_its_retries(own: Cluster, tmp_path: Path) -> None:
+    gray = "def f(frame):\n    assert abs(int(frame[0, 0, 0]) - 130) > 4\n    return frame\n"
+    steps(tmp_path / "in.mkv")
+    said = complaint(own, tmp_path / "in.mkv", tmp_path, gray)
+    assert "in.mkv: frame 13 failed: the custom filter failed: AssertionError (line 2)" in said
+    assert "4 attempts" in said
+    attempts = [line for line in own.log("chunk failed") if "AssertionError" in line["error"]]
+    assert [line["frame"] for line in attempts] == [13] * 4
+
+
+def steps(path: Path) -> None:
+    """Twenty gray frames, each ten levels brighter than the one before."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "bgr0"
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 10 * number, np.uint8), format="bgr24")
+            out.mux(stream.encode(frame.reformat(format="bgr0")))
+        out.mux(stream.encode(None))
+
+
+def test_a_frame_that_takes_too_long(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "folder") as made:
+        made.add_worker(1, "--allow-custom", "--frame-timeout", "0.3")
+        said = complaint(made, film, tmp_path, "def f(frame):\n    while True: pass\n")
+        assert "frame 0 took longer than 0.3 s (--frame-timeout)" in said
