@@ -53,9 +53,15 @@ class Belongings:
         return [
             *(f"descriptor {number}: {target}" for number, target in sorted(self.descriptors - before.descriptors)),
             *(f"thread {thread.name}" for thread in self.threads - before.threads),
-            *(f"process {_describe(process)}" for process in self.processes - before.processes),
+            *(f"process {_describe(process)}" for process in self._processes_left(before)),
             *(f"shared memory {name}" for name in sorted(self.blocks - before.blocks) if not _used_elsewhere(name)),
         ]
+
+    def _processes_left(self, before: Belongings) -> set[psutil.Process]:
+        """New processes, unless a program that ran before only replaced as many of its own."""
+        new, gone = self.processes - before.processes, before.processes - self.processes
+        replaced = {process for process in new if _has_parent_in(process, before.processes)}
+        return new if len(replaced) > len(gone) else new - replaced
 
 
 def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
@@ -67,6 +73,13 @@ def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
         left = Belongings.now().left_since(before)
         time.sleep(0.01)
     return left
+
+
+def _has_parent_in(process: psutil.Process, older: frozenset[psutil.Process]) -> bool:
+    try:
+        return process.parent() in older
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _servers() -> tuple[Any, Any]:

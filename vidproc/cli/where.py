@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from vidproc.client.remote import Endpoint
-from vidproc.config import read_token
 from vidproc.errors import ClientError
 from vidproc.transport.address import Address
 
@@ -20,5 +19,10 @@ def endpoint(given: argparse.Namespace) -> Endpoint:
         address = Address.unix(given.unix_socket)
     else:
         address = Address.tcp(given.host or "localhost", given.port or 9090)
-    token = read_token(Path(given.token_file)) if given.token_file else None
-    return Endpoint(address, token, family)
+    return Endpoint(address, _token(given.token_file) if given.token_file else None, family)
+
+
+def _token(file: str) -> bytes:
+    from vidproc.config import read_token  # takes time to import, and most clients have no token
+
+    return read_token(Path(file))

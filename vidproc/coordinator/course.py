@@ -13,7 +13,7 @@ import structlog
 
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.coordinator.media import Ingested, MediaLimits, MediaProcess, Opened, Planned
+from vidproc.coordinator.media import Ingested, MediaProcess, MediaProcesses, Opened, Planned
 from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
 from vidproc.model import Chunk, JobState
 from vidproc.processes.child import ChildDiedError
@@ -29,10 +29,10 @@ log = structlog.get_logger()
 class Course:
     """`run` takes a job with a whole source to its end, and leaves its error, or its film, in it."""
 
-    def __init__(self, dispatch: Dispatch, job: Job, limits: MediaLimits) -> None:
+    def __init__(self, dispatch: Dispatch, job: Job, processes: MediaProcesses) -> None:
         self._dispatch = dispatch
         self._job = job
-        self._limits = limits
+        self._processes = processes
         self._appended = 0
         self._in_hand: int | None = None
         self._submitted = False
@@ -48,13 +48,13 @@ class Course:
                     raise
 
     async def _attempt(self, attempt: int) -> None:
-        media = MediaProcess(f"the media process of job {self._job.id}", self._limits)
-        await media.start()
+        media = await self._processes.take()
         try:
             await self._index(media, attempt)
             await self._mux(media)
         finally:
             await media.close()
+            self._processes.prepare()
 
     async def _index(self, media: MediaProcess, attempt: int) -> None:
         job, begun = self._job, time.monotonic()
@@ -127,10 +127,10 @@ class Course:
             raise self._job.error
 
 
-async def run_to_its_end(dispatch: Dispatch, job: Job, limits: MediaLimits) -> None:
+async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses) -> None:
     """Run a job's course; whatever happens, the job is in a final state afterwards and holds no slot."""
     try:
-        await Course(dispatch, job, limits).run()
+        await Course(dispatch, job, processes).run()
         job.state = JobState.DONE
     except VidprocError as error:
         _end(dispatch, job, error)

@@ -16,7 +16,7 @@ from vidproc.coordinator.course import run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.coordinator.media import MediaLimits
+from vidproc.coordinator.media import MediaLimits, MediaProcesses
 from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
 from vidproc.errors import CancelledError, ClientError, UnknownJobError
 from vidproc.model import JobSpec, JobState
@@ -37,10 +37,14 @@ class Desk:
         self._settings = settings
         self._spool = spool
         self._dispatch = dispatch
-        self._media_limits = MediaLimits(settings.memory_limit, settings.max_frame_pixels)
+        self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
         self._figures = Figures()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
+
+    def open(self) -> None:
+        """Get ready for the first job."""
+        self._media.prepare()
 
     async def submit(self, submission: Submit) -> Job | None:
         """Raises `ClientError` or `StorageError`; what it accepts has a folder, and an upload if bytes are missing."""
@@ -116,6 +120,7 @@ class Desk:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._media.close()
         for job in list(self._dispatch.jobs.values()):
             if job.upload is not None:
                 job.upload.abandon()
@@ -129,7 +134,7 @@ class Desk:
     async def _run(self, job: Job) -> None:
         telling = asyncio.create_task(self._tell_progress(job))
         try:
-            await run_to_its_end(self._dispatch, job, self._media_limits)
+            await run_to_its_end(self._dispatch, job, self._media)
         finally:
             telling.cancel()
             self._finished(job)

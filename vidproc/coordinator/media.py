@@ -7,6 +7,7 @@ at most, and the event loop never waits for FFmpeg. The child keeps its muxer op
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from vidproc.errors import StalledError, from_code
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
-from vidproc.processes.child import Child, ChildLimits
+from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
 
 _ENTRY = "vidproc.coordinator.media_child:serve"
@@ -124,3 +125,36 @@ class MediaProcess:
         if "failed" in answer:
             raise from_code(answer["failed"]["code"], answer["failed"]["message"])
         return answer
+
+
+class MediaProcesses:
+    """Starts media processes, one ahead of need, so that a job finds one waiting."""
+
+    def __init__(self, limits: MediaLimits) -> None:
+        self._limits = limits
+        self._next: asyncio.Task[MediaProcess] | None = None
+
+    def prepare(self) -> None:
+        """See to it that one will be waiting."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._started())
+
+    async def take(self) -> MediaProcess:
+        """One that is started and belongs to the caller. Raises `ChildDiedError` if it cannot be started."""
+        waiting, self._next = self._next or asyncio.create_task(self._started()), None
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            self._next = self._next or waiting  # the next job's, then
+            raise
+
+    async def close(self) -> None:
+        if self._next is not None:
+            waiting, self._next = self._next, None
+            with contextlib.suppress(ChildDiedError):
+                await (await waiting).close()
+
+    async def _started(self) -> MediaProcess:
+        media = MediaProcess("a media process", self._limits)
+        await media.start()
+        return media

@@ -41,6 +41,7 @@ class Coordinator:
         except BaseException:
             self._spool.close()
             raise
+        self._desk.open()
         given = self._settings
         party = Party(
             COORDINATOR, given.name, {"vidproc": __version__}, given.token,
