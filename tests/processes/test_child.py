@@ -214,6 +214,8 @@ async def main():
     echo, busy = (Child(name, f"tests.processes.children:{name}", ChildLimits()) for name in ("echo", "compute"))
     await asyncio.gather(echo.start(), busy.start())
     await busy.receive()
+    await echo.send({})
+    await echo.receive()
     interrupted = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
     print(echo.pid, busy.pid, flush=True)

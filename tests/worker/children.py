@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 
@@ -11,3 +13,8 @@ def nonsense(channel: Channel, gauge: Gauge) -> None:
     channel.send({"ready": {}})
     for _ in channel:
         channel.send({"colourless": "green ideas"})
+
+
+def stillborn(channel: Channel, gauge: Gauge) -> None:
+    """Ends before it has said anything."""
+    os._exit(5)

@@ -172,13 +172,16 @@ def test_what_waits_for_its_turn_can_be_cancelled_too(work: Work, tmp_path: Path
     run(main())
 
 
-def test_it_says_when_a_process_cannot_even_begin(work: Work) -> None:
+def test_it_says_when_a_process_cannot_even_begin(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        it = Slot("slot 0", NO_LIMIT_S, memory_limit=2**20)
-        with pytest.raises(ChildDiedError, match="slot 0 ended with exit code 1"):
+        it = Slot("slot 0", NO_LIMIT_S, 4 * GIB)
+        monkeypatch.setattr(slot_module, "_ENTRY", "tests.worker.children:stillborn")
+        with pytest.raises(ChildDiedError, match="slot 0 ended with exit code 5"):
             await it.start()
         failed = await failure(it, work)
         assert (failed.frame, failed.slot_lost) == (-1, True)
+        monkeypatch.undo()
+        await works(it, work)
         await it.close()
 
     run(main())

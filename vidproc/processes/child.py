@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -69,7 +69,9 @@ class Child:
             undo.enter_context(ours)
             with theirs:
                 args = (self._entry, theirs, gauge, self._limits)
-                popen = await _to_its_end(partial(fork_server.launch, bootstrap.run, args, self.name))
+                launch = partial(fork_server.launch, bootstrap.run, args, self.name)
+                # A start that loses its socket halfway makes the fork server fail, and all other children seem dead.
+                popen = await _to_its_end(asyncio.get_running_loop().run_in_executor(None, launch))
             undo.callback(popen.close)  # which ends the process
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BLOCK)
             undo.pop_all()
@@ -104,7 +106,10 @@ class Child:
             self._popen.kill()
 
     async def close(self) -> None:
-        """Kill the process if it still runs, reap it, free what it held."""
+        """Kill the process if it still runs, reap it, free what it held; a cancellation waits until that is done."""
+        await _to_its_end(asyncio.create_task(self._close()))
+
+    async def _close(self) -> None:
         self.kill()
         await self._ended.wait()
         self._writer.transport.abort()
@@ -127,12 +132,8 @@ class Child:
         return ChildDiedError(f"{self.name} {_cause_of_death(self._popen.returncode)}")
 
 
-async def _to_its_end(work: Callable[[], T]) -> T:
-    """Do it in a thread, and if cancelled meanwhile, wait for it nevertheless.
-
-    A start that loses its socket halfway makes the fork server fail, and with it all other children seem dead.
-    """
-    doing = asyncio.get_running_loop().run_in_executor(None, work)
+async def _to_its_end(doing: asyncio.Future[T]) -> T:
+    """What it gives. If cancelled meanwhile, wait for it nevertheless."""
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:

@@ -121,7 +121,7 @@ class Slot:
     async def _drop(self) -> None:
         child, self._child = self._child, None
         if child is not None:
-            await asyncio.shield(child.close())  # a lease may be revoked while its slot is being cleared away
+            await child.close()
 
 
 async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
