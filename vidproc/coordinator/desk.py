@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from vidproc import filters
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import validation
 from vidproc.coordinator.course import run_to_its_end
@@ -43,7 +44,13 @@ class Desk:
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
 
     def open(self) -> None:
-        """Get ready for the first job."""
+        """Get ready for the first job.
+
+        The filters come before the first child: as long as OpenCV is being imported its own folder is in `sys.path`,
+        and a child that is started at that moment inherits it and finds OpenCV's `typing` in place of Python's.
+        """
+        for name in filters.names():
+            filters.get(name)
         self._media.prepare()
 
     async def submit(self, submission: Submit) -> Job | None:
