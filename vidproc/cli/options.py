@@ -6,8 +6,10 @@ Kept light: `--help` must not wait for OpenCV or FFmpeg, so the programs import 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from vidproc._version import __version__
@@ -62,7 +64,8 @@ def add_daemon_options(to: argparse.ArgumentParser) -> None:
 def run(program: Callable[[], int]) -> int:
     """A program's exit code; its errors become one line."""
     try:
-        return program()
+        with _sigterm_as_ctrl_c():
+            return program()
     except VidprocError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -71,3 +74,13 @@ def run(program: Callable[[], int]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 1
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Whoever is asked to stop tidies up, whichever way it is asked. Daemons put handlers of their own over this."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

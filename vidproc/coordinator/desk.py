@@ -121,7 +121,10 @@ class Desk:
         return job
 
     async def close(self) -> None:
-        """Stop every job."""
+        """Stop every job. Their clients are not told of an end: they try to come back, and another coordinator may be
+        there by then."""
+        for job in self._dispatch.jobs.values():
+            job.listeners.clear()
         for handle in self._forgetting.values():
             handle.cancel()
         for task in self._tasks.values():

@@ -1,0 +1,140 @@
+"""Ctrl-C and SIGTERM, to clients and to daemons: soon over, nothing left, and the exit code says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+
+pytestmark = pytest.mark.process
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path / "own") as made:
+        made.add_worker(1, "--allow-custom")
+        yield made
+
+
+def outputs(folder: Path) -> list[str]:
+    """What lies where the result was to go, temporary names too."""
+    return [path.name for path in folder.iterdir() if "out" in path.name]
+
+
+@SIGNALS
+def test_a_client_in_mid_job_cancels_it(
+    own: Cluster, film: Path, gate: Gate, tmp_path: Path, number: int
+) -> None:
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    sending.signal(number)
+    assert sending.wait(5) == 130
+    assert sending.said.splitlines()[-1] == "interrupted"
+    own.nothing_left()
+    assert own.log("job ended")[0]["state"] == "cancelled"
+    assert outputs(tmp_path) == []
+    gate.open()
+    assert own.send(film, tmp_path / "out.mp4").code == 0, "the slot is free again"
+
+
+@SIGNALS
+def test_a_client_that_reads_standard_input(own: Cluster, tmp_path: Path, number: int) -> None:
+    spool = tmp_path / "tmp"
+    spool.mkdir()
+    environment = {**os.environ, "TMPDIR": str(spool)}
+    sending = own.sending("-", tmp_path / "out.mp4", stdin=subprocess.PIPE, env=environment)
+    assert sending.process.stdin is not None
+    sending.process.stdin.write(b"beginning")
+    sending.process.stdin.flush()
+    until(lambda: list(spool.iterdir()), "the client to take the film")
+    sending.signal(number)
+    assert sending.wait(5) == 130
+    sending.process.stdin.close()
+    assert "Traceback" not in sending.said
+    assert list(spool.iterdir()) == []
+
+
+def test_a_client_that_waits_for_a_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path) -> None:
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    own.coordinator.end()
+    sending.saying("connection lost")
+    sending.signal(signal.SIGINT)
+    assert sending.wait(5) == 130
+    assert outputs(tmp_path) == []
+
+
+@SIGNALS
+def test_a_run(film: Path, gate: Gate, tmp_path: Path, number: int) -> None:
+    spool = tmp_path / "tmp"
+    spool.mkdir()
+    environment = {**os.environ, "TMPDIR": str(spool)}
+    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter, "--processes", 2)
+    running = Program("run", *words, folder=tmp_path, env=environment)
+    gate.reached(2)
+    running.signal(number)
+    assert running.wait(8) == 130
+    assert running.said.splitlines()[-1] == "interrupted"
+    assert outputs(tmp_path) == []
+    assert list(spool.iterdir()) == []
+
+
+def test_a_whole_terminal(film: Path, gate: Gate, tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of the group at once."""
+    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter, "--processes", 2)
+    running = Program("run", *words, folder=tmp_path)
+    gate.reached(2)
+    os.killpg(running.process.pid, signal.SIGINT)
+    assert running.wait(8) == 130
+    assert [line for line in running.said.splitlines() if "running" not in line][-1] == "interrupted"
+    assert "Traceback" not in running.said
+
+
+@SIGNALS
+def test_a_worker_finishes_what_it_has(
+    own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str, number: int
+) -> None:
+    leaving = own.programs[-1]
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    leaving.signal(number)
+    leaving.saying("draining")
+    sending.saying("running")
+    gate.open()
+    assert leaving.wait(10) == 0
+    own.add_worker(1, "--allow-custom")
+    assert sending.wait() == 0
+    assert sha256(tmp_path / "out.mp4") == plain
+    assert own.log("chunk failed") == []
+
+
+def test_a_worker_without_a_coordinator(tmp_path: Path) -> None:
+    worker = Program("worker", "--port", 1, "--processes", 1, folder=tmp_path)
+    worker.saying("no coordinator")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+
+
+@SIGNALS
+def test_a_coordinator_in_mid_job(
+    own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str, number: int
+) -> None:
+    """Its jobs are not cancelled: their clients wait for it to come back, and go on."""
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    own.coordinator.signal(number)
+    assert own.coordinator.wait(10) == 0
+    assert not own.unix.exists()
+    sending.saying("connection lost")
+    gate.open()
+    own.start_coordinator(port=own.port)
+    assert sending.wait() == 0
+    assert sha256(tmp_path / "out.mp4") == plain
