@@ -30,6 +30,9 @@ _BLOCK = 2**20
 _AT_REST = ("", ".part")
 """Sources that no upload is writing to."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEPT = ("", ".part")
+"""Suffixes of sources that belong to no upload that is going on."""
+
 _RESERVE = 64 * 2**20
 """Free bytes that are left to the rest of the system."""
 
@@ -41,7 +44,7 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror}") from error
+        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}") from error
 
 
 class JobFolder:
@@ -102,15 +105,13 @@ class Upload:
 
     def finish(self) -> None:
         """Verify and keep. Raises `ClientError` when the bytes are not those that were announced."""
-        if self._hash.hexdigest() != self._sha256:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
-            raise ClientError(
-                "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
-            )
-        with disk_errors("cannot store the upload"):
+        with disk_errors("cannot store the upload"), self._file:
+            if self._hash.hexdigest() != self._sha256:
+                self._path.unlink(missing_ok=True)
+                raise ClientError(
+                    "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
+                )
             os.fsync(self._file.fileno())
-            self._file.close()
             self._path.rename(self._target)
             sync_folder(self._target.parent)
 

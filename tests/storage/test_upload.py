@@ -1,0 +1,132 @@
+"""A source on its way in: whole and right, or broken off and taken up again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vidproc.errors import ClientError, StorageError
+from vidproc.storage.spool import Spool, Upload
+
+FILM = bytes(range(256)) * 1024
+SHA256 = hashlib.sha256(FILM).hexdigest()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = Spool(tmp_path / "data")
+    made.open()
+    yield made
+    made.close()
+
+
+def begun(spool: Spool, job_id: str = "job") -> Upload:
+    made = Upload(spool, SHA256, len(FILM), job_id)
+    made.open()
+    return made
+
+
+def files(spool: Spool) -> list[str]:
+    return sorted(path.name for path in (spool.root / "sources").iterdir())
+
+
+def test_what_came_whole_is_kept_under_its_hash(spool: Spool) -> None:
+    upload = begun(spool)
+    for at in range(0, len(FILM), 100_000):
+        assert upload.offset == at
+        upload.write(memoryview(FILM)[at : at + 100_000])
+    assert not spool.holds(SHA256, len(FILM))
+    upload.finish()
+    assert files(spool) == [SHA256]
+    assert spool.source(SHA256).read_bytes() == FILM
+
+
+def test_one_that_broke_off_is_taken_up_behind_its_last_byte(spool: Spool) -> None:
+    first = begun(spool, "first")
+    first.write(FILM[:1000])
+    first.abandon()
+    assert files(spool) == [f"{SHA256}.part"]
+    second = begun(spool, "second")
+    assert second.offset == 1000
+    second.write(FILM[1000:])
+    second.finish()
+    assert files(spool) == [SHA256]
+
+
+def test_one_whose_coordinator_was_killed_is_taken_up_too(spool: Spool) -> None:
+    killed = begun(spool)
+    killed.write(FILM[:1000])
+    killed._file.close()
+    spool.close()
+    spool.open()
+    again = begun(spool, "again")
+    assert again.offset == 1000
+    again.abandon()
+
+
+def test_bytes_that_are_not_those_announced_are_not_kept(spool: Spool) -> None:
+    for wrong in (FILM[:-1] + b"!", FILM[:-1], FILM + b"!"):
+        upload = begun(spool)
+        upload.write(wrong)
+        with pytest.raises(ClientError, match="do not match their SHA-256"):
+            upload.finish()
+        assert files(spool) == []
+
+
+def test_a_rest_that_was_altered_is_found_out_and_the_next_upload_begins_anew(spool: Spool) -> None:
+    spool.source(SHA256).with_suffix(".part").write_bytes(b"!" + FILM[1:1000])
+    upload = begun(spool)
+    upload.write(FILM[upload.offset :])
+    with pytest.raises(ClientError):
+        upload.finish()
+    again = begun(spool, "again")
+    assert again.offset == 0
+    again.abandon()
+
+
+def test_two_clients_may_send_the_same_film(spool: Spool) -> None:
+    one, other = begun(spool, "one"), begun(spool, "other")
+    one.write(FILM[:1000])
+    other.write(FILM)
+    other.finish()
+    one.write(FILM[1000:])
+    one.finish()
+    assert files(spool) == [SHA256]
+    assert spool.source(SHA256).read_bytes() == FILM
+
+
+def test_one_that_no_longer_has_a_place_says_so_and_holds_nothing(spool: Spool) -> None:
+    upload = begun(spool)
+    upload.write(FILM)
+    spool.source(SHA256).with_suffix(".job").unlink()
+    with pytest.raises(StorageError, match="cannot store the upload: No such file"):
+        upload.finish()
+
+
+@contextlib.contextmanager
+def small_files() -> Iterator[None]:
+    """No file may grow beyond 100 000 bytes, as if there were no more room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_came_before_there_was_no_more_room_is_not_lost(spool: Spool) -> None:
+    upload = begun(spool)
+    upload.write(FILM[:90_000])
+    with small_files(), pytest.raises(StorageError, match="cannot store the upload: File too large"):
+        upload.write(FILM[90_000:])
+    upload.abandon()
+    again = begun(spool, "again")
+    assert again.offset == 100_000
+    again.write(FILM[100_000:])
+    again.finish()
+    assert spool.holds(SHA256, len(FILM))
