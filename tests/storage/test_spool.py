@@ -65,7 +65,7 @@ def test_what_a_coordinator_that_was_killed_left_is_cleared_away(spool: Spool) -
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "../" * 21 + "a", "a" * 64 + "\n", "a" * 62 + "/b", "/etc/passwd"]
+    "name", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "../" * 21 + "a", "a" * 64 + "\n", "a" * 62 + "/b", "/etc/x"]
 )
 def test_no_other_name_than_a_hash_becomes_a_path(spool: Spool, name: str) -> None:
     for use in (spool.source, lambda sha256: spool.holds(sha256, 1)):
