@@ -4,8 +4,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
+from vidproc.media.ingest import ingest
 from vidproc.media.probe import SourceInfo, probe
 from vidproc.model import Colour
 from vidproc.protocol.structure import from_plain, to_plain
@@ -102,3 +104,22 @@ def test_attachments(clip: Clip) -> None:
 
 def test_the_film_begins_where_its_earliest_stream_does(clip: Clip) -> None:
     assert probe(clip("start offset")).start_time == pytest.approx(5.0, abs=0.2)
+
+
+def test_closed_captions_inside_the_picture_are_told(clip: Clip, tmp_path: Path) -> None:
+    """They are put there by hand: an SEI message (H.264 D.1.6, ATSC A/53 part 4) before each picture's slices."""
+    captions = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\x94\x20\xff"
+    sei = b"\x00\x00\x00\x01\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
+    film = tmp_path / "captions.ts"
+    with av.open(str(clip("mpegts"))) as source, av.open(str(film), "w") as out:
+        video = source.streams.video[0]
+        copy = out.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                told = av.Packet(sei + bytes(packet))
+                told.pts, told.dts, told.time_base, told.stream = packet.pts, packet.dts, packet.time_base, copy
+                told.is_keyframe = packet.is_keyframe
+                out.mux(told)
+    assert probe(film).captions
+    assert not probe(clip("mpegts")).captions
+    assert "closed captions inside the picture are not kept" in ingest(film, tmp_path / "packets").losses

@@ -289,6 +289,8 @@ class _Reading:
             yield f"the film is cut short after {frames} frames ({self._packets.error})"
         elif self._missing:
             yield f"the film is cut short after {frames} frames: {self._missing} bytes of the file are missing"
+        if self._info.captions:
+            yield "closed captions inside the picture are not kept"
         if self._packets.corrupt:
             yield f"damaged packets in the video: {self._packets.corrupt}"
         if self._order.undecodable:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, cast
 
 import av
 from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -77,6 +78,7 @@ class SourceInfo:
     rotation: degrees counter-clockwise by which its frames are turned for display; `display_matrix` are the nine
         numbers behind it, in FFmpeg's layout, or nothing.
     start_time: seconds at which the film begins, by its earliest stream; 0 if not said.
+    captions: whether closed captions (CTA-708) travel in the first frame's own data.
     duration_from_header, frames_from_header: guesses, 0 if there is none.
     """
 
@@ -93,6 +95,7 @@ class SourceInfo:
     start_time: float
     duration_from_header: float
     frames_from_header: int
+    captions: bool
 
 
 def probe(path: str | os.PathLike[str]) -> SourceInfo:
@@ -146,6 +149,7 @@ def describe(source: InputContainer, frame: av.VideoFrame | None) -> SourceInfo:
         start_time=(source.start_time or 0) / av.time_base,
         duration_from_header=max(0, source.duration or 0) / av.time_base,
         frames_from_header=video.frames,
+        captions=_has_captions(frame),
     )
 
 
@@ -221,6 +225,11 @@ def _display_matrix(frame: av.VideoFrame | None) -> tuple[int, ...]:
         if side.type.name == "DISPLAYMATRIX":
             return struct.unpack("=9i", bytes(side))
     return ()
+
+
+def _has_captions(frame: av.VideoFrame | None) -> bool:
+    found = () if frame is None else cast(Iterable[Any], frame.side_data)
+    return any(data.type is SideDataType.A53_CC for data in found)
 
 
 def _stream(stream: Any) -> StreamInfo:
