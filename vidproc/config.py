@@ -121,7 +121,8 @@ class CoordinatorSettings(Settings):
     """Port 0 lets the system choose one.
 
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
-    kept up to `source_cache` bytes so that they need not be sent again.
+    kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
+    for `client_patience` is cancelled.
     """
 
     table = "coordinator"
@@ -135,6 +136,7 @@ class CoordinatorSettings(Settings):
     heartbeat_s: Seconds = 2.0
     silence_s: Seconds = 8.0
     max_frame_pixels: Annotated[int, _whole(1, 1 << 30)] = 4096 * 4096
+    client_patience: Seconds = 120.0
     upload_limit: Size = 0
     source_cache: Size = 20 * 1024**3
 

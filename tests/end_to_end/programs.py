@@ -144,9 +144,10 @@ class Cluster:
     def send(self, video: object, out: object, *words: object, unix: bool = False) -> Outcome:
         return send("--video", video, "--out", out, *(self.by_unix if unix else self.by_tcp), *words)
 
-    def sending(self, video: object, out: object, *words: object, **options: Any) -> Program:
+    def sending(self, video: object, out: object, *words: object, port: int = 0, **options: Any) -> Program:
         """The same in the background, from bin/."""
-        return self.start("send", "--video", video, "--out", out, *self.by_tcp, *words, **options)
+        where = ("--host", "127.0.0.1", "--port", port or self.port)
+        return self.start("send", "--video", video, "--out", out, *where, *words, **options)
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """Lines of the coordinator's log about that event."""

@@ -13,10 +13,12 @@ _BYTES = 64 * 1024
 
 @dataclass
 class Way:
-    """One direction, over all connections. `cut_at` and `flip_at` are positions in all that passes, and strike once."""
+    """One direction, over all connections. `cut_at`, `flip_at` and `stop_at` (where nothing passes any more) are
+    positions in all that passes, and strike once."""
 
     passed: int = 0
     cut_at: int | None = None
+    stop_at: int | None = None
     flip_at: int | None = None
 
     def through(self, data: bytes) -> bytes:
@@ -33,6 +35,10 @@ class Way:
         self.cut_at = None
         return True
 
+    @property
+    def stops(self) -> bool:
+        return self.stop_at is not None and self.passed >= self.stop_at
+
 
 @dataclass
 class Proxy:
@@ -46,6 +52,7 @@ class Proxy:
     def __post_init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
+        self._closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -69,6 +76,9 @@ class Proxy:
                 target.sendall(way.through(data))
                 if way.cuts:
                     break
+                if way.stops:
+                    self._closing.wait()
+                    break
         _shut(source, target)
 
     def cut(self) -> None:
@@ -78,6 +88,7 @@ class Proxy:
     def close(self) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
+        self._closing.set()
         self.cut()
         for thread in self._threads:
             thread.join()

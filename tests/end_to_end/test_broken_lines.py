@@ -12,7 +12,7 @@ import av
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, Outcome, Program, send, sha256, until
+from tests.end_to_end.programs import Cluster, Outcome, send, sha256, until
 from tests.end_to_end.proxy import Proxy, proxy
 from tests.media.clips import B_FRAMES, Film, write
 
@@ -64,10 +64,7 @@ def test_cut_in_mid_upload(shared: Cluster, line: Proxy, tmp_path: Path) -> None
 def test_cut_in_mid_job(
     shared: Cluster, line: Proxy, film: Path, gate: Gate, tmp_path: Path, plain: str
 ) -> None:
-    sending = Program(
-        "send", "--video", film, "--out", tmp_path / "out.mp4", "--host", "127.0.0.1", "--port", line.port,
-        "--filter", gate.filter, folder=tmp_path,
-    )  # fmt: skip
+    sending = shared.sending(film, tmp_path / "out.mp4", "--filter", gate.filter, port=line.port)
     gate.reached(2)
     jobs = shared.log("job")
     line.cut()

@@ -13,6 +13,7 @@ import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.proxy import proxy
 
 pytestmark = pytest.mark.process
 
@@ -80,6 +81,33 @@ def media_process(program: Program) -> psutil.Process:
     """A coordinator's children are the servers of `multiprocessing`; theirs is the media process."""
     family = psutil.Process(program.process.pid).children(recursive=True)
     return next(it for it in family if it.ppid() != program.process.pid)
+
+
+def test_the_client(film: Path, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not come back, so after a while its job makes way for others."""
+    monkeypatch.setenv("VIDPROC_COORDINATOR_CLIENT_PATIENCE", "0.4")
+    with cluster(tmp_path / "own") as own:
+        own.add_worker(1, "--allow-custom")
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        gate.reached()
+        sending.end()
+        own.nothing_left()
+        assert own.log("job ended")[0]["state"] == "cancelled"
+        assert own.send(film, tmp_path / "other.mp4").code == 0
+
+
+def test_the_client_in_mid_upload(own: Cluster, tmp_path: Path) -> None:
+    """What has come is kept for the next upload of the same film."""
+    (tmp_path / "in.mp4").write_bytes(bytes(4 * 2**20))
+    with proxy(own.port) as line:
+        line.up.stop_at = 2 * 2**20
+        sending = own.sending(tmp_path / "in.mp4", tmp_path / "out.mp4", port=line.port)
+        until(lambda: line.up.passed >= 2 * 2**20, "some of the film to be sent")
+        sending.end()
+    own.nothing_left()
+    (kept,) = (own.data / "sources").iterdir()
+    assert kept.suffix == ".part"
+    assert kept.stat().st_size in (2**20, 2 * 2**20), "whole blocks, as far as they came"
 
 
 def test_the_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:

@@ -76,8 +76,7 @@ def on_disk(video: str) -> Iterator[str]:
 
 async def source_of(video: str) -> Source:
     """The film, hashed; others and Ctrl-C have their turn meanwhile. Raises `ClientError`."""
-    if os.path.exists(video) and not os.path.isfile(video):
-        raise ClientError(f"--video {video} is not a file; a pipe can be sent as standard input, --video -")
+    _require_file(video)
     sha256, size = hashlib.sha256(), 0
     try:
         with open(video, "rb") as file:  # noqa: ASYNC230 - in blocks of a millisecond
@@ -91,6 +90,11 @@ async def source_of(video: str) -> Source:
         raise ClientError(f"--video {video} is empty")
     name = os.path.basename(os.fsencode(video)).decode(errors="replace")
     return Source(Path(video), name, size, sha256.hexdigest())
+
+
+def _require_file(video: str) -> None:
+    if os.path.exists(video) and not os.path.isfile(video):
+        raise ClientError(f"--video {video} is not a file; a pipe can be sent as standard input, --video -")
 
 
 @contextlib.contextmanager

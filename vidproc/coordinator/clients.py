@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,7 @@ from vidproc.protocol.messages import (
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
+_MOST_JOBS = 64
 
 log = structlog.get_logger()
 
@@ -60,7 +62,7 @@ class ClientLink:
         self._outbox = Outbox(session)
         self._watched: set[Job] = set()
         self._refused: set[Job] = set()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[Job, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         outbox = asyncio.create_task(self._outbox.run())
@@ -69,7 +71,7 @@ class ClientLink:
                 message, payload, _ = await self._session.receive()
                 await self._answered(message, self._take(message, payload))
         finally:
-            for task in [outbox, *self._sending]:
+            for task in [outbox, *self._sending.values()]:
                 task.cancel()
             self._leave()
 
@@ -105,6 +107,9 @@ class ClientLink:
                 raise PeerError(f"a client may not send {message.kind}")
 
     async def _submit(self, submission: Submit) -> None:
+        self._watched = {job for job in self._watched if not job.state.final}
+        if len(self._watched) >= _MOST_JOBS:
+            raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
         job = await self._desk.submit(submission)
         if job is None:
             self._outbox.post(Accepted(submission.request, "", 0))
@@ -148,21 +153,26 @@ class ClientLink:
             await self._complete(job)
 
     async def _complete(self, job: Job) -> None:
-        if job.upload is not None:
-            upload, job.upload = job.upload, None
-            try:
+        try:
+            if job.upload is not None:
+                upload, job.upload = job.upload, None
                 await asyncio.to_thread(upload.finish)
-            except VidprocError:
-                self._desk.abandon(job)
-                raise
-        self._desk.uploaded(job)
+            self._desk.uploaded(job)
+        except VidprocError as error:
+            job.tell(Error(error.code, str(error), error.blame, job.id))
+            self._desk.abandon(job)
 
     def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
-        task = asyncio.create_task(self._send_result(job, offset))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        if job in self._sending:
+            self._sending[job].cancel()
+        self._sending[job] = task = asyncio.create_task(self._send_result(job, offset))
+        task.add_done_callback(partial(self._sent, job))
+
+    def _sent(self, job: Job, task: asyncio.Task[None]) -> None:
+        if self._sending.get(job) is task:  # it may have been replaced by now
+            del self._sending[job]
 
     async def _send_result(self, job: Job, offset: int) -> None:
         """The film from `offset`; `send` waits while the client reads slowly."""

@@ -63,10 +63,10 @@ class Desk:
         job = self._new_job(submission, spec)
         held = self._spool.holds(job.sha256, job.size)
         self._spool.demand_room(job.size)
-        job.folder.create()
         if not held:
             job.upload = Upload(self._spool, job.sha256, job.size, job.id)
             await asyncio.to_thread(job.upload.open)
+        job.folder.create()
         self._dispatch.jobs[job.id] = job
         log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
         return job
@@ -92,9 +92,9 @@ class Desk:
         )
 
     def uploaded(self, job: Job) -> None:
+        self._spool.adopt(job.sha256, job.folder)
         job.seconds["upload"] = time.monotonic() - job.submitted_at
         job.state = JobState.INDEXING
-        self._spool.adopt(job.sha256, job.folder)
         self._spool.trim(self._settings.source_cache)
         self._spawn(job, self._run(job))
 
@@ -110,7 +110,7 @@ class Desk:
             self._forget(job)
         elif job.state is JobState.UPLOADING and job.id not in self._tasks:
             self.abandon(job)
-        else:
+        elif job.error is None:
             self._dispatch.fail(job, CancelledError("the job was cancelled"))
             self._tasks[job.id].cancel()
 
@@ -150,10 +150,15 @@ class Desk:
             self._finished(job)
 
     async def _tell_progress(self, job: Job) -> None:
-        while True:
+        """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
+        heard = time.monotonic()
+        while time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.listeners else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
+        log.info("the job's client has not come back", job=job.id)
+        self.cancel(job)
 
     def _waiting(self, job: Job) -> str:
         return self._dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""

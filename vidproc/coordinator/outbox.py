@@ -7,9 +7,12 @@ import asyncio
 from vidproc.protocol.messages import Message, Progress
 from vidproc.transport.session import Session
 
+_MOST = 4096
+
 
 class Outbox:
-    """Control messages in order. Of a job's progress only the newest is kept: a slow reader piles up nothing."""
+    """Control messages in order. Of a job's progress only the newest is kept: a slow reader piles up nothing, and one
+    that asks and asks without reading the answers is cut off."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -20,6 +23,8 @@ class Outbox:
         key: object = ("progress", message.job_id) if isinstance(message, Progress) else object()
         self._messages[key] = message
         self._filled.set()
+        if len(self._messages) > _MOST:
+            self._session.abort()
 
     async def run(self) -> None:
         """Send until the connection ends."""
