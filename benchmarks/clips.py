@@ -16,7 +16,7 @@ from vidproc.media.sample import draw, make_sample
 
 FOLDER = Path(__file__).parent / ".cache"
 
-_GRAIN = 5.0  # standard deviation, in levels
+_GRAIN = 2.0  # standard deviation, in levels
 _GRAIN_SIZE = 1.0  # in pixels: film's and, after a camera's own processing, a sensor's
 _MARGIN = 64  # how far the grain may lie beside the picture
 _SEED = 20
@@ -30,7 +30,7 @@ class Recipe:
     width: int = 1920
     height: int = 1080
     rate: int = 30
-    crf: float = 26.5
+    crf: float = 21.7
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class Recipe:
 
 def drawn(recipe: Recipe, folder: Path = FOLDER) -> Path:
     """The film of this recipe, made if it isn't there yet."""
-    path = folder / f"{recipe.name}.mp4"
+    path = folder / f"{recipe.name}-crf{recipe.crf:g}.mp4"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{os.getpid()}-{path.name}")

@@ -132,9 +132,11 @@ class _Work:
             self._latency.add(ended - began)
             began = ended
         self._chunk = self._encoder.finish()
-        self._encode_s += time.perf_counter() - began
+        encoded = time.perf_counter()
+        self._encode_s += encoded - began
         for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
             pass
+        self._decode_s += time.perf_counter() - encoded
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the film's size, timed."""
