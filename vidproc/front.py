@@ -20,6 +20,7 @@ from vidproc.cores import usable_cores
 from vidproc.errors import ClientError
 from vidproc.functions import FilterLike, as_spec
 from vidproc.model import JobSpec
+from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.transport.address import Address
 
 PathLike = str | os.PathLike[str]
@@ -87,9 +88,10 @@ def _job(filters: tuple[FilterLike, ...], out: PathLike, options: dict[str, Any]
     if not specs:
         raise ClientError("give at least one filter: a name such as 'blur', or a function")
     try:
-        return JobSpec(filters=specs, container=container_of(os.fspath(out)), **options)
-    except TypeError as error:
-        raise ClientError(f"unknown option: {error}") from None
+        job = JobSpec(filters=specs, container=container_of(os.fspath(out)), **options)
+        return from_plain(JobSpec, to_plain(job))  # checks the types
+    except (TypeError, ValueError) as error:
+        raise ClientError(f"wrong option: {error}") from None
 
 
 def _refuse_within_a_filter() -> None:
