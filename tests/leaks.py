@@ -57,11 +57,10 @@ class Belongings:
             *(f"shared memory {name}" for name in sorted(self.blocks - before.blocks) if not _used_elsewhere(name)),
         ]
 
-    def _processes_left(self, before: Belongings) -> set[psutil.Process]:
-        """New processes, unless a program that ran before only replaced as many of its own."""
-        new, gone = self.processes - before.processes, before.processes - self.processes
-        replaced = {process for process in new if _has_parent_in(process, before.processes)}
-        return new if len(replaced) > len(gone) else new - replaced
+    def _processes_left(self, before: Belongings) -> list[psutil.Process]:
+        """New processes, but for the children of a program that ran before: those may come and go as it likes."""
+        new = self.processes - before.processes
+        return [process for process in new if before.processes.isdisjoint(_ancestors(process))]
 
 
 def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
@@ -75,11 +74,11 @@ def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
     return left
 
 
-def _has_parent_in(process: psutil.Process, older: frozenset[psutil.Process]) -> bool:
+def _ancestors(process: psutil.Process) -> list[psutil.Process]:
     try:
-        return process.parent() in older
+        return list(process.parents())
     except psutil.NoSuchProcess:
-        return False
+        return []
 
 
 def _servers() -> tuple[Any, Any]:

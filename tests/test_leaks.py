@@ -71,6 +71,23 @@ def test_finds_an_orphan(before: Belongings) -> None:
         os.close(writing)
 
 
+def test_what_a_program_that_runs_on_has_started_is_its_own() -> None:
+    start = (
+        "import subprocess, sys; input(); subprocess.Popen([sys.executable, '-c', sys.argv[1]]);"
+        "print(flush=True); input()"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", start, WAIT_FOR_INPUT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        before = Belongings.now()
+        program.stdin.write(b"\n")
+        program.stdin.flush()
+        program.stdout.readline()
+        assert psutil.Process(program.pid).children()
+        assert left_behind(before, limit_s=0.05) == []
+
+
 def test_finds_a_block_of_shared_memory(before: Belongings) -> None:
     block = SharedMemory(create=True, size=4096)
     try:

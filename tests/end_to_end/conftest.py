@@ -25,14 +25,10 @@ def film(films: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A coordinator and a daemon of two slots that runs custom filters.
-
-    It has done a job already, since with the first one come helper processes that stay.
-    """
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator and a daemon of two slots that runs custom filters."""
     with cluster(tmp_path_factory.mktemp("shared")) as made:
         made.add_worker(2, "--allow-custom")
-        assert made.send(film, made.folder / "first.mp4").code == 0
         yield made
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
 
@@ -153,6 +155,12 @@ class Cluster:
         """Lines of the coordinator's log about that event."""
         lines = [json.loads(line) for line in self.coordinator.said.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
+
+    def media_processes(self) -> list[psutil.Process]:
+        """One waits for the next job. The coordinator's children are `multiprocessing`'s servers; theirs are these."""
+        coordinator = self.coordinator.process.pid
+        family = psutil.Process(coordinator).children(recursive=True)
+        return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
         return list((self.data / "jobs").iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -11,26 +10,16 @@ import pytest
 
 from tests.end_to_end.programs import Cluster, cluster
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.leaks_allowed("the module's daemon replaces the slots that a failed job leaves behind"),
-]
+pytestmark = pytest.mark.process
 
 
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("own")) as made:
-        made.add_worker(2, "--allow-custom")
-        yield made
-
-
-def complaint(own: Cluster, video: Path, folder: Path, text: str, *words: object) -> str:
+def complaint(shared: Cluster, video: Path, folder: Path, text: str, *words: object) -> str:
     """What a send with this filter says; it must fail and leave nothing."""
     (folder / "mine.py").write_text(text)
-    outcome = own.send(video, folder / "out.mp4", "--filter", folder / "mine.py", *words)
+    outcome = shared.send(video, folder / "out.mp4", "--filter", folder / "mine.py", *words)
     assert outcome.code == 4, outcome.err
     assert not list(folder.glob("*out*"))
-    own.nothing_left()
+    shared.nothing_left()
     return outcome.complaint
 
 
@@ -46,17 +35,17 @@ def complaint(own: Cluster, video: Path, folder: Path, text: str, *words: object
         ("def f(frame): return bytearray(1 << 40)", "MemoryError"),
     ],
 )
-def test_the_reason_is_said(own: Cluster, film: Path, tmp_path: Path, text: str, said: str) -> None:
-    assert said in complaint(own, film, tmp_path, text)
+def test_the_reason_is_said(shared: Cluster, film: Path, tmp_path: Path, text: str, said: str) -> None:
+    assert said in complaint(shared, film, tmp_path, text)
 
 
-def test_the_frame_is_named_after_its_retries(own: Cluster, tmp_path: Path) -> None:
+def test_the_frame_is_named_after_its_retries(shared: Cluster, tmp_path: Path) -> None:
     gray = "def f(frame):\n    assert abs(int(frame[0, 0, 0]) - 130) > 4\n    return frame\n"
     steps(tmp_path / "in.mkv")
-    said = complaint(own, tmp_path / "in.mkv", tmp_path, gray)
+    said = complaint(shared, tmp_path / "in.mkv", tmp_path, gray)
     assert "in.mkv: frame 13 failed: the custom filter failed: AssertionError (line 2)" in said
     assert "4 attempts" in said
-    attempts = [line for line in own.log("chunk failed") if "AssertionError" in line["error"]]
+    attempts = [line for line in shared.log("chunk failed") if "AssertionError" in line["error"]]
     assert [line["frame"] for line in attempts] == [13] * 4
 
 

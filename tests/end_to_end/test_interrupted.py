@@ -31,26 +31,25 @@ def outputs(folder: Path) -> list[str]:
 
 @SIGNALS
 def test_a_client_in_mid_job_cancels_it(
-    own: Cluster, film: Path, gate: Gate, tmp_path: Path, number: int
+    shared: Cluster, film: Path, gate: Gate, tmp_path: Path, number: int
 ) -> None:
-    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
-    gate.reached()
+    sending = shared.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached(2)
     sending.signal(number)
     assert sending.wait(5) == 130
     assert sending.said.splitlines()[-1] == "interrupted"
-    own.nothing_left()
-    assert own.log("job ended")[0]["state"] == "cancelled"
+    shared.nothing_left()
+    assert shared.log("job ended")[-1]["state"] == "cancelled"
     assert outputs(tmp_path) == []
-    gate.open()
-    assert own.send(film, tmp_path / "out.mp4").code == 0, "the slot is free again"
+    assert shared.send(film, tmp_path / "out.mp4").code == 0, "the slots are free again"
 
 
 @SIGNALS
-def test_a_client_that_reads_standard_input(own: Cluster, tmp_path: Path, number: int) -> None:
+def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, number: int) -> None:
     spool = tmp_path / "tmp"
     spool.mkdir()
     environment = {**os.environ, "TMPDIR": str(spool)}
-    sending = own.sending("-", tmp_path / "out.mp4", stdin=subprocess.PIPE, env=environment)
+    sending = shared.sending("-", tmp_path / "out.mp4", stdin=subprocess.PIPE, env=environment)
     assert sending.process.stdin is not None
     sending.process.stdin.write(b"beginning")
     sending.process.stdin.flush()

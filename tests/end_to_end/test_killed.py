@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.end_to_end.gates import Gate
@@ -71,16 +70,11 @@ def test_the_media_process(own: Cluster, film: Path, gate: Gate, tmp_path: Path,
     own.add_worker(1, "--allow-custom")
     sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
     gate.reached()
-    media_process(own.coordinator).kill()
+    for process in own.media_processes():  # the job's, and the next one's
+        process.kill()
     gate.open()
     own.coordinator.saying("media process lost")
     whole(sending, tmp_path / "out.mp4", plain)
-
-
-def media_process(program: Program) -> psutil.Process:
-    """A coordinator's children are the servers of `multiprocessing`; theirs is the media process."""
-    family = psutil.Process(program.process.pid).children(recursive=True)
-    return next(it for it in family if it.ppid() != program.process.pid)
 
 
 def test_the_client(film: Path, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
