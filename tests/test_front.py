@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,14 @@ def test_a_notebook_has_an_event_loop_already(film: Path, inverted: str, tmp_pat
 
     asyncio.run(cell())
     assert sha256(tmp_path / "out.mp4") == inverted
+
+
+def test_two_threads_may_each_have_a_job(film: Path, inverted: str, tmp_path: Path) -> None:
+    def job(number: int) -> dict[str, Any]:
+        return vidproc.process(film, tmp_path / f"{number}.mp4", lambda frame: 255 - frame, processes=2)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert [figures["sha256"] for figures in threads.map(job, range(2))] == [inverted, inverted]
 
 
 def test_ctrl_c_in_a_notebook_ends_the_job(film: Path, tmp_path: Path) -> None:
