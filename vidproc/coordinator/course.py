@@ -35,7 +35,8 @@ class Course:
         self._processes = processes
         self._appended = 0
         self._in_hand: int | None = None
-        self._submitted = False
+        self._all_delivered = False
+        self._planned = False
 
     async def run(self) -> None:
         for attempt in range(1, _MEDIA_ATTEMPTS + 1):
@@ -71,7 +72,7 @@ class Course:
                 job.packets += [packets] * len(fresh)
                 self._feed_chunks(fresh, final=False)
             else:
-                self._ingested(news, attempt)
+                self._ingested(news)
         job.seconds.setdefault("index", time.monotonic() - begun)
 
     def _opened(self, news: Opened) -> None:
@@ -83,16 +84,17 @@ class Course:
             custom = any(spec.code for spec in job.spec.filters)
             self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT))
 
-    def _ingested(self, news: Ingested, attempt: int) -> None:
+    def _ingested(self, news: Ingested) -> None:
+        """A second media process has nothing new to say."""
         job = self._job
-        job.frames_total, job.frame_rate = news.frames, news.frame_rate
-        if attempt == 1:
+        if not self._planned:
+            self._planned = True
+            job.frames_total, job.frame_rate = news.frames, news.frame_rate
             job.losses += news.losses
-        self._feed_chunks((), final=True)
+            self._feed_chunks((), final=True)
 
     def _feed_chunks(self, chunks: tuple[Chunk, ...], final: bool) -> None:
-        if chunks or (final and not self._submitted):
-            self._submitted = final
+        if chunks or final:
             self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final))
 
     async def _mux(self, media: MediaProcess) -> None:
@@ -112,9 +114,10 @@ class Course:
         job.seconds["finish"] = time.monotonic() - begun
 
     async def _next_delivery(self) -> int | None:
-        """The chunk that the last media process died on, or else the next in order; None at the end."""
-        if self._in_hand is None:
+        """The chunk that the last media process died on, or else the next in order; None at the end, each time."""
+        if self._in_hand is None and not self._all_delivered:
             self._in_hand = await self._job.deliveries.get()
+            self._all_delivered = self._in_hand is None
         return self._in_hand
 
     async def _append(self, media: MediaProcess, index: int) -> None:

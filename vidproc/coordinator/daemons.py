@@ -87,6 +87,8 @@ class DaemonLink:
             log.warning("packets cannot be read", job=job.id, chunk=grant.chunk, error=str(error))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
+        if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
+            return  # of a lease that is void, as whatever comes late is
         match message:
             case Heartbeat():
                 self._note(message)
@@ -100,6 +102,10 @@ class DaemonLink:
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
                 raise PeerError(f"a worker may not send {message.kind}")
+
+    def _holds(self, lease: int) -> bool:
+        grant = self._dispatch.grant_of(lease)
+        return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
         self.cpu_percent, self.memory_mb = beat.cpu_percent, beat.memory_mb
@@ -122,7 +128,7 @@ class DaemonLink:
                 frame=failed.frame, error=failed.message,
             )  # fmt: skip
         retryable = from_code(failed.code, "").retryable
-        self._dispatch.feed(
+        self._dispatch.lease_failed(
             ev.ChunkFailed(failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost)
         )
 

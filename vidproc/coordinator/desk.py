@@ -189,8 +189,8 @@ class Desk:
         return Surroundings(
             wall_s=wall_s,
             slots=sum(link.slots for link in links),
-            workers={link.name: WorkerFigures(link.cpu_percent, link.memory_mb, link.versions) for link in links},
-            coordinator=WorkerFigures(cpu, memory, {}),
+            workers={link.name: WorkerFigures(link.cpu_percent, link.memory_mb) for link in links},
+            coordinator=WorkerFigures(cpu, memory),
         )
 
     def _forget(self, job: Job) -> None:

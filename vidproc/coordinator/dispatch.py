@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
@@ -28,6 +29,7 @@ class WorkerLink(Protocol):
     """What dispatch needs of a daemon's connection."""
 
     name: str
+    versions: Mapping[str, str]
 
     def lease(self, grant: ev.Grant, job: Job) -> None:
         """Send the lease and its packets; never waits."""
@@ -80,9 +82,9 @@ class Dispatch:
             self._forget(lease)
 
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
-        """A daemon announces a result; its blocks follow. That of a void lease is not kept."""
+        """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""
         grant, job = self._leases.get(lease), self.job_of(lease)
-        if grant is None or job is None:
+        if grant is None or job is None or lease in self._results:
             return
         self._drop_result(lease)
         try:
@@ -102,6 +104,10 @@ class Dispatch:
         except StorageError as error:
             if job is not None:
                 self.fail(job, error)
+
+    def lease_failed(self, event: ev.ChunkFailed) -> None:
+        self._forget(event.lease)
+        self.feed(event)
 
     def fail(self, job: Job, error: VidprocError) -> None:
         """End a job for a reason that the scheduler does not know."""
@@ -152,6 +158,7 @@ class Dispatch:
         try:
             file.keep()
         except StorageError as error:
+            self._forget(lease)
             if job is not None:
                 self.fail(job, error)
         else:
@@ -160,10 +167,10 @@ class Dispatch:
     def _acknowledge(self, lease: int, worker: str) -> None:
         grant = self._leases[lease]
         _, report, size = self._results.pop(lease)
-        self.jobs[grant.job].results[grant.chunk] = Done(report, worker, size)
+        link = self.workers[worker]
+        self.jobs[grant.job].results[grant.chunk] = Done(report, worker, link.versions, size)
         self._forget(lease)
-        if link := self.workers.get(worker):
-            link.post(Committed(lease))
+        link.post(Committed(lease))
 
     def _fail_job(self, command: ev.FailJob) -> None:
         job = self.jobs[command.job]

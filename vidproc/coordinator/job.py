@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +22,11 @@ Listener = Callable[[Message], None]
 
 @dataclass(slots=True)
 class Done:
-    """A chunk's result, and whose it was."""
+    """A chunk's result, and whose it was: a daemon, and the versions of what it runs."""
 
     report: ChunkReport
     worker: str
+    versions: Mapping[str, str]
     bytes_out: int
 
 

@@ -21,6 +21,8 @@ from vidproc.protocol.structure import from_plain, to_plain
 _ENTRY = "vidproc.coordinator.media_child:serve"
 _STALLED_S = 60.0
 """A media process that says nothing for so long hangs: it answers several times a second, or after one chunk."""
+_SLOWEST_DISK = 20e6
+"""Bytes a second. At its end a film is moved within its file and read again, all without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class MediaProcess:
 
     async def open_result(self, result: Path) -> None:
         """Begin the film. The source must be ingested."""
+        self._result = result
         await self._child.send({"open": {"result": str(result)}})
         await self._answer()
 
@@ -114,14 +117,15 @@ class MediaProcess:
     async def finish(self) -> Muxed:
         """Write what is left of the other streams, close and hash the film."""
         await self._child.send({"finish": {}})
-        return from_plain(Muxed, (await self._answer())["muxed"])
+        answer = await self._answer(_STALLED_S + self._result.stat().st_size / _SLOWEST_DISK)
+        return from_plain(Muxed, answer["muxed"])
 
-    async def _answer(self) -> dict[str, Any]:
+    async def _answer(self, limit_s: float = _STALLED_S) -> dict[str, Any]:
         try:
-            answer, _ = await asyncio.wait_for(self._child.receive(), _STALLED_S)
+            answer, _ = await asyncio.wait_for(self._child.receive(), limit_s)
         except TimeoutError:
             self._child.kill()
-            raise StalledError(f"the media process said nothing for {_STALLED_S:g} s") from None
+            raise StalledError(f"the media process said nothing for {limit_s:.0f} s") from None
         if "failed" in answer:
             raise from_code(answer["failed"]["code"], answer["failed"]["message"])
         return answer

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
+from vidproc.errors import VidprocError
 from vidproc.protocol.messages import Message, Progress
 from vidproc.transport.session import Session
 
 _MOST = 4096
+
+log = structlog.get_logger()
 
 
 class Outbox:
@@ -34,4 +39,9 @@ class Outbox:
             message = self._messages.pop(key)
             if not self._messages:
                 self._filled.clear()
-            await self._session.send(message)
+            try:
+                await self._session.send(message)
+            except VidprocError as error:
+                log.debug("cannot be sent", message=message.kind, peer=self._session.address, error=str(error))
+                self._session.abort()  # whoever receives on it learns that it is over
+                return

@@ -1,24 +1,33 @@
-"""The result's JSON: what a job did, what it cost, and where its time went."""
+"""The result's JSON: what a job did, what it cost, and where its time went.
+
+It travels in one message, so nothing in it may grow with the film: of what could be a long list the first fifty are
+named, and the rest is counted.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from vidproc.coordinator.job import Job
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ChunkReport
 
+_MOST = 50
+_LONGEST = 800
+"""Characters of a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerFigures:
-    """A daemon's own figures at the end of a job: percent of one core, MiB, and what it runs on."""
+    """A daemon's own figures at the end of a job: percent of one core, and MiB."""
 
     cpu_percent: float
     memory_mb: float
-    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,8 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
     reports = [job.results[index].report for index in sorted(job.results)]
     frames = sum(report.frames for report in reports)
     seconds = _seconds(job, reports)
-    mixed = len({tuple(sorted(w.versions.items())) for w in around.workers.values()}) > 1
-    everyone = {"coordinator": around.coordinator, **around.workers}
+    mixed = len({tuple(sorted(done.versions.items())) for done in job.results.values()}) > 1
+    everyone = {"coordinator": around.coordinator, **dict(islice(around.workers.items(), _MOST))}
     return {
         "job_id": job.id,
         "frames_in": job.frames_total,
@@ -59,7 +68,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "bytes_in": job.size,
         "bytes_out": job.muxed.size if job.muxed else 0,
         "sha256": job.muxed.sha256 if job.muxed else "",
-        "frame_digests": [report.digest for report in reports if report.digest],
+        "frame_digests": _digests(reports),
         "losses": _losses(job, reports, mixed),
         "reproducible": not mixed,
         "bottleneck": _bottleneck(seconds, max(1, around.slots)),
@@ -89,15 +98,24 @@ def _latency(reports: Sequence[ChunkReport], seconds: Mapping[str, float], frame
 def _retries(job: Job) -> dict[str, Any]:
     """A chunk is retried whole, so its frames share its count."""
     again = {job.chunks[n]: attempts - 1 for n, attempts in sorted(job.attempts.items()) if attempts > 1}
-    by_frame = {f"{chunk.start}-{chunk.stop - 1}": count for chunk, count in again.items()}
+    by_frame = {f"{chunk.start}-{chunk.stop - 1}": count for chunk, count in islice(again.items(), _MOST)}
+    if len(again) > _MOST:
+        by_frame["more"] = sum(again.values()) - sum(by_frame.values())
     return {"total": sum(again.values()), "by_frame": by_frame}
+
+
+def _digests(reports: Sequence[ChunkReport]) -> list[str]:
+    """Of the frames of each chunk; of very many chunks, one digest over theirs."""
+    digests = [report.digest for report in reports if report.digest]
+    return digests if len(digests) <= 10 * _MOST else [hashlib.sha256("".join(digests).encode()).hexdigest()]
 
 
 def _by_worker(job: Job, wall_s: float) -> dict[str, Any]:
     frames = Counter[str]()
     for done in job.results.values():
         frames[done.worker] += done.report.frames
-    return {name: {"frames": n, "fps": round(n / wall_s, 2) if wall_s else 0.0} for name, n in sorted(frames.items())}
+    busiest = sorted(frames.most_common(_MOST))
+    return {name: {"frames": n, "fps": round(n / wall_s, 2) if wall_s else 0.0} for name, n in busiest}
 
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
@@ -107,7 +125,7 @@ def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
         said.append(f"{len(concealed)} damaged frames were filled from their neighbours: {_ranges(concealed)}")
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
-    return list(dict.fromkeys(said))
+    return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
 
 
 def _ranges(ranks: Sequence[int]) -> str:
@@ -118,7 +136,11 @@ def _ranges(ranks: Sequence[int]) -> str:
             runs[-1][1] = rank
         else:
             runs.append([rank, rank])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+    return ", ".join(_first([str(a) if a == b else f"{a}-{b}" for a, b in runs]))
+
+
+def _first(said: Sequence[str]) -> list[str]:
+    return [*said[:_MOST], *([f"and {len(said) - _MOST} more"] if len(said) > _MOST else [])]
 
 
 def _bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:

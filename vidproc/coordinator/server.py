@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, count
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
@@ -31,7 +31,6 @@ class Coordinator:
         self._spool = Spool(settings.data_dir)
         self._dispatch = Dispatch()
         self._desk = Desk(settings, self._spool, self._dispatch)
-        self._names = Counter[str]()
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Raises `ClientError` when the folder or an address is taken."""
@@ -69,9 +68,9 @@ class Coordinator:
             await ClientLink(session, self._desk).serve()
 
     def _unique(self, name: str) -> str:
-        """Two daemons may call themselves alike; in the figures they are two."""
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
+        """Two daemons may call themselves alike; in the figures they are two, and one that comes back is itself."""
+        names = chain([name], (f"{name}#{number}" for number in count(2)))
+        return next(it for it in names if it not in self._dispatch.workers)
 
 
 def listening_addresses(settings: CoordinatorSettings) -> list[Address]:
