@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 import vidproc
 from tests.media import clips
@@ -99,6 +100,15 @@ def test_a_notebook_has_an_event_loop_already(film: Path, inverted: str, tmp_pat
 
     asyncio.run(cell())
     assert sha256(tmp_path / "out.mp4") == inverted
+
+
+def test_the_callers_own_logs_are_left_as_they_were(
+    film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    structlog.reset_defaults()
+    vidproc.process(film, tmp_path / "out.mp4", "blur", processes=1)
+    assert not structlog.is_configured()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_two_threads_may_each_have_a_job(film: Path, inverted: str, tmp_path: Path) -> None:

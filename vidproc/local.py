@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,7 @@ from vidproc.worker.daemon import Daemon
 async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
     """A coordinator and a daemon in this process, in a folder and behind a token that vanish with them."""
     preload(*FOR_MEDIA, *FOR_SLOTS)
-    _keep_logs_quiet()
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
+    with _quiet_logs(), tempfile.TemporaryDirectory(prefix="vidproc-") as name:
         folder, token = Path(name), secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
         coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token))
@@ -67,10 +66,17 @@ async def run(
         return await process(endpoint, job, video, out, overwrite, tell)
 
 
-def _keep_logs_quiet() -> None:
+@contextlib.contextmanager
+def _quiet_logs() -> Iterator[None]:
     """A caller who has set up structlog wants the logs; to any other they would be noise between his own output."""
-    if not structlog.is_configured():
-        structlog.configure(
-            wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
+    if structlog.is_configured():
+        yield
+        return
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
