@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from benchmarks.comparison import FIRST_CRF, Comparison, compare, run_once
 from benchmarks.subjects import COLD, FFMPEG, FLOOR, Cold, Ffmpeg, Floor, Subject, Warm, ffmpeg_program
 from benchmarks.work import Work
 from vidproc.cores import usable_cores
+from vidproc.errors import VidprocError
 
 CLIPS = FOLDER
 WARM_UP = Recipe(1, 640, 360)
@@ -49,7 +51,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
-    results = measure(given)
+    try:
+        results = measure(given)
+    except (subprocess.CalledProcessError, VidprocError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(report.text(results))
     if given.json:
         given.json.write_text(json.dumps(report.plain(results), indent=1, default=str) + "\n", encoding="utf-8")

@@ -90,6 +90,7 @@ def plain(results: Results) -> dict[str, Any]:
             "speed_of_floor": comparison.speed(WARM, FLOOR),
             "speed_of_ffmpeg": comparison.speed(WARM, FFMPEG),
             "size_of_ffmpeg": comparison.size(WARM, FFMPEG),
+            "shares": shares(run, comparison.slots) if (run := comparison.typical(WARM)) else {},
         }
         for comparison in results.comparisons
     }

@@ -62,7 +62,20 @@ def test_measures_all_subjects_from_start_to_end(
     assert one[WARM]["cpu"].keys() == {"coordinator", "worker"}
     assert comparison["crowded"] > 0
     assert speed["fps"][WARM] == pytest.approx(30 / one[WARM]["seconds"])
+    assert sum(speed["shares"].values()) == pytest.approx(1)
     assert "Where the slots' time went" in capsys.readouterr().out
+
+
+@pytest.mark.process
+def test_ends_with_1_when_a_program_fails(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not cluster.has_python():
+        pytest.skip("bin/ leads to a Python without vidproc's dependencies")
+    monkeypatch.setattr(bench, "WARM_UP", SMALL)
+    monkeypatch.setattr(bench, "CLIPS", clip.parent)
+    assert bench.main([str(tmp_path / "absent.mp4"), "--drawn", "none"]) == 1
+    assert "vidproc-send" in capsys.readouterr().err
 
 
 @pytest.mark.unit
@@ -152,6 +165,7 @@ def test_the_page_keeps_what_is_around_its_results(tmp_path: Path) -> None:
         report.write_docs(results(comparison), page)
 
 
+@pytest.mark.unit
 def test_the_docs_have_a_place_for_results() -> None:
     text = report.PAGE.read_text()
     assert text.count(report.BEGIN) == text.count(report.END) == 1
