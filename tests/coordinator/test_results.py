@@ -1,0 +1,138 @@
+"""The figures of a job: what they say, and that they always fit into one message."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidproc.coordinator.job import Done, Job
+from vidproc.coordinator.media import Muxed
+from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
+from vidproc.metrics.histogram import Histogram
+from vidproc.model import Chunk, ChunkReport, FilterSpec, JobSpec, JobState
+from vidproc.protocol.framing import Limits, pack
+from vidproc.protocol.messages import Finished
+from vidproc.protocol.shape import check_shape
+from vidproc.storage.spool import JobFolder
+
+pytestmark = pytest.mark.unit
+ONE_VERSION = {"vidproc": "1.0"}
+
+
+def job_of(*reports: ChunkReport, **changes: Any) -> Job:
+    job = Job("j", JobSpec((FilterSpec("blur"),)), "in.mp4", 1000, "0" * 64, JobFolder(Path("/none")), time.monotonic())
+    start = 0
+    for index, report in enumerate(reports):
+        stop = start + report.frames
+        job.chunks.append(Chunk(index, start, stop, start, stop, 0, 0, 0))
+        job.results[index] = Done(report, "w", ONE_VERSION, 10)
+        start = stop
+    job.frames_total, job.frame_rate, job.muxed = start, 25.0, Muxed(500, "f" * 64, ())
+    for name, value in changes.items():
+        setattr(job, name, value)
+    return job
+
+
+def report(frames: int = 10, **given: Any) -> ChunkReport:
+    return ChunkReport(**{"frames": frames, "extradata": b"", "delay": 0, "seconds": {}, "latency": {}, **given})
+
+
+def figures(job: Job, wall_s: float = 2.0, slots: int = 1, **workers: WorkerFigures) -> dict[str, Any]:
+    return metrics(job, Surroundings(wall_s, slots, workers, WorkerFigures(5.04, 80.06)))
+
+
+def test_counts_and_rates() -> None:
+    told = figures(job_of(report(30), report(20)), wall_s=2.0)
+    assert (told["frames_in"], told["frames_out"], told["chunks"]) == (50, 50, 2)
+    assert (told["wall_s"], told["processing_fps"], told["fps_in"]) == (2.0, 25.0, 25.0)
+    assert (told["bytes_in"], told["bytes_out"], told["sha256"]) == (1000, 500, "f" * 64)
+    assert told["workers"] == {"w": {"frames": 50, "fps": 25.0}}
+
+
+def test_processors_and_memory_by_process() -> None:
+    told = figures(job_of(report()), w=WorkerFigures(190.0, 512.0))
+    assert told["cpu_percent"] == {"coordinator": 5.0, "w": 190.0}
+    assert told["memory_mb"] == {"coordinator": 80.1, "w": 512.0}
+
+
+def test_percentiles_are_over_all_frames_and_parts_are_means() -> None:
+    quick, slow = Histogram(), Histogram()
+    for _ in range(98):
+        quick.add(0.010)
+    for _ in range(2):
+        slow.add(1.0)
+    seconds = {"decode": 0.4, "filter": 0.5}
+    told = figures(job_of(report(98, latency=quick.counts, seconds=seconds), report(2, latency=slow.counts)))
+    latency = told["latency_ms"]
+    assert latency["p50"] == pytest.approx(10, rel=0.2)
+    assert latency["p95"] == pytest.approx(10, rel=0.2)
+    assert latency["p99"] == pytest.approx(1000, rel=0.2)
+    assert (latency["parts"]["decode"], latency["parts"]["filter"], latency["parts"]["encode"]) == (4.0, 5.0, 0.0)
+
+
+def test_retries_by_the_frames_of_their_chunk() -> None:
+    told = figures(job_of(report(30), report(20), report(10), attempts={0: 1, 1: 3, 2: 2}))
+    assert told["retries"] == {"total": 3, "by_frame": {"30-49": 2, "50-59": 1}}
+
+
+def test_concealed_frames_are_named_in_runs() -> None:
+    told = figures(job_of(report(concealed=(1, 2, 3)), report(concealed=(4, 17, 19)), losses=["no cover"]))
+    assert told["losses"] == ["no cover", "6 damaged frames were filled from their neighbours: 1-4, 17, 19"]
+
+
+def test_a_loss_that_many_chunks_tell_is_said_once() -> None:
+    assert figures(job_of(*[report(losses=("dithered",))] * 3))["losses"] == ["dithered"]
+
+
+def test_a_mixed_cluster_is_said_to_be_one() -> None:
+    job = job_of(report(), report())
+    assert figures(job)["reproducible"] is True
+    job.results[1] = Done(report(), "x", {"vidproc": "1.1"}, 10)
+    told = figures(job)
+    assert told["reproducible"] is False
+    assert "different versions" in told["losses"][0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "part", "share"),
+    [
+        ({"decode": 1.0, "lead_in": 3.0, "filter": 2.0}, "decode", 2 / 3),
+        ({"filter": 2.0, "convert": 3.0, "encode": 4.0}, "filter", 5 / 9),
+        ({"encode": 4.0, "decode": 2.0}, "encode", 2 / 3),
+        ({"encode": 4.0, "upload": 6.0}, "network", 3 / 4),
+        ({"encode": 4.0, "finish": 3.0}, "disk", 3 / 5),
+        ({"encode": 4.0, "index_alone": 3.0}, "coordinator", 3 / 5),
+    ],
+)
+def test_the_bottleneck(seconds: dict[str, float], part: str, share: float) -> None:
+    """What the slots do is done by two of them at a time."""
+    told = figures(job_of(report(seconds=seconds)), slots=2)
+    assert told["bottleneck"] == {"part": part, "share": round(share, 3)}
+
+
+def test_no_time_at_all() -> None:
+    told = figures(job_of(), wall_s=0.0)
+    assert told["processing_fps"] == 0.0
+    assert told["bottleneck"]["share"] == 0.0
+
+
+def test_the_worst_of_jobs_fits_into_one_message() -> None:
+    damaged = [
+        report(40, concealed=tuple(range(40 * n, 40 * n + 40, 2)), digest="d" * 64, losses=(f"字{n}" * 2000,))
+        for n in range(2000)
+    ]
+    workers = {f"{n}-{'w' * 60}": WorkerFigures(100.0, 1000.0) for n in range(1024)}
+    job = job_of(*damaged, attempts=dict.fromkeys(range(2000), 4), losses=[f"loss {n}" for n in range(5000)])
+    for index, name in enumerate(workers):
+        job.results[index] = Done(damaged[index], name, {"vidproc": str(index)}, 10)
+    told = figures(job, **workers)
+    (header,) = pack(Finished("j", JobState.DONE, 1, "f" * 64, told).to_header())
+    assert memoryview(header).nbytes < Limits().header
+    check_shape(bytes(header)[8:], Limits())
+    assert told["losses"][-1] == "and 6952 more"
+    assert told["retries"]["total"] == 6000
+    assert sum(told["retries"]["by_frame"].values()) == 6000
+    assert len(told["frame_digests"]) == 1
