@@ -30,9 +30,6 @@ _BLOCK = 2**20
 _AT_REST = ("", ".part")
 """Sources that no upload is writing to."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KEPT = ("", ".part")
-"""Suffixes of sources that belong to no upload that is going on."""
-
 _RESERVE = 64 * 2**20
 """Free bytes that are left to the rest of the system."""
 
