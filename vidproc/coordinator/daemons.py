@@ -13,7 +13,7 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import PeerError, from_code
+from vidproc.errors import PeerError, StorageError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
@@ -84,7 +84,7 @@ class DaemonLink:
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except OSError as error:
-            log.warning("packets cannot be read", job=job.id, chunk=grant.chunk, error=str(error))
+            self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -111,7 +111,7 @@ class DaemonLink:
         self.cpu_percent, self.memory_mb = beat.cpu_percent, beat.memory_mb
         for lease, frames in beat.frames.items():
             job = self._dispatch.job_of(lease)
-            if job is not None and lease in job.frames_in_hand:
+            if job is not None and self._holds(lease):
                 job.frames_in_hand[lease] = frames
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
@@ -135,9 +135,9 @@ class DaemonLink:
 
 def _joined(name: str, capabilities: Mapping[str, Any]) -> ev.WorkerJoined:
     slots, rate = capabilities.get("slots"), capabilities.get("rate_limit", 0)
-    if not isinstance(slots, int) or not 1 <= slots <= _MAX_SLOTS:
+    if type(slots) is not int or not 1 <= slots <= _MAX_SLOTS:
         raise PeerError(f"a worker must offer 1 to {_MAX_SLOTS} slots, not {slots!r}")
-    if not isinstance(rate, int | float) or rate < 0:
+    if type(rate) not in (int, float) or not 0 <= rate < float("inf"):
         raise PeerError(f"a worker's rate limit must be a number of frames a second, not {rate!r}")
     return ev.WorkerJoined(name, slots, float(rate), capabilities.get("allow_custom") is True)
 

@@ -1,0 +1,392 @@
+"""What a coordinator answers a client, message by message; most of what is asked here no client of ours would ask."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.coordinator.jobs import run, until
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.server import Coordinator
+from vidproc.errors import PeerError
+from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    Error,
+    Fetch,
+    Finished,
+    Message,
+    Progress,
+    Received,
+    Submit,
+    UploadBlock,
+    Watch,
+)
+from vidproc.protocol.party import Party
+from vidproc.transport.address import Address
+from vidproc.transport.connect import connect
+from vidproc.transport.session import Session
+
+pytestmark = pytest.mark.process
+MIB = 2**20
+FILM = bytes(range(256)) * (5 * MIB // 512)
+"""2.5 MiB that are no film, which only the media process finds out."""
+JOB = JobSpec((FilterSpec("blur"),))
+_Message = TypeVar("_Message", bound=Message)
+
+
+class Served:
+    """A coordinator without daemons, and its clients."""
+
+    def __init__(self, folder: Path, coordinator: Coordinator) -> None:
+        self.folder = folder / "data"
+        self.address = Address.unix(folder / "socket")
+        self.coordinator = coordinator
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Session]:
+        session = await connect(self.address, Party("client", "c", {"vidproc": "1"}))
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    @property
+    def jobs(self) -> list[str]:
+        return [path.name for path in (self.folder / "jobs").iterdir()]
+
+    @property
+    def sources(self) -> list[str]:
+        return [path.suffix for path in (self.folder / "sources").iterdir()]
+
+
+@asynccontextmanager
+async def served(folder: Path, **settings: Any) -> AsyncIterator[Served]:
+    coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", **settings))
+    made = Served(folder, coordinator)
+    await coordinator.start([made.address])
+    try:
+        yield made
+    finally:
+        await coordinator.stop()
+        assert made.jobs == []
+
+
+def submission(data: bytes = FILM, **changes: Any) -> Submit:
+    return replace(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"), **changes)
+
+
+async def answer(client: Session, kind: type[_Message]) -> _Message:
+    """The next message but progress, which must be of that kind."""
+    while isinstance(message := (await client.receive()).message, Progress):
+        pass
+    assert isinstance(message, kind), message
+    return message
+
+
+async def accepted(client: Session, submit: Submit | None = None) -> Accepted:
+    await client.send(submit or submission())
+    return await answer(client, Accepted)
+
+
+async def upload(client: Session, job: str, offset: int, stop: int, data: bytes = FILM, step: int = MIB) -> None:
+    for at in range(offset, stop, step):
+        block = data[at : min(at + step, stop)]
+        await client.send(UploadBlock(job, at, zlib.crc32(block)), block)
+
+
+async def refusal(client: Session, message: Message, payload: bytes = b"") -> Error:
+    await client.send(message, payload)
+    return await answer(client, Error)
+
+
+def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = await accepted(client)
+            assert job.offset == 0
+            await upload(client, job.job_id, 0, len(FILM))
+            offsets = [(await answer(client, Received)).offset for _ in range(3)]
+            assert offsets == [MIB, 2 * MIB, len(FILM)]
+            finished = await answer(client, Finished)
+            assert (finished.state, finished.code) == (JobState.FAILED, "media")
+            assert at.sources == [""]
+
+    run(main())
+
+
+def test_a_damaged_block_is_asked_for_once(tmp_path: Path) -> None:
+    """What was sent behind it is passed over; sent again, all is taken."""
+
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            await client.send(UploadBlock(job, 0, 1), FILM[:MIB])
+            await upload(client, job, MIB, len(FILM))
+            assert await answer(client, Received) == Received(job, 0)
+            await upload(client, job, 0, len(FILM))
+            assert [(await answer(client, Received)).offset for _ in range(3)] == [MIB, 2 * MIB, len(FILM)]
+            await answer(client, Finished)
+
+    run(main())
+
+
+def test_a_block_out_of_its_place_is_answered_with_the_place(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            await upload(client, job, MIB, 2 * MIB)
+            assert await answer(client, Received) == Received(job, 0)
+            await upload(client, job, 0, MIB)
+            assert await answer(client, Received) == Received(job, MIB)
+            await upload(client, job, 0, MIB)
+            assert await answer(client, Received) == Received(job, MIB)
+
+    run(main())
+
+
+def test_more_bytes_than_were_announced(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client, submission(FILM[:100]))).job_id
+            error = await refusal(client, UploadBlock(job, 0, 0), FILM[:101])
+            assert (error.code, error.job_id) == ("usage", job)
+            assert "more bytes" in error.message
+
+    run(main())
+
+
+def test_other_bytes_than_were_announced(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client, submission(sha256="0" * 64))).job_id
+            await upload(client, job, 0, len(FILM))
+            for _ in range(3):
+                await answer(client, Received)
+            error = await answer(client, Error)
+            assert (error.code, error.job_id) == ("usage", job)
+            assert "do not match their SHA-256" in error.message
+            assert (at.jobs, at.sources) == ([], [])
+            assert (await refusal(client, Watch(job))).code == "unknown-job"
+
+    run(main())
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at:
+            async with at.client() as client:
+                job = (await accepted(client)).job_id
+                await upload(client, job, 0, 2 * MIB)
+                await answer(client, Received)
+                await answer(client, Received)
+            await until(lambda: at.jobs == [])
+            assert at.sources == [".part"]
+            async with at.client() as client:
+                assert (await refusal(client, Watch(job))).code == "unknown-job"
+                again = await accepted(client)
+                assert again.offset == 2 * MIB
+                await upload(client, again.job_id, again.offset, len(FILM))
+                await answer(client, Received)
+                assert (await answer(client, Finished)).code == "media"
+
+    run(main())
+
+
+def test_a_client_comes_back_before_it_is_known_to_be_gone(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as new:
+            async with at.client() as old:
+                job = (await accepted(old)).job_id
+                await upload(old, job, 0, MIB)
+                await answer(old, Received)
+                await new.send(Watch(job))
+                assert await answer(new, Received) == Received(job, MIB)
+            await upload(new, job, MIB, len(FILM))
+            assert (await answer(new, Received)).offset == 2 * MIB
+            assert (await answer(new, Received)).offset == len(FILM)
+            assert (await answer(new, Finished)).job_id == job
+
+    run(main())
+
+
+def test_two_clients_send_the_same_film_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as one, at.client() as other:
+            jobs = [(await accepted(client)).job_id for client in (one, other)]
+            for client, job in zip((one, other), jobs, strict=True):
+                await upload(client, job, 0, 2 * MIB)
+            for client, job in zip((one, other), jobs, strict=True):
+                await upload(client, job, 2 * MIB, len(FILM))
+            for client in (one, other):
+                assert [(await answer(client, Received)).offset for _ in range(3)] == [MIB, 2 * MIB, len(FILM)]
+                await answer(client, Finished)
+            assert at.sources == [""]
+
+    run(main())
+
+
+def test_a_film_that_is_held_is_not_asked_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = await accepted(client)
+            await upload(client, job.job_id, 0, len(FILM))
+            for _ in range(3):
+                await answer(client, Received)
+            await answer(client, Finished)
+            assert (await accepted(client)).offset == len(FILM)
+            await answer(client, Finished)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"size": 0}, "usage", "in.mp4 is empty"),
+        ({"size": 101}, "usage", "this coordinator takes up to 100"),
+        ({"job": replace(JOB, filters=(FilterSpec("blurr"),))}, "unknown-filter", "did you mean 'blur'"),
+        ({"job": replace(JOB, filters=(FilterSpec("blur", {"ksize": 4}),))}, "bad-parameter", "odd"),
+        ({"job": replace(JOB, codec="h263")}, "usage", "choose from h264"),
+        ({"job": replace(JOB, container="avi")}, "usage", "choose from mp4, mkv"),
+        ({"job": replace(JOB, crf=float("nan"))}, "bad-parameter", "0 to 51"),
+        ({"job": replace(JOB, audio="loud")}, "usage", "audio 'loud'"),
+        ({"job": replace(JOB, on_decode_error="panic")}, "usage", "on-decode-error 'panic'"),
+        ({"job": replace(JOB, start=-1.0)}, "usage", "start -1"),
+        ({"job": replace(JOB, duration=float("inf"))}, "usage", "duration inf"),
+        ({"job": replace(JOB, filters=(FilterSpec("custom", code="x = 1"),))}, "usage", "no function"),
+        ({"job": replace(JOB, filters=(FilterSpec("blur", code="def f(frame): return frame"),))}, "usage", "code"),
+    ],
+)
+def test_a_job_that_is_refused_before_a_byte_is_sent(
+    tmp_path: Path, changes: dict[str, Any], code: str, said: str
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path, upload_limit=100) as at, at.client() as client:
+            error = await refusal(client, submission(FILM[:100], request=7, **changes))
+            assert (error.code, error.request) == (code, 7)
+            assert said in error.message
+            assert (at.jobs, at.sources) == ([], [])
+            await client.send(submission(FILM[:100], dry_run=True, request=8))
+            assert await answer(client, Accepted) == Accepted(8, "", 0)
+            assert at.jobs == []
+
+    run(main())
+
+
+def test_a_disk_without_room(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            error = await refusal(client, submission(size=2**60))
+            assert error.code == "storage"
+            assert "too little disk at the coordinator" in error.message
+
+    run(main())
+
+
+def test_an_upload_that_cannot_be_stored_leaves_no_job(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            (at.folder / "sources").rmdir()
+            assert (await refusal(client, submission())).code == "storage"
+            assert at.jobs == []
+            (at.folder / "sources").mkdir()
+            await accepted(client)
+
+    run(main())
+
+
+def test_a_source_that_vanishes_fails_its_job(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            (at.folder / "jobs" / job / "chunks").rmdir()
+            (at.folder / "jobs" / job).rmdir()
+            await upload(client, job, 0, len(FILM))
+            for _ in range(3):
+                await answer(client, Received)
+            error = await answer(client, Error)
+            assert (error.code, error.job_id) == ("storage", job)
+            assert (await refusal(client, Watch(job))).code == "unknown-job"
+
+    run(main())
+
+
+@pytest.mark.parametrize("message", [Watch("none"), Fetch("none", 0), Cancel("none"), UploadBlock("none", 0, 0)])
+def test_a_job_that_is_not_there(tmp_path: Path, message: Message) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            error = await refusal(client, message)
+            assert (error.code, error.job_id) == ("unknown-job", "none")
+
+    run(main())
+
+
+def test_a_result_that_is_not_there_yet(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            assert "has no result to fetch: it is uploading" in (await refusal(client, Fetch(job, 0))).message
+
+    run(main())
+
+
+def test_a_cancelled_upload_is_forgotten(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            await client.send(Cancel(job))
+            assert (await refusal(client, Cancel(job))).code == "unknown-job"
+            assert at.jobs == []
+
+    run(main())
+
+
+def test_one_connection_s_jobs_are_limited(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            for _ in range(64):
+                job = await accepted(client)
+            assert "64 jobs at a time" in (await refusal(client, submission())).message
+            await client.send(Cancel(job.job_id))
+            await accepted(client)
+
+    run(main())
+
+
+def test_what_only_a_worker_may_say_ends_the_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at:
+            session = await connect(at.address, Party("worker", "w", {"vidproc": "0"}, capabilities={"slots": 0}))
+            with pytest.raises(PeerError, match="1 to 1024 slots"):
+                await session.receive()
+            await session.close()
+            async with at.client() as client:
+                await accepted(client)
+
+    run(main())
+
+
+def test_daemons_of_one_name_are_told_apart_and_one_that_returns_is_itself(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at:
+            workers = at.coordinator._dispatch.workers
+            party = Party("worker", "w", {"vidproc": "0"}, capabilities={"slots": 1})
+            one, two = await connect(at.address, party), await connect(at.address, party)
+            await until(lambda: set(workers) == {"w", "w#2"})
+            await one.close()
+            await until(lambda: set(workers) == {"w#2"})
+            back = await connect(at.address, party)
+            await until(lambda: set(workers) == {"w", "w#2"})
+            await two.close()
+            await back.close()
+
+    run(main())

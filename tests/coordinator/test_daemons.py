@@ -1,0 +1,231 @@
+"""A daemon's connection: its leases' bytes, its results, and what it may not say."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.coordinator.jobs import FRAMES, delivered, job_in, join, report, run, submit, until
+from vidproc.coordinator.daemons import DaemonLink
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.errors import PeerError
+from vidproc.protocol.messages import (
+    Committed,
+    Drain,
+    Failed,
+    Heartbeat,
+    Lease,
+    LeaseBlock,
+    Message,
+    Result,
+    ResultBlock,
+    Revoke,
+)
+from vidproc.protocol.party import Party
+from vidproc.transport.memory import memory_pair
+from vidproc.transport.session import Session
+
+
+class Daemon:
+    """The far end: it answers as the test says."""
+
+    def __init__(self, session: Session, serving: asyncio.Task[None]) -> None:
+        self.session = session
+        self.serving = serving
+
+    async def hears(self) -> Message:
+        return (await self.session.receive()).message
+
+    async def lease(self) -> tuple[Lease, bytes]:
+        """The next lease with its packets."""
+        lease, packets = await self.hears(), b""
+        assert isinstance(lease, Lease)
+        while len(packets) < lease.size:
+            message, payload, _ = await self.session.receive()
+            assert message == LeaseBlock(lease.lease_id)
+            packets += payload
+        return lease, packets
+
+    async def finish(self, lease: int, data: bytes = b"records") -> None:
+        await self.session.send(Result(lease, len(data), hashlib.sha256(data).hexdigest(), report()))
+        await self.session.send(ResultBlock(lease), data)
+
+
+@asynccontextmanager
+async def daemon(dispatch: Dispatch, name: str = "w", **capabilities: Any) -> AsyncIterator[Daemon]:
+    party = Party("worker", name, {"vidproc": "1"}, capabilities={"slots": 1, **capabilities})
+    near, far = await memory_pair(party, Party("coordinator", "k", {"vidproc": "1"}))
+    serving = asyncio.create_task(DaemonLink(far, dispatch, name).serve())
+    try:
+        yield Daemon(near, serving)
+    finally:
+        await near.close()
+        with suppress(PeerError):
+            await serving
+        await far.close()
+        dispatch.close()
+
+
+def test_a_lease_carries_its_packets_and_its_task(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, packets = await far.lease()
+            assert packets == bytes(range(100))
+            assert (lease.task.start, lease.task.stop, lease.task.chunk) == (0, FRAMES, 0)
+            assert (lease.task.stream, lease.task.filters) == (job.streams[0], job.spec.filters)
+            await far.finish(lease.lease_id)
+            assert {type(await far.hears()) for _ in range(2)} == {Committed, Lease}
+            assert delivered(job) == [0]
+
+    run(main())
+
+
+def test_heartbeats_move_the_progress(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            await far.session.send(Heartbeat({lease.lease_id: 7, 99: 1000}, 150.0, 300.0))
+            await until(lambda: job.frames_done == 7)
+            link = dispatch.workers["w"]
+            assert isinstance(link, DaemonLink)
+            assert (link.cpu_percent, link.memory_mb) == (150.0, 300.0)
+            await far.finish(lease.lease_id)
+            await until(lambda: job.results)
+            assert job.frames_done == FRAMES
+
+    run(main())
+
+
+def test_a_daemon_has_no_say_in_another_one_s_lease(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
+        other = join(dispatch, "other")
+        submit(dispatch, job)
+        theirs = other.leases[0].lease
+        async with daemon(dispatch) as far:
+            await far.finish(theirs)
+            await far.session.send(Failed(theirs, "filter", "no"))
+            await far.session.send(Heartbeat({}, 1.0, 1.0))
+            await until(lambda: getattr(dispatch.workers.get("w"), "cpu_percent", 0) == 1.0)
+            assert (job.results, job.error) == ({}, None)
+            assert dispatch.grant_of(theirs) is not None
+
+    run(main())
+
+
+def test_a_failure_is_blamed_and_tried_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            for attempt in range(1, 5):
+                lease, _ = await far.lease()
+                assert job.attempts == {0: attempt}
+                await far.session.send(Failed(lease.lease_id, "filter", "frame 3: no", frame=3))
+            await until(lambda: job.error)
+            assert "frame 3 failed: no (chunk 0, frames 0 to 9, 4 attempts)" in str(job.error)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("code", "attempts"), [("media", 1), ("usage", 1), ("unheard-of", 1)])
+def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, code: str, attempts: int) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            await far.session.send(Failed(lease.lease_id, code, "no"))
+            await until(lambda: job.error)
+            assert job.attempts == {0: attempts}
+
+    run(main())
+
+
+def test_a_draining_daemon_gets_no_more(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            await far.session.send(Drain())
+            await far.finish(lease.lease_id)
+            assert await far.hears() == Committed(lease.lease_id)
+            await until(lambda: "about to leave" in dispatch.scheduler.why_waiting("j"))
+
+    run(main())
+
+
+def test_a_revoked_lease_is_told(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            dispatch.fail(job, PeerError("enough"))
+            assert await far.hears() == Revoke(lease.lease_id)
+            await far.finish(lease.lease_id)
+
+    run(main())
+
+
+def test_a_result_that_does_not_match_ends_the_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            await far.session.send(Result(lease.lease_id, 7, "0" * 64, report()))
+            await far.session.send(ResultBlock(lease.lease_id), b"records")
+            with pytest.raises(PeerError, match="does not match its size and SHA-256"):
+                await asyncio.shield(far.serving)
+            assert job.results == {}
+            assert dispatch.scheduler.why_waiting("j") == "no worker daemon is connected"
+
+    run(main())
+
+
+def test_packets_that_cannot_be_read_fail_the_job(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
+        job.packets[0].unlink()
+        async with daemon(dispatch):
+            submit(dispatch, job)
+            await until(lambda: job.error)
+            assert "packets" in str(job.error)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "said"),
+    [
+        ({"slots": 0}, "1 to 1024 slots"),
+        ({"slots": 1025}, "1 to 1024 slots"),
+        ({"slots": "many"}, "1 to 1024 slots"),
+        ({"slots": True}, "1 to 1024 slots"),
+        ({"rate_limit": -1}, "rate limit"),
+        ({"rate_limit": "fast"}, "rate limit"),
+        ({"rate_limit": float("nan")}, "rate limit"),
+        ({"rate_limit": float("inf")}, "rate limit"),
+    ],
+)
+def test_capabilities_that_are_none(capabilities: dict[str, Any], said: str) -> None:
+    async def main() -> None:
+        dispatch = Dispatch()
+        async with daemon(dispatch, **capabilities) as far:
+            with pytest.raises(PeerError, match=said):
+                await asyncio.shield(far.serving)
+            assert dispatch.workers == {}
+
+    run(main())
