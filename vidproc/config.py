@@ -161,6 +161,8 @@ class WorkerSettings(Settings):
     allow_custom: Flag = False
 
     def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise ClientError(f"processes ({self.processes}) must be 1 or more")
         if self.ipv4 and self.ipv6:
             raise ClientError("ipv4 and ipv6 exclude each other: give one for that family alone, or none for both")
 

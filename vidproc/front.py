@@ -88,7 +88,7 @@ def _job(filters: tuple[FilterLike, ...], out: PathLike, options: dict[str, Any]
     if not specs:
         raise ClientError("give at least one filter: a name such as 'blur', or a function")
     try:
-        job = JobSpec(filters=specs, container=container_of(os.fspath(out)), **options)
+        job = JobSpec(filters=specs, container=container_of(os.fspath(out)), **{"codec": "", **options})
         return from_plain(JobSpec, to_plain(job))  # checks the types
     except (TypeError, ValueError) as error:
         raise ClientError(f"wrong option: {error}") from None

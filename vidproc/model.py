@@ -54,7 +54,10 @@ class FilterSpec:
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
-    `digest_frames` asks for a hash of the frames as they go into the encoder, to compare runs by."""
+
+    An empty `codec` leaves it to the coordinator. `digest_frames` asks for a hash of the frames as they go into the
+    encoder, to compare runs by.
+    """
 
     filters: tuple[FilterSpec, ...]
     container: str = "mp4"

@@ -22,14 +22,14 @@ _EXAMPLES = """\
   vidproc verify in.mp4 --filter motion --host coordinator.lan --token-file t
   vidproc verify in.mp4 --filter edges --processes 4"""
 
-_DIFFERENT = 4
+_DIFFERENT = 1
 
 
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc verify",
         "Run a job in one process here, and again on a cluster, or with --processes on this host; compare the frames "
-        "before encoding, and the films. Exit code 0: they are the same; 4: they are not.",
+        "before encoding, and the films. Exit code 0: they are the same; 1: they are not.",
         _EXAMPLES,
     )
     made.add_argument("video", metavar="IN", help="the film")
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _verify(given: argparse.Namespace) -> int:
     job = replace(job_of(given, given.out), digest_frames=True)
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        one = _here(given, job, 1, Path(folder) / f"one-{given.out}")
-        other = _elsewhere(given, job, Path(folder) / f"other-{given.out}")
+        one = _here(given, job, 1, Path(folder) / f"one.{job.container}")
+        other = _elsewhere(given, job, Path(folder) / f"other.{job.container}")
     same = _compare("frames before encoding", one["frame_digests"], other["frame_digests"])
     same &= _compare("films (SHA-256)", one["sha256"], other["sha256"])
     return 0 if same else _DIFFERENT

@@ -21,7 +21,9 @@ _EXAMPLES = """\
 
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
-        "vidproc-worker", "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish.", _EXAMPLES
+        "vidproc-worker",
+        "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish, for up to 8 s.",
+        _EXAMPLES,
     )
     made.add_argument(
         "--processes", metavar="N", help="slots (default: the usable cores, less two where there are more than four)"

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -132,3 +132,13 @@ def _disk_errors(place: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(f"{place}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def reading(source: Source) -> Iterator[Callable[[int, int], bytes]]:
+    """A function of offset and size that gives the film's bytes. Raises `ClientError` if they cannot be read."""
+    try:
+        with open(source.path, "rb", buffering=0) as file:
+            yield lambda offset, size: os.pread(file.fileno(), size, offset)
+    except OSError as error:
+        raise ClientError(f"{source.name} cannot be read any more: {error.strerror}") from None

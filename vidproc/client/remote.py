@@ -95,6 +95,28 @@ News = Uploading | Progress | Downloading | Reconnecting
 Listener = Callable[[News], None]
 
 
+class Patience:
+    """Waits longer and longer between tries, and gives up after a while in which nothing has moved."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._wait = 0.1
+        self._give_up = asyncio.get_running_loop().time() + _PATIENCE_S
+
+    async def wait(self, progress: object, error: VidprocError) -> None:
+        """Before another try. Raises `error` when there have been enough since `progress` last changed."""
+        if progress != self._seen:
+            self._seen = progress
+            self._begin()
+        if asyncio.get_running_loop().time() > self._give_up:
+            raise error
+        await asyncio.sleep(self._wait * random.uniform(0.5, 1.0))
+        self._wait = min(2 * self._wait, 3.0)
+
+
 class RemoteJob:
     """One job from its submission to its result, over as many connections as it takes."""
 
@@ -106,22 +128,24 @@ class RemoteJob:
         self._job_id = ""
         self._finished: Finished | None = None
         self._hash = hashlib.sha256()
+        self._held = 0
         self._received = 0
 
     async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to."""
-        session = await self._connect()
+        session, patience = await self._connect(), Patience()
         while True:
             try:
                 return await self._course(session, out)
             except ConnectionLostError as error:
                 self._tell(Reconnecting(str(error)))
+                await patience.wait(self._progress, error)
             except BaseException:  # whatever ends the job here ends it there
                 await self._say_cancel(session)
                 raise
             finally:
                 await session.close()
-            session = await self._reconnect()
+            session = await self._reconnect(patience)
 
     async def ask(self) -> None:
         """Only have the job checked. Raises what is wrong with it."""
@@ -142,7 +166,7 @@ class RemoteJob:
         if self._finished.state is not JobState.DONE:
             raise from_code(self._finished.code, f"{self._source.name}: {self._finished.message}")
         await self._download(session, self._finished, out)
-        await session.send(Cancel(self._job_id))  # it ended: this lets the coordinator forget it
+        await self._say_cancel(session)  # it ended: this lets the coordinator forget it
         return dict(self._finished.metrics)
 
     # Connections
@@ -154,17 +178,17 @@ class RemoteJob:
             family=_FAMILIES[self._endpoint.family],
         )
 
-    async def _reconnect(self) -> Session:
-        give_up = asyncio.get_running_loop().time() + _PATIENCE_S
-        wait = 0.1
+    @property
+    def _progress(self) -> object:
+        """Changes whenever the job has got on."""
+        return self._job_id, self._held, self._finished is not None, self._received
+
+    async def _reconnect(self, patience: Patience) -> Session:
         while True:
             try:
                 return await self._connect()
-            except (UnreachableError, ConnectionLostError):
-                if asyncio.get_running_loop().time() > give_up:
-                    raise
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(2 * wait, 3.0)
+            except (UnreachableError, ConnectionLostError) as error:
+                await patience.wait(self._progress, error)
 
     async def _say_cancel(self, session: Session) -> None:
         if self._job_id:
@@ -206,10 +230,10 @@ class RemoteJob:
     async def _upload(self, session: Session, offset: int) -> None:
         """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
         size, sent, held = self._source.size, offset, offset
-        with open(self._source.path, "rb") as file:  # noqa: ASYNC230 - a local file, in blocks of 1 MiB
+        with films.reading(self._source) as read:
             while held < size:
                 while sent < min(size, held + _UPLOAD_WINDOW):
-                    block = os.pread(file.fileno(), _BLOCK, sent)
+                    block = read(sent, _BLOCK)
                     if not block:
                         raise ClientError(f"{self._source.name} grew shorter while it was sent")
                     await session.send(UploadBlock(self._job_id, sent, zlib.crc32(block)), block)
@@ -217,7 +241,7 @@ class RemoteJob:
                 message, _ = await self._next(session)
                 if isinstance(message, Received):
                     sent = max(sent, message.offset) if message.offset > held else message.offset
-                    held = message.offset
+                    self._held = held = message.offset
                     self._tell(Uploading(held, size))
 
     # Watching

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import PeerError, StorageError, from_code
+from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
@@ -74,15 +75,18 @@ class DaemonLink:
         task.add_done_callback(self._sending.discard)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        path, start, stop = job.packet_range(grant.chunk, grant.continues)
-        task = job.task(grant.chunk, grant.continues)
+        """Send it whole. One that cannot be sent ends its job, or the slot would wait for it for ever."""
         try:
+            path, start, stop = job.packet_range(grant.chunk, grant.continues)
+            task = job.task(grant.chunk, grant.continues)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
             for at in range(start, stop, _BLOCK):
                 block = await asyncio.to_thread(_read, path, at, min(_BLOCK, stop - at))
                 await self._session.send(LeaseBlock(grant.lease), block)
         except PeerError:
             pass  # the receiving side of the connection tells of its end
+        except VidprocError as error:
+            self._dispatch.fail(job, error)
         except OSError as error:
             self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
 
@@ -145,6 +149,9 @@ def _joined(name: str, capabilities: Mapping[str, Any]) -> ev.WorkerJoined:
 def _read(path: Path, offset: int, size: int) -> bytes:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return os.pread(fd, size, offset)
+        data = os.pread(fd, size, offset)
     finally:
         os.close(fd)
+    if len(data) != size:
+        raise OSError(errno.EIO, "a packet file is shorter than it was")
+    return data

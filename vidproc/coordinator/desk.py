@@ -63,13 +63,21 @@ class Desk:
         job = self._new_job(submission, spec)
         held = self._spool.holds(job.sha256, job.size)
         self._spool.demand_room(job.size)
+        job.folder.create()
         if not held:
             job.upload = Upload(self._spool, job.sha256, job.size, job.id)
-            await asyncio.to_thread(job.upload.open)
-        job.folder.create()
+            await asyncio.to_thread(self._open_upload, job)
         self._dispatch.jobs[job.id] = job
         log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
         return job
+
+    def _open_upload(self, job: Job) -> None:
+        assert job.upload is not None
+        try:
+            job.upload.open()
+        except BaseException:
+            job.folder.remove()
+            raise
 
     def _check_source(self, submission: Submit) -> None:
         limit = self._settings.upload_limit
@@ -95,7 +103,8 @@ class Desk:
         self._spool.adopt(job.sha256, job.folder)
         job.seconds["upload"] = time.monotonic() - job.submitted_at
         job.state = JobState.INDEXING
-        self._spool.trim(self._settings.source_cache)
+        if self._settings.source_cache:
+            self._spool.trim(self._settings.source_cache)
         self._spawn(job, self._run(job))
 
     def abandon(self, job: Job) -> None:
@@ -121,10 +130,8 @@ class Desk:
         return job
 
     async def close(self) -> None:
-        """Stop every job. Their clients are not told of an end: they try to come back, and another coordinator may be
-        there by then."""
-        for job in self._dispatch.jobs.values():
-            job.listeners.clear()
+        """Stop every job. No client is connected any more: they try to come back, and another coordinator may be there
+        by then."""
         for handle in self._forgetting.values():
             handle.cancel()
         for task in self._tasks.values():
@@ -178,10 +185,11 @@ class Desk:
         job.tell(job.finished)
         if job.state is JobState.DONE:
             job.folder.keep_only_result()
-            loop = asyncio.get_running_loop()
-            self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
         else:
-            self._forget(job)
+            job.folder.remove()
+        # A failed one is kept too: a client that is between two connections would give it again.
+        loop = asyncio.get_running_loop()
+        self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
         links = [link for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)]

@@ -86,7 +86,6 @@ class Dispatch:
         grant, job = self._leases.get(lease), self.job_of(lease)
         if grant is None or job is None or lease in self._results:
             return
-        self._drop_result(lease)
         try:
             target = job.folder.chunk(grant.chunk)
             self._results[lease] = (ResultFile(target, lease, size, sha256), report, size)
@@ -153,24 +152,22 @@ class Dispatch:
         self._forget(lease)
 
     def _persist(self, lease: int) -> None:
-        file, _, _ = self._results[lease]
-        job = self.job_of(lease)
+        (file, report, size), grant = self._results[lease], self._leases[lease]
+        job, link = self.jobs[grant.job], self.workers[grant.worker]
         try:
             file.keep()
         except StorageError as error:
             self._forget(lease)
-            if job is not None:
-                self.fail(job, error)
+            self.fail(job, error)
         else:
+            del self._results[lease]
+            job.results[grant.chunk] = Done(report, link.name, link.versions, size)
             self.feed(ev.ChunkPersisted(lease))
 
     def _acknowledge(self, lease: int, worker: str) -> None:
-        grant = self._leases[lease]
-        _, report, size = self._results.pop(lease)
-        link = self.workers[worker]
-        self.jobs[grant.job].results[grant.chunk] = Done(report, worker, link.versions, size)
         self._forget(lease)
-        link.post(Committed(lease))
+        if link := self.workers.get(worker):
+            link.post(Committed(lease))
 
     def _fail_job(self, command: ev.FailJob) -> None:
         job = self.jobs[command.job]

@@ -136,27 +136,27 @@ class MediaProcesses:
 
     def __init__(self, limits: MediaLimits) -> None:
         self._limits = limits
-        self._next: asyncio.Task[MediaProcess] | None = None
+        self._spare: list[asyncio.Task[MediaProcess]] = []
 
     def prepare(self) -> None:
         """See to it that one will be waiting."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._started())
+        if not self._spare:
+            self._spare.append(asyncio.create_task(self._started()))
 
     async def take(self) -> MediaProcess:
         """One that is started and belongs to the caller. Raises `ChildDiedError` if it cannot be started."""
-        waiting, self._next = self._next or asyncio.create_task(self._started()), None
+        self.prepare()
+        waiting = self._spare.pop()
         try:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
-            self._next = self._next or waiting  # the next job's, then
+            self._spare.append(waiting)  # the next job's, then
             raise
 
     async def close(self) -> None:
-        if self._next is not None:
-            waiting, self._next = self._next, None
+        while self._spare:
             with contextlib.suppress(ChildDiedError):
-                await (await waiting).close()
+                await (await self._spare.pop()).close()
 
     async def _started(self) -> MediaProcess:
         media = MediaProcess("a media process", self._limits)

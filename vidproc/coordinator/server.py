@@ -55,8 +55,8 @@ class Coordinator:
 
     async def stop(self) -> None:
         """Stop every job, end every connection, let go of the folder."""
-        await self._desk.close()
         await self._server.close()
+        await self._desk.close()
         self._dispatch.close()
         self._spool.close()
 

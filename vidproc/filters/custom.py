@@ -93,7 +93,8 @@ class _Caller:
         try:
             result = self.function(own if self.window != (0, 0) else own[0], **params)
         except (Exception, SystemExit) as error:
-            raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}") from error
+            way_out = "; raise the worker's --memory-limit" if isinstance(error, MemoryError) else ""
+            raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}{way_out}") from error
         return _as_picture(result, out)
 
 

@@ -173,9 +173,12 @@ class Spool:
 
     def trim(self, limit: int) -> None:
         """Forget the sources used longest ago until at most `limit` bytes of them are kept."""
-        ours = [path for path in self._sources.iterdir() if path.suffix in _AT_REST]
-        kept = sorted(((path.stat().st_mtime, path.stat().st_size, path) for path in ours), reverse=True)
-        total = 0
+        kept, total = [], 0
+        for path in self._sources.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # an upload may just have taken it over
+                if path.suffix in _AT_REST:
+                    kept.append((path.stat().st_mtime, path.stat().st_size, path))
+        kept.sort(reverse=True)
         for _, size, path in kept:
             total += size
             if total > limit:

@@ -60,8 +60,11 @@ class Daemon:
         await self._draining.wait()
         if self._link is not None:
             log.info("draining")
-            with contextlib.suppress(PeerError, TimeoutError):
-                await asyncio.wait_for(self._link.drain(), _DRAIN_LIMIT_S)
+            try:
+                with contextlib.suppress(PeerError):
+                    await asyncio.wait_for(self._link.drain(), _DRAIN_LIMIT_S)
+            except TimeoutError:
+                log.warning("leases were not done in time; others will do them", limit_s=_DRAIN_LIMIT_S)
 
     async def _dial_for_ever(self) -> None:
         met, failures = False, 0
