@@ -1,0 +1,190 @@
+"""The files at a client's two ends: nothing half-written, nothing overwritten by accident."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from vidproc.client import films
+from vidproc.errors import ClientError, StorageError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def source_of(path: Path) -> films.Source:
+    return asyncio.run(films.source_of(str(path)))
+
+
+# What comes out
+
+
+def test_a_result_has_a_temporary_name_until_it_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with films.written(str(out)) as file:
+        file.write(b"one, ")
+        (partial,) = names(tmp_path)
+        assert partial.startswith(".out.")
+        assert partial.endswith(".part")
+        file.write(b"two")
+    assert names(tmp_path) == ["out.mp4"]
+    assert out.read_bytes() == b"one, two"
+
+
+def test_what_is_replaced_is_there_until_then(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"old")
+    with films.written(str(out)) as file:
+        file.write(b"new")
+        assert out.read_bytes() == b"old"
+    assert out.read_bytes() == b"new"
+
+
+def test_a_result_that_fails_leaves_nothing_and_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="no"), films.written(str(out)):
+        raise RuntimeError("no")
+    assert names(tmp_path) == ["out.mp4"]
+    assert out.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_result_has_the_mode_of_any_new_file(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        with films.written(str(tmp_path / "out.mp4")):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out.mp4").stat().st_mode & 0o777 == mode
+
+
+def test_a_full_disk_is_told_by_the_output_s_name(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with pytest.raises(StorageError, match=f"--out {out}: No space left on device"), films.written(str(out)) as file:
+        raise OSError(28, "No space left on device")
+    assert file.closed
+    assert names(tmp_path) == []
+
+
+def test_the_longest_name_that_a_file_can_have(tmp_path: Path) -> None:
+    out = tmp_path / ("é" * 125 + ".mp4")
+    films.check_output("in.mp4", str(out), overwrite=False)
+    with films.written(str(out)) as file:
+        file.write(b"film")
+    assert out.read_bytes() == b"film"
+
+
+def test_there_must_be_room(tmp_path: Path) -> None:
+    films.demand_room(str(tmp_path / "out.mp4"), 1000)
+    films.demand_room("-", 2**60)
+    with pytest.raises(StorageError, match="too little disk"):
+        films.demand_room(str(tmp_path / "out.mp4"), 2**60)
+
+
+# Where it may go
+
+
+def test_an_output_that_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.mp4").touch()
+    films.check_output("in.mp4", "out.mp4", overwrite=False)
+    films.check_output("in.mp4", "-", overwrite=False)
+    films.check_output("-", "out.mp4", overwrite=False)
+    films.check_output("in.mp4", "old.mp4", overwrite=True)
+    films.check_output("old.mp4", "-", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("old.mp4", "exists; add --overwrite"),
+        ("folder", "is a folder"),
+        ("none/out.mp4", "there is no folder none"),
+        ("old.mp4/out.mp4", "there is no folder old.mp4"),
+        ("x" * 256, "the name is too long"),
+    ],
+)
+def test_an_output_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.mp4").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ClientError, match=said):
+        films.check_output("in.mp4", out, overwrite=False)
+
+
+def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by its mode: root may write everywhere."""
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == str(tmp_path) and mode == os.W_OK))
+    with pytest.raises(ClientError, match=f"the folder {tmp_path} cannot be written to"):
+        films.check_output("in.mp4", str(tmp_path / "out.mp4"), overwrite=False)
+
+
+# What goes in
+
+
+def test_a_film_is_hashed(tmp_path: Path) -> None:
+    data = os.urandom(3 * 2**20 + 1)
+    (tmp_path / "in.mp4").write_bytes(data)
+    source = source_of(tmp_path / "in.mp4")
+    assert source == films.Source(tmp_path / "in.mp4", "in.mp4", len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_a_film_can_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    path.write_bytes(b"film")
+    assert source_of(path).name == "caf\N{REPLACEMENT CHARACTER}.mp4"
+
+
+def test_hashing_can_be_interrupted(tmp_path: Path) -> None:
+    with open(tmp_path / "in.mp4", "wb") as file:
+        file.truncate(2**40)
+
+    async def main() -> None:
+        hashing = asyncio.create_task(films.source_of(str(tmp_path / "in.mp4")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        hashing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hashing
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none", "No such file"), (".", "is not a file"), ("empty", "is empty"), ("x" * 300, "too long")]
+)
+def test_a_film_that_is_none(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(ClientError, match=said):
+        source_of(tmp_path / name)
+
+
+def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "given").write_bytes(b"film")
+    with open(tmp_path / "given", "rb") as given:
+        monkeypatch.setattr(films, "_STDIN", given.fileno())
+        with films.on_disk("-") as video:
+            assert Path(video).read_bytes() == b"film"
+            assert source_of(Path(video)).name == "standard input"
+    assert not Path(video).parent.exists()
+    with films.on_disk("in.mp4") as video:
+        assert video == "in.mp4"
+
+
+def test_reading_here_and_there(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(bytes(range(100)))
+    source = source_of(tmp_path / "in.mp4")
+    with films.reading(source) as read:
+        assert read(90, 5) == bytes(range(90, 95))
+        assert read(10, 3) == bytes(range(10, 13))
+        assert read(200, 1) == b""
+    source.path.unlink()
+    with pytest.raises(ClientError, match=r"in\.mp4 cannot be read any more"), films.reading(source):
+        raise AssertionError("there is no such file")
