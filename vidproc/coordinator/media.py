@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from vidproc.protocol.structure import from_plain, to_plain
 
 _ENTRY = "vidproc.coordinator.media_child:serve"
 _STALLED_S = 60.0
-"""A media process that says nothing for so long hangs: it answers several times a second, or after one chunk."""
+"""A media process that reads no packet and says nothing for so long hangs."""
+_LOOK_EVERY_S = 1.0
 _SLOWEST_DISK = 20e6
 """Bytes a second. At its end a film is moved within its file and read again, all without a word."""
 
@@ -121,11 +123,21 @@ class MediaProcess:
         return from_plain(Muxed, answer["muxed"])
 
     async def _answer(self, limit_s: float = _STALLED_S) -> dict[str, Any]:
+        """What the child says next. Its gauge moves with each packet that it reads; before it answers, all else is
+        short, or has a limit that fits."""
+        asked_at, receiving = time.monotonic(), asyncio.ensure_future(self._child.receive())
         try:
-            answer, _ = await asyncio.wait_for(self._child.receive(), limit_s)
-        except TimeoutError:
-            self._child.kill()
-            raise StalledError(f"the media process said nothing for {limit_s:.0f} s") from None
+            while not (await asyncio.wait({receiving}, timeout=_LOOK_EVERY_S))[0]:
+                moved_at = max(asked_at, self._child.gauge.read().moved_at)
+                if time.monotonic() - moved_at > limit_s:
+                    raise StalledError(f"the media process has not moved for {limit_s:.0f} s")
+            answer, _ = receiving.result()
+        finally:
+            if not receiving.done():
+                self._child.kill()
+                receiving.cancel()
+                with contextlib.suppress(asyncio.CancelledError, ChildDiedError):
+                    await receiving
         if "failed" in answer:
             raise from_code(answer["failed"]["code"], answer["failed"]["message"])
         return answer

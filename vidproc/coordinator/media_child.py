@@ -29,7 +29,7 @@ _TELL_EVERY_S = 0.1
 def serve(channel: Channel, gauge: Gauge) -> None:
     """Do what each message names, until the channel ends."""
     ffmpeg.silence()
-    process = _Process(channel)
+    process = _Process(channel, gauge)
     for header, _ in channel:
         for name, request in header.items():
             try:
@@ -49,8 +49,9 @@ def _failure(error: Exception) -> Mapping[str, str]:
 class _Process:
     """One job's source and film. The methods are named like the messages."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, gauge: Gauge) -> None:
         self._channel = channel
+        self._gauge = gauge
         self._new_streams: dict[int, StreamFormat] = {}
         self._new_chunks: list[Chunk] = []
         self._told_at = 0.0
@@ -60,7 +61,7 @@ class _Process:
         self._max_pixels = int(request["max_pixels"])
         self._path = Path(request["source"])
         asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
-        listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned)
+        listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         self._source = source = ingest.ingest(self._path, request["packets"], asked, listener)
         self._tell_chunks()
         scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in source.segments]

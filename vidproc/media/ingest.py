@@ -25,7 +25,7 @@ from typing import BinaryIO
 from av.container import InputContainer
 
 from vidproc.errors import MediaError
-from vidproc.media.arrivals import ArrivingPackets
+from vidproc.media.arrivals import Arrival, ArrivingPackets
 from vidproc.media.completeness import missing_bytes
 from vidproc.media.container import open_source
 from vidproc.media.film_window import FilmWindow
@@ -66,12 +66,13 @@ class Listener:
     """Hears of a source while it is read.
 
     opened: once the first frame was decoded. segment: (index, format) of a continuity segment, before its chunks.
-    chunks: more chunks, in order; the records they name are in the packet file.
+    chunks: more chunks, in order; the records they name are in the packet file. alive: with each packet.
     """
 
     opened: Callable[[SourceInfo], None] = lambda info: None
     segment: Callable[[int, StreamFormat], None] = lambda index, stream: None
     chunks: Callable[[tuple[Chunk, ...]], None] = lambda chunks: None
+    alive: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class _Heard:
     """
 
     def __init__(self, listener: Listener) -> None:
+        self.alive = listener.alive
         self._listener = listener
         self._opened = False
         self._segments = self._chunks = 0
@@ -208,7 +210,7 @@ class _Reading:
         self._missing = missing_bytes(source.name.removeprefix("file:"))
 
     def read(self) -> Ingested:
-        for placed in self._order.place(self._packets):
+        for placed in self._order.place(self._arriving()):
             if self._window.is_past(placed):
                 break
             if placed.stream is not None and not self._segments:
@@ -223,6 +225,12 @@ class _Reading:
         self._file.truncate(self._offset)
         self._timeline.complete(1 / self._info.stream.frame_rate / self._info.time_base)
         return self._result()
+
+    def _arriving(self) -> Iterator[Arrival]:
+        alive = self._heard.alive
+        for arrival in self._packets:
+            alive()
+            yield arrival
 
     def _begin(self) -> None:
         """The first frame was decoded: now the source can be described and a plan be made."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 from collections.abc import Iterator, Mapping
+from multiprocessing.connection import wait
 from typing import Any
 
 from vidproc.protocol.framing import FrameReader, Limits, pack
@@ -12,6 +14,7 @@ PIPE_LIMITS = Limits(header=64 * 2**20, payload=2**31 - 1, length=2**20, items=2
 """Between a parent and its own child: a chunk's packets go in one piece."""
 
 _BLOCK = 2**20
+_IDLE_AFTER_S = 2.0
 
 
 class Channel:
@@ -22,10 +25,22 @@ class Channel:
         self._reader = FrameReader(PIPE_LIMITS)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        while data := self._socket.recv(_BLOCK):
+        while data := self._received():
             self._reader.feed(data)
             yield from self._reader
+
+    def _received(self) -> bytes:
+        if not wait([self._socket], _IDLE_AFTER_S):
+            give_memory_back()
+        return self._socket.recv(_BLOCK)
 
     def send(self, header: Mapping[str, Any], payload: bytes | bytearray | memoryview = b"") -> None:
         for piece in pack(header, payload):
             self._socket.sendall(piece)
+
+
+def give_memory_back() -> None:
+    """Let the system have what the allocator keeps for later; nothing to do where it is not glibc's."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
