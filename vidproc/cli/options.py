@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -65,15 +66,18 @@ def run(program: Callable[[], int]) -> int:
     """A program's exit code; its errors become one line."""
     try:
         with _sigterm_as_ctrl_c():
-            return program()
+            code = program()
+            sys.stdout.flush()
+            return code
     except VidprocError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        return 1
+    except BrokenPipeError:  # whoever read what it says has left, as `head` does; at exit nothing is to be said again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
 
 
 @contextlib.contextmanager

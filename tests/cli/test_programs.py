@@ -1,0 +1,201 @@
+"""What all programs have in common: help, versions, exit codes, and a start that is quick."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vidproc import filters
+from vidproc._version import __version__
+from vidproc.cli import main as together
+from vidproc.cli import options
+from vidproc.config import CoordinatorSettings, WorkerSettings
+from vidproc.errors import (
+    AuthenticationError,
+    CancelledError,
+    ClientError,
+    FilterError,
+    MediaError,
+    UnreachableError,
+    VersionError,
+    VidprocError,
+)
+from vidproc.quantities import parse_duration, parse_size
+
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "explain", "verify")
+PROGRAMS = (*WITH_PARSERS, "filters")
+
+
+def program(name: str) -> Any:
+    return importlib.import_module(f"vidproc.cli.{name}")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_waits_for_no_heavy_module(name: str) -> None:
+    code = (
+        f"import sys\nfrom vidproc.cli.{name} import main\n"
+        "try:\n    main(['--help'])\nfinally:\n"
+        "    print(*({'cv2', 'av', 'numpy', 'rich', 'pydantic', 'sqlalchemy'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
+    assert "usage: vidproc" in done.stdout
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_version(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        program(name).main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"vidproc {__version__}\n"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_unknown_option_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        program(name).main(["--frobnicate"])
+    assert end.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert len(said.err.splitlines()) == 1
+    assert "--help lists the options" in said.err
+
+
+_WITHOUT_DEFAULT = {
+    "video", "out", "metrics_json", "processing", "param", "filter", "start", "duration", "unix_socket", "token_file",
+    "config", "processes",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WITH_PARSERS)
+def test_every_option_is_explained_with_its_default(name: str) -> None:
+    parser: argparse.ArgumentParser = program(name).parser()
+    formatter = parser._get_formatter()
+    for action in parser._actions:
+        shown = formatter._expand_help(action)
+        assert shown, action.dest
+        if action.nargs != 0 and not action.required and action.dest not in _WITHOUT_DEFAULT:
+            assert "(default: " in shown, f"{name}: {action.option_strings}"
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration, "port": int,
+    "preview_port": int, "rate_limit": lambda word: {"off": 0.0}[word],
+}  # fmt: skip
+_SAID_IN_WORDS = ("name", "data_dir", "processes")
+
+
+@pytest.mark.parametrize(("name", "settings"), [("coordinator", CoordinatorSettings), ("worker", WorkerSettings)])
+def test_the_defaults_in_the_help_are_those_of_the_settings(
+    name: str, settings: type[CoordinatorSettings] | type[WorkerSettings]
+) -> None:
+    compared = 0
+    for action in program(name).parser()._actions:
+        said = (action.help or "").partition("(default: ")[2].rstrip(")")
+        if said and action.dest not in _SAID_IN_WORDS and hasattr(settings(), action.dest):
+            assert _READ.get(action.dest, str)(said) == getattr(settings(), action.dest), action.dest
+            compared += 1
+    assert compared >= 5
+
+
+# vidproc, the one for all
+
+
+def test_all_programs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"  {name} " in said for name in PROGRAMS)
+
+
+def test_no_program_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main([]) == 2
+    assert "usage: vidproc PROGRAM" in capsys.readouterr().out
+
+
+def test_an_unknown_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["sned", "--help"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no program 'sned'; there are run, send,")
+
+
+def test_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vidproc {__version__}\n"
+
+
+def test_a_program_gets_the_rest_of_the_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["filters", "blur"]) == 0
+    assert "ksize" in capsys.readouterr().out
+
+
+# vidproc filters
+
+
+def test_all_filters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["filters"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in filters.names())
+
+
+def test_a_filter_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["filters", "blurr"]) == 2
+    assert "did you mean 'blur'?" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error_to_talk_about() -> None:
+    command = [sys.executable, "-m", "vidproc", "filters"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        assert listing.stderr.read() == b""
+    assert listing.returncode == 130
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ClientError("no"), 2),
+        (UnreachableError("no"), 3),
+        (AuthenticationError("no"), 3),
+        (VersionError("no"), 3),
+        (FilterError("no"), 4),
+        (MediaError("no"), 4),
+        (VidprocError("no"), 4),
+        (CancelledError("no"), 130),
+    ],
+)
+def test_an_error_is_one_line_and_its_kind_s_exit_code(
+    error: VidprocError, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> int:
+        raise error
+
+    assert options.run(fails) == code
+    assert capsys.readouterr().err == "error: no\n"
+
+
+def test_what_others_wrote_can_move_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> int:
+        raise MediaError("a\x1b[2Jfilm\nerror: another\tline")
+
+    assert options.run(fails) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "\x1b" not in line
+
+
+def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert options.run(interrupted) == 130
+    assert capsys.readouterr().err == "interrupted\n"
