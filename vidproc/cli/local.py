@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--processing", default="blur", metavar="NAME", help="the filter")
     made.add_argument("--out", metavar="OUT", help=f"where the result goes (default: {_OUT}, replaced if it exists)")
     made.add_argument("--serve", action="store_true", help="keep the coordinator and the daemon until Ctrl-C")
+    made.add_argument("--port", type=int, default=9090, metavar="P", help="the coordinator's with --serve")
     return made
 
 
@@ -45,7 +46,7 @@ def _run(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="vidproc-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         video = given.video or _sample(folder / "sample.mp4")
-        port, unix_socket = (9090 if given.serve else _free_port()), folder / "vidproc.sock"
+        port, unix_socket = (given.port if given.serve else _free_port()), folder / "vidproc.sock"
         where = ["--port", str(port), "--unix-socket", str(unix_socket), "--data-dir", str(folder / "data")]
         stack.enter_context(_program("coordinator", *where))
         _wait_for(unix_socket)
@@ -117,7 +118,6 @@ def _show(metrics: Path, out: Path) -> None:
 def _stay(port: int, unix_socket: Path) -> None:
     print(f"serving on localhost port {port} and {unix_socket}; Ctrl-C stops it", flush=True)
     print(f"  vidproc-send --port {port} --video IN --processing edges --out OUT", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pause()
     except KeyboardInterrupt:
