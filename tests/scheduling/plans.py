@@ -17,7 +17,7 @@ def more_chunks(last: Chunk | None, shares: Iterable[bool], frames: int = 48) ->
     made: list[Chunk] = []
     for same in shares:
         before = made[-1] if made else last
-        index, start, seek = (before.index + 1, before.stop, before.packets_start) if before else (0, 0, 0)
-        seek += 0 if same else 1
-        made.append(Chunk(index, start, start + frames, start, start + frames, 0, seek, seek + 1))
+        index, start = (before.index + 1, before.stop) if before else (0, 0)
+        seek = before.packets_start if before and same else start  # a byte a frame
+        made.append(Chunk(index, start, start + frames, start, start + frames, 0, seek, start + frames))
     return tuple(made)

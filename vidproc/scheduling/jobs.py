@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from vidproc.model import Chunk
+from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
 
@@ -29,6 +30,7 @@ class Job:
         self.frames: Counter[ChunkState] = Counter()
         self.retries: dict[int, int] = {}
         self.planned = 0
+        self._effort = Effort()
         self.admitted = 0
         self.final = False
 
@@ -38,10 +40,11 @@ class Job:
 
     def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
         """Add chunks. Raises `ValueError` if they are not the next ones."""
-        for chunk in chunks:
-            if chunk.index != self.planned or self.final:
-                raise ValueError(f"job {self.id}: chunk {chunk.index} planned where {self.planned} was due")
-            self._append(chunk)
+        for number, chunk in enumerate(chunks, self.planned):
+            if chunk.index != number or self.final:
+                raise ValueError(f"job {self.id}: chunk {chunk.index} planned where {number} was due")
+        for chunk, (begin, end) in zip(chunks, self._effort.measure(chunks), strict=True):
+            self._append(chunk, begin, end)
         self.final = final
         self._admit()
 
@@ -64,10 +67,10 @@ class Job:
         del self.records[index]
         self._admit()
 
-    def _append(self, chunk: Chunk) -> None:
+    def _append(self, chunk: Chunk, begin: float, end: float) -> None:
         before = self.records.get(chunk.index - 1)
         shares = before is not None and follows(before.chunk, chunk)
-        record = ChunkRecord(chunk, before.seek if before is not None and shares else chunk.start)
+        record = ChunkRecord(chunk, begin, end, before.seek if before is not None and shares else begin)
         self.records[chunk.index] = record
         self._count(record, 1)
         self.planned += 1

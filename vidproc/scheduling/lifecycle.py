@@ -42,13 +42,16 @@ TRANSITIONS: dict[ChunkState, frozenset[ChunkState]] = {
 class ChunkRecord:
     """What the scheduler knows of a chunk that is not delivered yet.
 
-    `seek` is the rank at which decoding for it begins, as far as the plan shows: where the first chunk of the same
-    seek point starts. `errors` are failures with the slot alive, `losses` are slots or daemons that vanished under
-    it. `avoid` names the daemon it failed on last.
+    `begin` and `end` are where it lies on the job's scale of work (`effort.py`), `seek` is where decoding for it begins
+    on that scale, as far as the plan shows: where the first chunk of the same seek point begins. `errors` are failures
+    with the slot alive, `losses` are slots or daemons that vanished under it. `avoid` names the daemon it failed on
+    last.
     """
 
     chunk: Chunk
-    seek: int
+    begin: float
+    end: float
+    seek: float
     state: ChunkState = ChunkState.WAITING
     lease: Lease | None = None
     attempts: int = 0

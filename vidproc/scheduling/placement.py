@@ -40,15 +40,15 @@ class Stretch:
     owner: Lease | None
 
     @property
-    def begin(self) -> int:
-        return self.records[0].chunk.start
+    def begin(self) -> float:
+        return self.records[0].begin
 
     @property
-    def end(self) -> int:
-        return self.records[-1].chunk.stop
+    def end(self) -> float:
+        return self.records[-1].end
 
     @property
-    def frames(self) -> int:
+    def work(self) -> float:
         return self.end - self.begin
 
 
@@ -100,7 +100,7 @@ def _begin(job: Job, free: Sequence[Slot]) -> Choice | None:
 
 
 def _split(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> Choice | None:
-    work = {stretch: stretch.frames + _behind(job, stretch.owner, lead_in_cost, now) for stretch in stretches(job)}
+    work = {stretch: stretch.work + _behind(job, stretch.owner, lead_in_cost, now) for stretch in stretches(job)}
     for stretch in sorted(work, key=lambda stretch: -work[stretch]):
         record = _meeting_point(stretch, stretch.end - work[stretch], lead_in_cost)
         if record is not None:
@@ -111,22 +111,23 @@ def _split(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> C
 def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> ChunkRecord | None:
     """Where a newcomer should begin so that it reaches the end when the owner reaches it, or None if it doesn't pay.
 
-    `position` is where the owner would stand if all its other work were frames before the stretch. A newcomer at
-    rank s works off c (s - seek) of lead-in and end - s frames, the owner s - position, which are equal at
+    All on the job's scale of work. `position` is where the owner would stand if all its other work lay before the
+    stretch. A newcomer at s works off c (s - seek) of lead-in and end - s of its own, the owner s - position, equal at
     s = (position + end - c seek) / (2 - c).
     """
     seek = stretch.records[0].seek
     point = (position + stretch.end - lead_in_cost * seek) / (2 - lead_in_cost)
-    index = bisect_left(stretch.records, point, key=lambda record: record.chunk.start)
-    record = min(stretch.records[max(0, index - 1) : index + 1], key=lambda record: abs(record.chunk.start - point))
-    lead_in = (record.chunk.start - seek) * lead_in_cost
-    return record if lead_in < record.chunk.start - position else None
+    index = bisect_left(stretch.records, point, key=lambda record: record.begin)
+    record = min(stretch.records[max(0, index - 1) : index + 1], key=lambda record: abs(record.begin - point))
+    lead_in = (record.begin - seek) * lead_in_cost
+    return record if lead_in < record.begin - position else None
 
 
 def work_of(job: Job, lease: Lease, lead_in_cost: float) -> float:
-    """What a lease costs its slot, in frames: the chunk's, and what its lead-in is worth."""
-    lead_in = 0 if lease.continues else lease.chunk.start - job.records[lease.chunk.index].seek
-    return lease.chunk.frames + lead_in * lead_in_cost
+    """What a lease costs its slot: the chunk's work, and what its lead-in is worth."""
+    record = job.records[lease.chunk.index]
+    lead_in = 0.0 if lease.continues else record.begin - record.seek
+    return record.end - record.begin + lead_in * lead_in_cost
 
 
 def _behind(job: Job, lease: Lease | None, lead_in_cost: float, now: float) -> float:
