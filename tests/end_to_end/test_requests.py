@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -155,6 +156,14 @@ def test_standard_input_and_output_without_a_cluster(film: Path, tmp_path: Path)
     assert run(film, "-o", tmp_path / "out.mp4", "--filter", "blur", "--processes", 1).code == 0
     assert piped.stdout == (tmp_path / "out.mp4").read_bytes()
     assert piped.stderr == b""
+
+
+def test_what_a_filter_prints_does_not_get_into_the_film(film: Path, tmp_path: Path, plain: str) -> None:
+    (tmp_path / "mine.py").write_text("def f(frame):\n    print('here', flush=True)\n    return frame\n")
+    command = [str(word) for word in (BIN / "vidproc-run", film, "-o", "-", "--filter", tmp_path / "mine.py")]
+    piped = subprocess.run([*command, "--quiet"], capture_output=True, check=True)
+    assert hashlib.sha256(piped.stdout).hexdigest() == plain
+    assert piped.stderr.count(b"here\n") >= 60
 
 
 def test_nothing_on_standard_input(shared: Cluster) -> None:

@@ -37,6 +37,8 @@ def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> N
     if limits.memory:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # standard output may be the film; what a filter prints goes to the messages
+        os.dup2(2, 1)
     module, _, function = entry.partition(":")
     main: Entry = getattr(importlib.import_module(module), function)
     with contextlib.suppress(ConnectionError):  # the parent wants no more answers
