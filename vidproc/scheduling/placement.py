@@ -118,9 +118,13 @@ def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> Ch
     seek = stretch.records[0].seek
     point = (position + stretch.end - lead_in_cost * seek) / (2 - lead_in_cost)
     index = bisect_left(stretch.records, point, key=lambda record: record.begin)
-    record = min(stretch.records[max(0, index - 1) : index + 1], key=lambda record: abs(record.begin - point))
-    lead_in = (record.begin - seek) * lead_in_cost
-    return record if lead_in < record.begin - position else None
+
+    def newcomers(record: ChunkRecord) -> float:
+        return (record.begin - seek) * lead_in_cost + stretch.end - record.begin
+
+    around = stretch.records[max(0, index - 1) : index + 1]
+    record = min(around, key=lambda record: max(newcomers(record), record.begin - position))
+    return record if newcomers(record) < stretch.end - position else None
 
 
 def work_of(job: Job, lease: Lease, lead_in_cost: float) -> float:
