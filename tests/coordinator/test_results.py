@@ -30,7 +30,7 @@ def job_of(*reports: ChunkReport, **changes: Any) -> Job:
         job.chunks.append(Chunk(index, start, stop, start, stop, 0, 0, 0))
         job.results[index] = Done(report, "w", ONE_VERSION, 10)
         start = stop
-    job.frames_total, job.frame_rate, job.muxed = start, 25.0, Muxed(500, "f" * 64, ())
+    job.frames_total, job.frame_rate, job.muxed = start, 25.0, Muxed(500, "f" * 64, (), 0.5)
     for name, value in changes.items():
         setattr(job, name, value)
     return job

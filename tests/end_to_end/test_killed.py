@@ -53,6 +53,26 @@ def test_a_daemon(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: s
     whole(sending, tmp_path / "out.mp4", plain)
 
 
+def test_a_daemon_that_falls_silent_and_wakes_up_late(
+    film: Path, gate: Gate, tmp_path: Path, plain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It still has its lease's result to give, which nobody wants any more."""
+    monkeypatch.setenv("VIDPROC_COORDINATOR_HEARTBEAT_S", "0.1")
+    monkeypatch.setenv("VIDPROC_COORDINATOR_SILENCE_S", "0.5")
+    with cluster(tmp_path / "own") as own:
+        sleepy, _ = own.add_worker(1, "--allow-custom"), own.add_worker(1, "--allow-custom")
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        gate.reached(2)
+        sleepy.signal(signal.SIGSTOP)
+        own.coordinator.saying('"worker left"')
+        gate.open()
+        whole(sending, tmp_path / "out.mp4", plain)
+        sleepy.signal(signal.SIGCONT)
+        until(lambda: len(own.log("worker joined")) == 3, "the daemon to come back")
+        assert own.send(film, tmp_path / "again.mp4", "--filter", gate.filter).code == 0
+    assert sha256(tmp_path / "again.mp4") == plain
+
+
 def test_the_only_daemon_and_another_joins(
     own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
 ) -> None:

@@ -107,7 +107,7 @@ def test_a_process_that_was_stopped_is_killed_at_the_limit_even_if_it_takes_no_p
     ("deed", "error", "said"),
     [
         ("raise ValueError('no more')", FilterError, f"ValueError: no more (line {LINE_OF_THE_DEED})"),
-        ("bytearray(8 << 30)", FilterError, f"MemoryError (line {LINE_OF_THE_DEED}); raise the worker's --memory-limit"),
+        ("bytearray(8 << 30)", FilterError, f"(line {LINE_OF_THE_DEED}); raise the worker's --memory-limit"),
         ("return None", FilterError, "the custom filter returned None: it must return the frame"),
         ("return frame[:4]", FilterError, "it must return an array of uint8, 64 x 96 x 3 (BGR) or 64 x 96 (gray)"),
         ("raise SystemExit(3)", FilterError, f"SystemExit: 3 (line {LINE_OF_THE_DEED})"),

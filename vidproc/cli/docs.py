@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 import cv2
 
 import vidproc
+from vidproc.config import CoordinatorSettings, WorkerSettings, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
 from vidproc.media.still import still
@@ -25,11 +27,25 @@ _HEAD = """\
 Made from the programs themselves by `make docs`; `--help` says the same.
 """
 
+_EXIT_CODES = """\
+Exit codes: 0 done, 2 wrong usage or configuration, 3 the coordinator cannot be reached, 4 the job failed, 130
+interrupted. `vidproc verify` ends with 1 when the two runs differ.
+"""
+_SETTINGS = """\
+## Settings of the daemons
+
+Each can be given as an option (where the daemon has one of that name), in the environment (`VIDPROC_COORDINATOR_PORT`,
+or `VIDPROC_PORT` for both daemons), or in a TOML file (`--config FILE`, tables `[coordinator]` and `[worker]`); the
+first of these that gives it wins. Sizes may be written as `4GiB`, times as `90`, `5m` or `7d`.
+"""
+
 
 def options_page() -> str:
     """The options of all programs, in Markdown."""
     parsers = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
-    return "\n".join([_HEAD, *("\n".join(_section(parser)) for parser in parsers)])
+    return "\n".join(
+        [_HEAD, _EXIT_CODES, *("\n".join(_section(parser)) for parser in parsers), _SETTINGS, *_settings(), ""]
+    )
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"filters.md": reference.page, "options.md": options_page}
@@ -79,6 +95,20 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:
         yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
     yield ""
+
+
+def _settings() -> Iterator[str]:
+    yield "| setting | default |\n| --- | --- |"
+    for kind in (CoordinatorSettings, WorkerSettings):
+        for each in dataclasses.fields(kind):
+            if each.name in keys(kind):
+                yield f"| `{kind.table}.{each.name}` | {_default(each.default)} |"
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "none"
+    return "depends on the host" if value is dataclasses.MISSING else f"`{value}`"
 
 
 def _examples(epilog: str) -> str:

@@ -97,6 +97,7 @@ class Desk:
             submission.sha256,
             self._spool.job(job_id),
             submitted_at=time.monotonic(),
+            cpu_began=time.process_time(),
         )
 
     def uploaded(self, job: Job) -> None:
@@ -193,12 +194,13 @@ class Desk:
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
         links = [link for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)]
-        cpu, memory = self._figures.of([])
+        _, memory = self._figures.of([])
+        cpu_s = time.process_time() - job.cpu_began + (job.muxed.cpu_s if job.muxed else 0.0)
         return Surroundings(
             wall_s=wall_s,
             slots=sum(link.slots for link in links),
             workers={link.name: WorkerFigures(link.cpu_percent, link.memory_mb) for link in links},
-            coordinator=WorkerFigures(cpu, memory),
+            coordinator=WorkerFigures(100 * cpu_s / wall_s, memory),
         )
 
     def _forget(self, job: Job) -> None:

@@ -41,6 +41,7 @@ class Job:
     sha256: str
     folder: JobFolder
     submitted_at: float
+    cpu_began: float = 0.0
     state: JobState = JobState.UPLOADING
     upload: Upload | None = None
     listeners: set[Listener] = field(default_factory=set)

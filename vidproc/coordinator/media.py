@@ -55,11 +55,12 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class Muxed:
-    """The film is whole."""
+    """The film is whole. `cpu_s` is the processor time of the media process for all of the job."""
 
     size: int
     sha256: str
     losses: tuple[str, ...]
+    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)

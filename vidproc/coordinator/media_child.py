@@ -83,7 +83,7 @@ class _Process:
         losses = self._muxer.finish()
         with open(self._result, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        muxed = Muxed(self._result.stat().st_size, sha256, losses)
+        muxed = Muxed(self._result.stat().st_size, sha256, losses, time.process_time())
         self._channel.send({"muxed": to_plain(muxed)})
 
     def _opened(self, info: SourceInfo) -> None:

@@ -7,6 +7,7 @@ from itertools import chain, count
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
+from vidproc.coordinator import validation
 from vidproc.coordinator.clients import ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
@@ -34,6 +35,7 @@ class Coordinator:
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Raises `ClientError` when the folder or an address is taken."""
+        validation.check_defaults(self._settings)
         self._spool.open()
         try:
             listeners = listen(listen_at)

@@ -20,6 +20,11 @@ def completed(job: JobSpec, settings: CoordinatorSettings) -> JobSpec:
     return replace(job, filters=filters, codec=job.codec or settings.codec)
 
 
+def check_defaults(settings: CoordinatorSettings) -> None:
+    """Raises `ClientError` when the coordinator's own choices make no good job."""
+    check(completed(JobSpec(filters=(), codec=""), settings))
+
+
 def check(job: JobSpec) -> None:
     """Raises `ClientError` or one of its kinds. No code of a custom filter is run."""
     pipelines.check(job.filters)

@@ -11,7 +11,7 @@ from vidproc.filters.contract import Filter, Param
 _HEAD = """\
 # Filters
 
-Made from the filters' own declarations by `python -m vidproc.filters.reference > docs/filters.md`.
+Made from the filters' own declarations by `make docs`.
 
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
