@@ -71,11 +71,9 @@ class Daemon:
         while True:
             try:
                 session = await self._connect()
-            except (AuthenticationError, VersionError):
-                if not met:
-                    raise
-                failures += 1
             except (UnreachableError, PeerError) as error:
+                if isinstance(error, AuthenticationError | VersionError) and not met:
+                    raise
                 failures += 1
                 if failures == 1:
                     log.warning("no coordinator", where=str(self._address), error=str(error))
