@@ -1,0 +1,71 @@
+"""A coordinator that runs out of something: the one concerned is told, the others are served."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, cluster, sha256
+
+pytestmark = pytest.mark.process
+MIB = 2**20
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Cluster]:
+    """Its disk takes no file of more than 1 MiB."""
+    with cluster(tmp_path / "small") as made:
+        resource.prlimit(made.coordinator.process.pid, resource.RLIMIT_FSIZE, (MIB, MIB))
+        made.add_worker(1)
+        yield made
+
+
+def test_a_film_that_the_disk_does_not_take(small: Cluster, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "large.mp4").write_bytes(film.read_bytes() + bytes(3 * MIB))
+    outcome = small.send(tmp_path / "large.mp4", tmp_path / "out.mp4")
+    assert outcome.code == 4
+    assert "cannot store the upload: File too large" in outcome.complaint
+    small.nothing_left()
+    assert small.send(film, tmp_path / "out.mp4").code == 0
+
+
+def test_a_film_that_is_larger_than_a_coordinator_wants(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT", "1KiB")
+    monkeypatch.setenv("VIDPROC_COORDINATOR_MAX_FRAME_PIXELS", "1000")
+    with cluster(tmp_path / "own") as own:
+        outcome = own.send(film, tmp_path / "out.mp4")
+        assert (outcome.code, "takes up to 1024" in outcome.complaint) == (2, True)
+        monkeypatch.delenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT")
+    with cluster(tmp_path / "other") as other:
+        outcome = other.send(film, tmp_path / "out.mp4")
+        assert (outcome.code, "larger than this coordinator takes" in outcome.complaint) == (4, True)
+
+
+def test_many_clients_at_once(shared: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    gate.open()
+    sending = [shared.sending(film, tmp_path / f"{n}.mp4", "--filter", gate.filter) for n in range(8)]
+    assert [client.wait() for client in sending] == [0] * 8
+    assert {sha256(tmp_path / f"{n}.mp4") for n in range(8)} == {plain}
+
+
+def test_a_client_s_full_disk(shared: Cluster, film: Path, tmp_path: Path) -> None:
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    sending = shared.sending(
+        film, tmp_path / "out.mp4", "--quiet", preexec_fn=no_room, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    assert sending.process.stderr is not None
+    with sending.process.stderr as said:
+        assert said.read() == f"error: --out {tmp_path / 'out.mp4'}: File too large\n".encode()
+    assert sending.wait() == 4
+    assert [name for name in os.listdir(tmp_path) if "out" in name] == []
+    shared.nothing_left()
