@@ -18,12 +18,13 @@ from typing import Any
 
 import structlog
 
-from vidproc.client.remote import Endpoint, Listener, process
+from vidproc.client.remote import Endpoint, Listener, News, process
 from vidproc.config import CoordinatorSettings, WorkerSettings
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator
 from vidproc.model import JobSpec
 from vidproc.processes.child import preload
+from vidproc.protocol.messages import Progress
 from vidproc.transport.address import Address
 from vidproc.worker.daemon import PRELOADED as FOR_SLOTS
 from vidproc.worker.daemon import Daemon
@@ -62,8 +63,13 @@ async def run(
     worker: WorkerSettings, job: JobSpec, video: str, out: str, overwrite: bool, tell: Listener
 ) -> dict[str, Any]:
     """One job on this host's cores alone. Raises what `client.remote.process` does."""
+
+    def tell_here(news: News) -> None:
+        """No daemon is missing when nothing moves: the slots are being started."""
+        tell(replace(news, waiting="") if isinstance(news, Progress) else news)
+
     async with cluster(worker) as endpoint:
-        return await process(endpoint, job, video, out, overwrite, tell)
+        return await process(endpoint, job, video, out, overwrite, tell_here)
 
 
 @contextlib.contextmanager

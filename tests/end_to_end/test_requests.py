@@ -193,6 +193,13 @@ def test_lines_where_there_is_no_terminal(shared: Cluster, film: Path, tmp_path:
     assert not any("\r" in line or "\x1b" in line for line in lines)
 
 
+def test_a_run_waits_for_no_daemon(film: Path, tmp_path: Path) -> None:
+    outcome = run(film, "-o", tmp_path / "out.mp4", "--filter", "blur")
+    assert outcome.code == 0
+    assert "waiting" not in outcome.err
+    assert "60 frames in" in outcome.err
+
+
 def test_a_bar_on_a_terminal(shared: Cluster, film: Path, gate: Gate, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
