@@ -7,6 +7,7 @@ but for the start of an interpreter, which would be most of the time of a test t
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import io
 import json
@@ -59,6 +60,15 @@ class Outcome:
         return lines[0]
 
 
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def die_with_the_tests() -> None:
+    """For the new process: a session of tests that is killed leaves no daemons that dial for ever."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Program:
     """One program in the background; what it says goes to a file."""
 
@@ -66,7 +76,8 @@ class Program:
         self.log_file = folder / f"{name}-{time.monotonic_ns()}.log"
         self.command = [str(BIN / f"vidproc-{name}"), *map(str, words)]
         with open(self.log_file, "wb") as log:
-            given = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True, **options}
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            given = {**streams, "start_new_session": True, "preexec_fn": die_with_the_tests, **options}
             self.process = subprocess.Popen(self.command, **given)
 
     @property
