@@ -6,7 +6,9 @@ all others, so that a frame lost, doubled or out of place shows in a list of has
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,9 +61,21 @@ class Film:
     format: str | None = None
 
 
+@contextlib.contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """SVT-AV1 makes whoever calls it a real-time process where it may, as it may for root. All that this one starts
+    later would be so too, and what is busy then would leave nothing to the others."""
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, param)
+
+
 def write(path: Path, film: Film) -> None:
     """Encode and mux. `extra` adds streams and returns their packets, which are muxed by time with the video's."""
-    with av.open(str(path), "w", format=film.format, container_options=dict(film.container or {})) as out:
+    options = dict(film.container or {})
+    with ordinary_priority(), av.open(str(path), "w", format=film.format, container_options=options) as out:
         stream: Any = out.add_stream(film.codec, rate=film.rate, options=dict(film.options or {}))
         stream.width, stream.height = film.size
         stream.pix_fmt = film.pix_fmt

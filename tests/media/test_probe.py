@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.media.clips import make
 from vidproc.media.ingest import ingest
 from vidproc.media.probe import SourceInfo, probe
 from vidproc.model import Colour
@@ -123,3 +125,8 @@ def test_closed_captions_inside_the_picture_are_told(clip: Clip, tmp_path: Path)
     assert probe(film).captions
     assert not probe(clip("mpegts")).captions
     assert "closed captions inside the picture are not kept" in ingest(film, tmp_path / "packets").losses
+
+
+def test_clips_are_made_at_an_ordinary_priority(tmp_path: Path) -> None:
+    make("av1", tmp_path)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
