@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, cluster, run, sha256
+from tests.end_to_end.programs import Cluster, Program, Start, cluster, run, sha256
 from tests.media import clips
 
 
@@ -45,3 +46,16 @@ def plain(film: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     gate.open()
     assert run(film, "-o", folder / "out.mp4", "--filter", gate.filter).code == 0
     return sha256(folder / "out.mp4")
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Program] = []
+
+    def start(name: str, *words: object, **options: Any) -> Program:
+        started.append(Program(name, *words, folder=tmp_path, **options))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.end()

@@ -116,6 +116,10 @@ class Program:
         self.process.wait()
 
 
+Start = Callable[..., Program]
+"""`start("run", ...)`: a program from bin/ that is gone when the test is over."""
+
+
 class Cluster:
     """A coordinator and its daemons in a folder of their own."""
 

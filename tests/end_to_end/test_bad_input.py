@@ -240,6 +240,9 @@ def test_an_output_of_no_known_container(refused: Refused, film: Path, tmp_path:
 
 def test_figures_that_could_not_be_written(refused: Refused, film: Path, tmp_path: Path) -> None:
     assert "--metrics-json" in refused(2, film, "--metrics-json", tmp_path / "none" / "figures.json")
+    before = film.read_bytes()
+    assert "is the input itself" in refused(2, film, "--metrics-json", film)
+    assert film.read_bytes() == before
 
 
 @pytest.mark.parametrize("program", [send, run])

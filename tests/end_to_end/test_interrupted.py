@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, Start, cluster, sha256, until
 
 pytestmark = pytest.mark.process
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -36,7 +36,7 @@ def test_a_client_in_mid_job_cancels_it(
     sending = shared.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
     gate.reached(2)
     sending.signal(number)
-    assert sending.wait(5) == 130
+    assert sending.wait(15) == 130
     assert sending.said.splitlines()[-1] == "interrupted"
     shared.nothing_left()
     assert shared.log("job ended")[-1]["state"] == "cancelled"
@@ -55,7 +55,7 @@ def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, num
     sending.process.stdin.flush()
     until(lambda: list(spool.iterdir()), "the client to take the film")
     sending.signal(number)
-    assert sending.wait(5) == 130
+    assert sending.wait(15) == 130
     sending.process.stdin.close()
     assert "Traceback" not in sending.said
     assert list(spool.iterdir()) == []
@@ -67,32 +67,32 @@ def test_a_client_that_waits_for_a_coordinator(own: Cluster, film: Path, gate: G
     own.coordinator.end()
     sending.saying("connection lost")
     sending.signal(signal.SIGINT)
-    assert sending.wait(5) == 130
+    assert sending.wait(15) == 130
     assert outputs(tmp_path) == []
 
 
 @SIGNALS
-def test_a_run(film: Path, gate: Gate, tmp_path: Path, number: int) -> None:
+def test_a_run(start: Start, film: Path, gate: Gate, tmp_path: Path, number: int) -> None:
     spool = tmp_path / "tmp"
     spool.mkdir()
     environment = {**os.environ, "TMPDIR": str(spool)}
     words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter, "--processes", 2)
-    running = Program("run", *words, folder=tmp_path, env=environment)
+    running = start("run", *words, env=environment)
     gate.reached(2)
     running.signal(number)
-    assert running.wait(8) == 130
+    assert running.wait(15) == 130
     assert running.said.splitlines()[-1] == "interrupted"
     assert outputs(tmp_path) == []
     assert list(spool.iterdir()) == []
 
 
-def test_a_whole_terminal(film: Path, gate: Gate, tmp_path: Path) -> None:
+def test_a_whole_terminal(start: Start, film: Path, gate: Gate, tmp_path: Path) -> None:
     """Ctrl-C reaches every process of the group at once."""
     words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter, "--processes", 2)
-    running = Program("run", *words, folder=tmp_path)
+    running = start("run", *words)
     gate.reached(2)
     os.killpg(running.process.pid, signal.SIGINT)
-    assert running.wait(8) == 130
+    assert running.wait(15) == 130
     assert [line for line in running.said.splitlines() if "running" not in line][-1] == "interrupted"
     assert "Traceback" not in running.said
 
@@ -115,11 +115,11 @@ def test_a_worker_finishes_what_it_has(
     assert own.log("chunk failed") == []
 
 
-def test_a_worker_without_a_coordinator(tmp_path: Path) -> None:
-    worker = Program("worker", "--port", 1, "--processes", 1, folder=tmp_path)
+def test_a_worker_without_a_coordinator(start: Start) -> None:
+    worker = start("worker", "--port", 1, "--processes", 1)
     worker.saying("no coordinator")
     worker.signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(15) == 0
 
 
 @SIGNALS

@@ -57,8 +57,8 @@ def test_a_daemon_that_falls_silent_and_wakes_up_late(
     film: Path, gate: Gate, tmp_path: Path, plain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It still has its lease's result to give, which nobody wants any more."""
-    monkeypatch.setenv("VIDPROC_COORDINATOR_HEARTBEAT_S", "0.1")
-    monkeypatch.setenv("VIDPROC_COORDINATOR_SILENCE_S", "0.5")
+    monkeypatch.setenv("VIDPROC_COORDINATOR_HEARTBEAT_S", "0.3")
+    monkeypatch.setenv("VIDPROC_COORDINATOR_SILENCE_S", "1.5")
     with cluster(tmp_path / "own") as own:
         sleepy, _ = own.add_worker(1, "--allow-custom"), own.add_worker(1, "--allow-custom")
         sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.programs import BIN, Cluster, Program, cluster, send
+from tests.end_to_end.programs import BIN, Cluster, Start, cluster, send
 from vidproc.protocol.framing import FrameReader, pack
 from vidproc.protocol.messages import VERSION, Error, Handshake, Message
 
@@ -87,9 +87,9 @@ def test_a_token_is_asked_for(guarded: Cluster, film: Path, token: Path, tmp_pat
     assert guarded.send(film, "-", "--dry-run", "--token-file", guarded.folder / "right").code == 0
 
 
-def test_a_worker_without_the_token_ends(guarded: Cluster, token: Path, tmp_path: Path) -> None:
+def test_a_worker_without_the_token_ends(guarded: Cluster, start: Start, token: Path) -> None:
     for words in ((), ("--token-file", token)):
-        worker = Program("worker", *guarded.by_tcp, "--processes", 1, *words, folder=tmp_path)
+        worker = start("worker", *guarded.by_tcp, "--processes", 1, *words)
         assert worker.wait(10) == 3
         assert worker.said.startswith("error: the coordinator ")
 
@@ -207,8 +207,8 @@ def test_a_key_of_the_settings_that_is_none(tmp_path: Path) -> None:
         ("--host a@b", "is no host"),
     ],
 )
-def test_a_worker_s_wrong_options(tmp_path: Path, words: str, said: str) -> None:
-    worker = Program("worker", *words.split(), folder=tmp_path)
+def test_a_worker_s_wrong_options(start: Start, words: str, said: str) -> None:
+    worker = start("worker", *words.split())
     assert worker.wait(10) == 2
     assert worker.said.startswith("error: ")
     assert len(worker.said.splitlines()) == 1
