@@ -126,3 +126,11 @@ def test_what_has_no_file_or_no_name_in_it_cannot_go_to_other_hosts() -> None:
     for function in (lambda frame: frame, _closure(2), Darken(2), Darken(2).method, typed["typed"], len):
         with pytest.raises(ClientError, match="only a function at the top level of a file can go to other hosts"):
             as_spec(function, None)
+
+
+def test_the_text_of_a_function_and_the_path_of_its_file_are_told_from_a_name(tmp_path: Path) -> None:
+    text = "def negative(frame):\n    return 255 - frame\n"
+    file = tmp_path / "negative.py"
+    file.write_text(text)
+    assert as_spec(text, None) == as_spec(str(file), None) == as_spec(file, None)
+    assert as_spec("blur:ksize=5", None).name == "blur"

@@ -21,6 +21,7 @@ from vidproc.cores import usable_cores
 from vidproc.errors import ClientError
 from vidproc.quantities import parse_duration, parse_size
 
+MOST_PROCESSES = 1024
 SHORTEST_TOKEN = 16
 """Bytes. Whoever reaches the port may guess at leisure, so a short token protects nothing."""
 
@@ -155,14 +156,14 @@ class WorkerSettings(Settings):
     host: Text = "localhost"
     ipv4: Flag = False
     ipv6: Flag = False
-    processes: Annotated[int, _whole(1, 1024)] = field(default_factory=default_processes)
+    processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
     rate_limit: Annotated[float, _rate] = 0.0
     frame_timeout: Seconds = 30.0
     allow_custom: Flag = False
 
     def __post_init__(self) -> None:
-        if self.processes < 1:
-            raise ClientError(f"processes ({self.processes}) must be 1 or more")
+        if not 1 <= self.processes <= MOST_PROCESSES:
+            raise ClientError(f"processes ({self.processes}) must be from 1 to {MOST_PROCESSES}")
         if self.ipv4 and self.ipv6:
             raise ClientError("ipv4 and ipv6 exclude each other: give one for that family alone, or none for both")
 

@@ -42,7 +42,7 @@ def process(
     """Run `filters` in order over every frame of `video`, on this machine's cores, and write the film to `out`.
 
     filters: a name with parameters ("blur:ksize=9"), a function from frame to frame (BGR uint8 arrays of height x
-        width x 3, or what `@vidproc.filter` declares), or the `Path` of a file that holds one.
+        width x 3, or what `@vidproc.filter` declares), its text, or the path of a file that holds one.
     processes: how many at once; by default one for each usable core.
     on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
     options: fields of `vidproc.model.JobSpec`: crf, encoder_preset, codec, audio, start, duration, on_decode_error.

@@ -19,7 +19,7 @@ from vidproc.errors import ClientError
 from vidproc.model import FilterSpec
 
 FilterLike = str | FilterSpec | Path | Callable[..., Any]
-"""`"blur:ksize=5"`, a `FilterSpec`, the path of a filter's file, or a function from frame to frame."""
+"""`"blur:ksize=5"`, the path or the text of a filter's file, a `FilterSpec`, or a function from frame to frame."""
 
 _TEXT = """\
 from pathlib import Path
@@ -49,10 +49,19 @@ def as_spec(it: FilterLike, pickles: Path | None) -> FilterSpec:
     if isinstance(it, Path):
         return specs.from_file(it)
     if isinstance(it, str):
-        return specs.parse(it)
+        return _from_words(it)
     if callable(it):
         return from_source(it) if pickles is None else from_function(it, pickles)
     raise ClientError(f"{it!r} is no filter: give its name, a function, or the path of its file")
+
+
+def _from_words(words: str) -> FilterSpec:
+    """A filter's name with its parameters, the text of a function, or the path of its file."""
+    if "\n" in words or words.lstrip().startswith(("def ", "@", "import ", "from ")):
+        return FilterSpec("custom", code=words)
+    if words.endswith(".py"):
+        return specs.from_file(Path(words))
+    return specs.parse(words)
 
 
 def from_function(function: Callable[..., Any], pickles: Path) -> FilterSpec:

@@ -188,3 +188,14 @@ def test_reading_here_and_there(tmp_path: Path) -> None:
     source.path.unlink()
     with pytest.raises(ClientError, match=r"in\.mp4 cannot be read any more"), films.reading(source):
         raise AssertionError("there is no such file")
+
+
+def test_one_file_under_two_names_is_told(tmp_path: Path) -> None:
+    film, link, hard = tmp_path / "film.mp4", tmp_path / "link.mp4", tmp_path / "hard.mp4"
+    film.write_bytes(b"film")
+    link.symlink_to(film)
+    hard.hardlink_to(film)
+    assert all(films.same(str(film), str(other)) for other in (film, link, hard))
+    assert films.same(str(tmp_path / "new"), str(tmp_path / "folder" / ".." / "new"))
+    assert not films.same(str(film), str(tmp_path / "new"))
+    assert not films.same("-", "-")

@@ -53,6 +53,9 @@ def check_outputs(options: argparse.Namespace, overwrite: bool) -> None:
     films.check_output(options.video, options.out, overwrite)
     if options.metrics_json:
         films.check_place("--metrics-json", options.metrics_json)
+        for name, other in (("the input", options.video), ("the output", options.out)):
+            if films.same(options.metrics_json, other):
+                raise ClientError(f"--metrics-json {options.metrics_json} is {name} itself; give it another name")
 
 
 def job_of(options: argparse.Namespace, out: str) -> JobSpec:

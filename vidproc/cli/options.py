@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from vidproc._version import __version__
+from vidproc.cli import end_early
 from vidproc.errors import ClientError, VidprocError, one_line
 
 INTERRUPTED = 130
@@ -64,6 +65,8 @@ def add_daemon_options(to: argparse.ArgumentParser) -> None:
 
 def run(program: Callable[[], int]) -> int:
     """A program's exit code; its errors become one line."""
+    if signal.getsignal(signal.SIGINT) is end_early:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with _sigterm_as_ctrl_c():
             code = program()

@@ -35,6 +35,15 @@ class Source:
     sha256: str
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two names stand for one file, by whatever links; one that is not there yet is told by its path."""
+    if STANDARD in (one, other):
+        return False
+    return os.path.realpath(one) == os.path.realpath(other) or (
+        os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+    )
+
+
 def check_output(video: str, out: str, overwrite: bool) -> None:
     """Raises `ClientError` where the result could not, or should not, be written."""
     if out == STANDARD:
