@@ -11,6 +11,7 @@ import logging
 import secrets
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,10 @@ from vidproc.protocol.messages import Progress
 from vidproc.transport.address import Address
 from vidproc.worker.daemon import PRELOADED as FOR_SLOTS
 from vidproc.worker.daemon import Daemon
+
+_quiet = 0
+"""Jobs under way that keep the logs quiet."""
+_quiet_lock = threading.Lock()
 
 
 @contextlib.asynccontextmanager
@@ -74,15 +79,23 @@ async def run(
 
 @contextlib.contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """A caller who has set up structlog wants the logs; to any other they would be noise between his own output."""
-    if structlog.is_configured():
-        yield
-        return
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    """A caller who has set up structlog wants the logs; to any other they would be noise between his own output.
+
+    structlog's setting is one for the whole process: the first of several jobs at once makes it, the last undoes it.
+    """
+    global _quiet
+    with _quiet_lock:
+        ours = _quiet > 0 or not structlog.is_configured()
+        _quiet += ours
+        if _quiet == 1:
+            structlog.configure(
+                wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+                logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            )
     try:
         yield
     finally:
-        structlog.reset_defaults()
+        with _quiet_lock:
+            _quiet -= ours
+            if ours and _quiet == 0:
+                structlog.reset_defaults()
