@@ -46,12 +46,6 @@ class UnknownJobError(ClientError):
     code = "unknown-job"
 
 
-class NotAllowedError(ClientError):
-    """What was asked is switched off here, such as custom code without `--allow-custom`."""
-
-    code = "not-allowed"
-
-
 class UnreachableError(VidprocError):
     """No coordinator answers there."""
 
