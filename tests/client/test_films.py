@@ -81,6 +81,29 @@ def test_the_longest_name_that_a_file_can_have(tmp_path: Path) -> None:
     assert out.read_bytes() == b"film"
 
 
+def test_a_symlink_stays_and_what_it_names_is_replaced(tmp_path: Path) -> None:
+    link, film = tmp_path / "link.mp4", tmp_path / "disk" / "film.mp4"
+    film.parent.mkdir()
+    film.write_bytes(b"old")
+    link.symlink_to("disk/film.mp4")
+    with films.written(str(link)) as file:
+        file.write(b"new")
+        assert names(tmp_path) == ["disk", "link.mp4"]  # the temporary file is where it can take the place at once
+    assert os.readlink(link) == "disk/film.mp4"
+    assert film.read_bytes() == b"new"
+    assert names(film.parent) == ["film.mp4"]
+
+
+def test_a_symlink_may_name_what_is_not_there_yet(tmp_path: Path) -> None:
+    link = tmp_path / "link.mp4"
+    link.symlink_to("film.mp4")
+    films.check_output("in.mp4", str(link), overwrite=True)
+    with films.written(str(link)) as file:
+        file.write(b"film")
+    assert os.readlink(link) == "film.mp4"
+    assert (tmp_path / "film.mp4").read_bytes() == b"film"
+
+
 def test_there_must_be_room(tmp_path: Path) -> None:
     films.demand_room(str(tmp_path / "out.mp4"), 1000)
     films.demand_room("-", 2**60)
@@ -105,6 +128,8 @@ def test_an_output_that_may_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     ("out", "said"),
     [
         ("old.mp4", "exists; add --overwrite"),
+        ("dangling.mp4", "exists; add --overwrite"),
+        ("astray.mp4", "there is no folder .*/none"),
         ("folder", "is a folder"),
         ("none/out.mp4", "there is no folder none"),
         ("old.mp4/out.mp4", "there is no folder old.mp4"),
@@ -115,6 +140,8 @@ def test_an_output_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "old.mp4").touch()
     (tmp_path / "folder").mkdir()
+    (tmp_path / "dangling.mp4").symlink_to("new.mp4")
+    (tmp_path / "astray.mp4").symlink_to("none/new.mp4")
     with pytest.raises(ClientError, match=said):
         films.check_output("in.mp4", out, overwrite=False)
 

@@ -1,7 +1,8 @@
 """The files at a client's two ends: the film that goes in, and the one that comes out.
 
 Nothing is overwritten by accident: an output that exists is refused unless asked for, one that is the input always.
-What arrives is written beside its place under a temporary name, and takes the place only when it is whole.
+What arrives is written beside its place under a temporary name, and takes the place only when it is whole. A symlink
+stays: the place is the one that it names.
 """
 
 from __future__ import annotations
@@ -48,26 +49,32 @@ def check_output(video: str, out: str, overwrite: bool) -> None:
     """Raises `ClientError` where the result could not, or should not, be written."""
     if out == STANDARD:
         return
-    if video != STANDARD and os.path.exists(video) and os.path.exists(out) and os.path.samefile(video, out):
+    if same(video, out):
         raise ClientError(f"--out {out} is the input itself; give it another name")
     check_place("--out", out)
     if os.path.exists(out) and not os.path.isfile(out):
         raise ClientError(f"--out {out} is no file that could be replaced; give it another name")
-    if os.path.exists(out) and not overwrite:
+    if os.path.lexists(out) and not overwrite:  # a symlink that names nothing yet is there, too
         raise ClientError(f"--out {out} exists; add --overwrite to replace it")
 
 
 def check_place(option: str, name: str) -> None:
     """Raises `ClientError` where no file of this name can be written."""
-    folder = os.path.dirname(name) or "."
+    target = _named(name)
+    folder = os.path.dirname(target) or "."
     if os.path.isdir(name):
         raise ClientError(f"{option} {name} is a folder; give the name of a file")
     if not os.path.isdir(folder):
         raise ClientError(f"{option} {name}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise ClientError(f"{option} {name}: the folder {folder} cannot be written to")
-    if len(os.fsencode(os.path.basename(name))) > os.pathconf(folder, "PC_NAME_MAX"):
+    if len(os.fsencode(os.path.basename(target))) > os.pathconf(folder, "PC_NAME_MAX"):
         raise ClientError(f"{option} {name}: the name is too long")
+
+
+def _named(name: str) -> str:
+    """The path that is written: the one that a symlink names, whether or not it exists, or else this one."""
+    return os.path.realpath(name) if os.path.islink(name) else name
 
 
 @contextlib.contextmanager
@@ -114,7 +121,7 @@ def written(out: str) -> Iterator[BinaryIO]:
         with _disk_errors("standard output"), open(_STDOUT, "wb", closefd=False) as file:
             yield file
         return
-    target = Path(out)
+    target = Path(_named(out))
     # Not tempfile's: the result should have the mode that any new file of this user has.
     partial = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
@@ -130,7 +137,7 @@ def demand_room(out: str, size: int) -> None:
     """Raises `StorageError` when `size` bytes will not fit where `out` is to be written."""
     if out == STANDARD:
         return
-    free = shutil.disk_usage(Path(out).parent).free
+    free = shutil.disk_usage(Path(_named(out)).parent).free
     if size > free:
         raise StorageError(f"--out {out}: too little disk, {size >> 20} MiB needed, {free >> 20} MiB free")
 
