@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -199,3 +200,15 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert options.run(interrupted) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["coordinator", "worker"])
+def test_a_daemon_that_is_stopped_while_it_starts_says_nothing(name: str) -> None:
+    code = (
+        f"import signal\nfrom vidproc.cli import daemons, {name}\n"
+        "daemons.configure_logs = lambda given: signal.raise_signal(signal.SIGTERM)\n"
+        f"{name}.main([])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGTERM
+    assert (done.stdout, done.stderr) == ("", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _start(given: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
     from vidproc.cli import daemons
     from vidproc.config import CoordinatorSettings
 
@@ -82,8 +84,8 @@ async def _serve(settings: CoordinatorSettings) -> None:
     preload(*PRELOADED)
     stop = asyncio.Event()
     coordinator = Coordinator(settings)
-    await coordinator.start(listening_addresses(settings))
     daemons.on_stop_signals(stop.set)
+    await coordinator.start(listening_addresses(settings))
     structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
     await stop.wait()
     await coordinator.stop()
