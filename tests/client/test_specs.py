@@ -16,23 +16,31 @@ from vidproc.model import FilterSpec
     ("text", "spec"),
     [
         ("blur", FilterSpec("blur")),
-        ("blur:", FilterSpec("blur")),
         ("blur:ksize=5", FilterSpec("blur", {"ksize": "5"})),
         (" blur : ksize = 5 , sigma=1.2", FilterSpec("blur", {"ksize": "5", "sigma": "1.2"})),
         ("blur:kind=a=b", FilterSpec("blur", {"kind": "a=b"})),
         ("blur:kind=", FilterSpec("blur", {"kind": ""})),
         ("blur:kind=c:d", FilterSpec("blur", {"kind": "c:d"})),
-        ("blur:ksize=3,ksize=5", FilterSpec("blur", {"ksize": "5"})),
     ],
 )
 def test_a_filter(text: str, spec: FilterSpec) -> None:
     assert specs.parse(text) == spec
 
 
-@pytest.mark.parametrize("text", ["", ":", ":ksize=5", "blur:ksize", "blur:=5", "blur:ksize=5,", "blur:,"])
+@pytest.mark.parametrize(
+    "text", ["", ":", ":ksize=5", " :ksize=5", "blur:", "blur: ", "blur:ksize", "blur:=5", "blur:ksize=5,", "blur:,"]
+)
 def test_what_is_no_filter(text: str) -> None:
     with pytest.raises(ClientError, match="write "):
         specs.parse(text)
+
+
+@pytest.mark.parametrize("pairs", [("ksize=3", "ksize=5"), ("ksize=5", "sigma=1", " ksize =5")])
+def test_a_parameter_that_is_given_twice(pairs: tuple[str, ...]) -> None:
+    with pytest.raises(ClientError, match=r"parameter 'ksize' is given twice, as '.' and as '.'"):
+        specs.parse_params(pairs)
+    with pytest.raises(ClientError, match="twice"):
+        specs.parse(f"blur:{','.join(pairs)}")
 
 
 def test_a_file_s_text_goes_along(tmp_path: Path) -> None:

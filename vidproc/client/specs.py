@@ -14,20 +14,22 @@ from vidproc.model import FilterSpec, ParamValue
 
 def parse(text: str) -> FilterSpec:
     """`NAME` or `NAME:name=value,name=value`. Raises `ClientError`."""
-    name, _, rest = text.partition(":")
-    if not name:
+    name, colon, rest = text.partition(":")
+    if not name.strip() or (colon and not rest.strip()):
         raise ClientError(f"filter {text!r}: write NAME or NAME:name=value,name=value")
     return FilterSpec(name.strip(), parse_params(rest.split(",") if rest else ()))
 
 
 def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
-    """`name=value` pairs. Raises `ClientError` for one that is none."""
+    """`name=value` pairs. Raises `ClientError` for one that is none, and for a name that comes twice."""
     params: dict[str, ParamValue] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name.strip() and equals):
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not (name and equals):
             raise ClientError(f"parameter {pair!r}: write name=value")
-        params[name.strip()] = value.strip()
+        if name in params:
+            raise ClientError(f"parameter {name!r} is given twice, as {params[name]!r} and as {value!r}")
+        params[name] = value
     return params
 
 
