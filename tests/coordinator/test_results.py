@@ -10,7 +10,7 @@ import pytest
 
 from vidproc.coordinator.job import Done, Job
 from vidproc.coordinator.media import Muxed
-from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
+from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import Chunk, ChunkReport, FilterSpec, JobSpec, JobState
 from vidproc.protocol.framing import Limits, pack
@@ -28,9 +28,9 @@ def job_of(*reports: ChunkReport, **changes: Any) -> Job:
     for index, report in enumerate(reports):
         stop = start + report.frames
         job.chunks.append(Chunk(index, start, stop, start, stop, 0, 0, 0))
-        job.results[index] = Done(report, "w", ONE_VERSION, 10)
+        job.results[index] = Done(report, "w", 0, ONE_VERSION)
         start = stop
-    job.frames_total, job.frame_rate, job.muxed = start, 25.0, Muxed(500, "f" * 64, (), 0.5)
+    job.frames_total, job.frame_rate, job.muxed = start, 25.0, Muxed(500, "f" * 64, (), 0.5, 100.0)
     for name, value in changes.items():
         setattr(job, name, value)
     return job
@@ -40,8 +40,8 @@ def report(frames: int = 10, **given: Any) -> ChunkReport:
     return ChunkReport(**{"frames": frames, "extradata": b"", "delay": 0, "seconds": {}, "latency": {}, **given})
 
 
-def figures(job: Job, wall_s: float = 2.0, slots: int = 1, **workers: WorkerFigures) -> dict[str, Any]:
-    return metrics(job, Surroundings(wall_s, slots, workers, WorkerFigures(5.04, 80.06)))
+def figures(job: Job, wall_s: float = 2.0, slots: int = 1) -> dict[str, Any]:
+    return metrics(job, Surroundings(wall_s, slots, 0.1008, 180.06))
 
 
 def test_counts_and_rates() -> None:
@@ -53,9 +53,13 @@ def test_counts_and_rates() -> None:
 
 
 def test_processors_and_memory_by_process() -> None:
-    told = figures(job_of(report()), w=WorkerFigures(190.0, 512.0))
-    assert told["cpu_percent"] == {"coordinator": 5.0, "w": 190.0}
-    assert told["memory_mb"] == {"coordinator": 80.1, "w": 512.0}
+    """However short the job: what the slots themselves say of each chunk, and not what was seen from without."""
+    job = job_of(report(cpu_s=0.06, memory_mb=200.0), report(cpu_s=0.03, memory_mb=300.0), report(), report())
+    job.results[2] = Done(report(cpu_s=0.1, memory_mb=150.0), "w", 1, ONE_VERSION)
+    job.results[3] = Done(report(cpu_s=0.02, memory_mb=90.06), "x", 0, ONE_VERSION)
+    told = figures(job, wall_s=0.1)
+    assert told["cpu_percent"] == {"coordinator": 100.8, "w": 190.0, "x": 20.0}
+    assert told["memory_mb"] == {"coordinator": 180.1, "w": 450.0, "x": 90.1}
 
 
 def test_percentiles_are_over_all_frames_and_parts_are_means() -> None:
@@ -90,7 +94,7 @@ def test_a_loss_that_many_chunks_tell_is_said_once() -> None:
 def test_a_mixed_cluster_is_said_to_be_one() -> None:
     job = job_of(report(), report())
     assert figures(job)["reproducible"] is True
-    job.results[1] = Done(report(), "x", {"vidproc": "1.1"}, 10)
+    job.results[1] = Done(report(), "x", 0, {"vidproc": "1.1"})
     told = figures(job)
     assert told["reproducible"] is False
     assert "different versions" in told["losses"][0]
@@ -124,11 +128,10 @@ def test_the_worst_of_jobs_fits_into_one_message() -> None:
         report(40, concealed=tuple(range(40 * n, 40 * n + 40, 2)), digest="d" * 64, losses=(f"字{n}" * 2000,))
         for n in range(2000)
     ]
-    workers = {f"{n}-{'w' * 60}": WorkerFigures(100.0, 1000.0) for n in range(1024)}
     job = job_of(*damaged, attempts=dict.fromkeys(range(2000), 4), losses=[f"loss {n}" for n in range(5000)])
-    for index, name in enumerate(workers):
-        job.results[index] = Done(damaged[index], name, {"vidproc": str(index)}, 10)
-    told = figures(job, **workers)
+    for n in range(1024):
+        job.results[n] = Done(damaged[n], f"{n}-{'w' * 60}", 0, {"vidproc": str(n)})
+    told = figures(job)
     (header,) = pack(Finished("j", JobState.DONE, 1, "f" * 64, told).to_header())
     assert memoryview(header).nbytes < Limits().header
     check_shape(bytes(header)[8:], Limits())

@@ -139,6 +139,8 @@ def test_the_figures(shared: Cluster, film: Path, tmp_path: Path) -> None:
     assert 0 < figures["bottleneck"]["share"] <= 1
     assert sum(worker["frames"] for worker in figures["workers"].values()) == 60
     assert set(figures["cpu_percent"]) == set(figures["memory_mb"]) == {"coordinator", *figures["workers"]}
+    assert min(figures["cpu_percent"].values()) > 0
+    assert min(figures["memory_mb"].values()) > 10
     assert figures["reproducible"] is True
 
 

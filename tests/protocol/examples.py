@@ -165,7 +165,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Cancel("j"),
     LeaseBlock(1),
     Revoke(1),
-    Heartbeat({1: 5}, 1.0, 2.0),
+    Heartbeat({1: 5}),
     ResultBlock(1),
     Failed(1, "filter", "it raised"),
     Committed(1),

@@ -405,7 +405,7 @@ def test_nothing_is_sent_before_the_connection_is_open() -> None:
 
 def test_messages_before_a_breach_are_delivered_and_then_nothing_is() -> None:
     peer, coordinator = opened()
-    data = raw(Watch("a")) + raw(Watch("b")) + raw(Heartbeat({}, 0.0, 0.0)) + raw(Watch("c"))
+    data = raw(Watch("a")) + raw(Watch("b")) + raw(Heartbeat({})) + raw(Watch("c"))
     got: list[Event] = []
     with pytest.raises(PeerError, match="a client may not send heartbeat"):
         got.extend(coordinator.receive_data(data))

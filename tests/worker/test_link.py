@@ -81,7 +81,6 @@ def test_heartbeats_tell_how_far_each_lease_is(work: Work, tmp_path: Path) -> No
             await it.coordinator.lease(5, work.through(at_frame(7, until_there(tmp_path / "gate"))))
             while (beat := await it.coordinator.beat()).frames != {5: 7}:
                 assert beat.frames.keys() == {5}
-            assert beat.memory_mb > 1
             (tmp_path / "gate").touch()
             assert (await it.coordinator.answer()).report.frames == 12
 

@@ -40,8 +40,6 @@ class DaemonLink:
     def __init__(self, session: Session, dispatch: Dispatch, name: str) -> None:
         self.name = name
         self.versions: Mapping[str, str] = session.peer.versions
-        self.cpu_percent = 0.0
-        self.memory_mb = 0.0
         self.slots = 0
         self._session = session
         self._dispatch = dispatch
@@ -112,7 +110,6 @@ class DaemonLink:
         return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
-        self.cpu_percent, self.memory_mb = beat.cpu_percent, beat.memory_mb
         for lease, frames in beat.frames.items():
             job = self._dispatch.job_of(lease)
             if job is not None and self._holds(lease):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+import psutil
 import structlog
 
 from vidproc import filters
@@ -18,10 +19,9 @@ from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
-from vidproc.coordinator.results import Surroundings, WorkerFigures, metrics
+from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.errors import CancelledError, ClientError, UnknownJobError
 from vidproc.model import JobSpec, JobState
-from vidproc.processes.figures import Figures
 from vidproc.protocol.messages import Finished, Submit
 from vidproc.storage.spool import Spool, Upload
 
@@ -39,7 +39,6 @@ class Desk:
         self._spool = spool
         self._dispatch = dispatch
         self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
-        self._figures = Figures()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
 
@@ -193,14 +192,12 @@ class Desk:
         self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
-        links = [link for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)]
-        _, memory = self._figures.of([])
-        cpu_s = time.process_time() - job.cpu_began + (job.muxed.cpu_s if job.muxed else 0.0)
+        assert job.muxed is not None
         return Surroundings(
             wall_s=wall_s,
-            slots=sum(link.slots for link in links),
-            workers={link.name: WorkerFigures(link.cpu_percent, link.memory_mb) for link in links},
-            coordinator=WorkerFigures(100 * cpu_s / wall_s, memory),
+            slots=sum(link.slots for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)),
+            cpu_s=time.process_time() - job.cpu_began + job.muxed.cpu_s,
+            memory_mb=psutil.Process().memory_info().rss / 2**20 + job.muxed.memory_mb,
         )
 
     def _forget(self, job: Job) -> None:

@@ -46,7 +46,7 @@ class Dispatch:
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
         self._leases: dict[int, ev.Grant] = {}
-        self._results: dict[int, tuple[ResultFile, ChunkReport, int]] = {}
+        self._results: dict[int, tuple[ResultFile, ChunkReport]] = {}
         self._pending: deque[ev.Event] = deque()
         self._handling = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -88,7 +88,7 @@ class Dispatch:
             return
         try:
             target = job.folder.chunk(grant.chunk)
-            self._results[lease] = (ResultFile(target, lease, size, sha256), report, size)
+            self._results[lease] = (ResultFile(target, lease, size, sha256), report)
         except StorageError as error:
             self.fail(job, error)
 
@@ -96,7 +96,7 @@ class Dispatch:
         """Raises `ValueError` when a result is not what was announced."""
         if lease not in self._results:
             return
-        (file, report, _), job = self._results[lease], self.job_of(lease)
+        (file, report), job = self._results[lease], self.job_of(lease)
         try:
             if file.write(data):
                 self.feed(ev.ChunkFinished(lease, report.can_continue))
@@ -152,7 +152,7 @@ class Dispatch:
         self._forget(lease)
 
     def _persist(self, lease: int) -> None:
-        (file, report, size), grant = self._results[lease], self._leases[lease]
+        (file, report), grant = self._results[lease], self._leases[lease]
         job, link = self.jobs[grant.job], self.workers[grant.worker]
         try:
             file.keep()
@@ -161,7 +161,7 @@ class Dispatch:
             self.fail(job, error)
         else:
             del self._results[lease]
-            job.results[grant.chunk] = Done(report, link.name, link.versions, size)
+            job.results[grant.chunk] = Done(report, link.name, grant.slot, link.versions)
             self.feed(ev.ChunkPersisted(lease))
 
     def _acknowledge(self, lease: int, worker: str) -> None:

@@ -22,12 +22,12 @@ Listener = Callable[[Message], None]
 
 @dataclass(slots=True)
 class Done:
-    """A chunk's result, and whose it was: a daemon, and the versions of what it runs."""
+    """A chunk's result, and whose it was: a daemon, its slot, and the versions of what it runs."""
 
     report: ChunkReport
     worker: str
+    slot: int
     versions: Mapping[str, str]
-    bytes_out: int
 
 
 @dataclass(slots=True, eq=False)

@@ -55,12 +55,14 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class Muxed:
-    """The film is whole. `cpu_s` is the processor time of the media process for all of the job."""
+    """The film is whole. `cpu_s` is the processor time of the media process for all of the job, `memory_mb` the most
+    memory that it held."""
 
     size: int
     sha256: str
     losses: tuple[str, ...]
     cpu_s: float
+    memory_mb: float
 
 
 @dataclass(frozen=True, slots=True)

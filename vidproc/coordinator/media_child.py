@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import time
 from collections.abc import Mapping
 from itertools import chain
@@ -83,7 +84,8 @@ class _Process:
         losses = self._muxer.finish()
         with open(self._result, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        muxed = Muxed(self._result.stat().st_size, sha256, losses, time.process_time())
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        muxed = Muxed(self._result.stat().st_size, sha256, losses, time.process_time(), memory_mb)
         self._channel.send({"muxed": to_plain(muxed)})
 
     def _opened(self, info: SourceInfo) -> None:

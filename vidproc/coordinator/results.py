@@ -7,13 +7,14 @@ named, and the rest is counted.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from itertools import islice
 from typing import Any
 
-from vidproc.coordinator.job import Job
+from vidproc.coordinator.job import Done, Job
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ChunkReport
 
@@ -21,23 +22,17 @@ _MOST = 50
 _LONGEST = 800
 """Characters of a sentence."""
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerFigures:
-    """A daemon's own figures at the end of a job: percent of one core, and MiB."""
-
-    cpu_percent: float
-    memory_mb: float
+_Workers = Mapping[str, Sequence[Done]]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a job's figures need that the job does not hold."""
+    """What a job's figures need that the job does not hold. `cpu_s` and `memory_mb` are the coordinator's own."""
 
     wall_s: float
     slots: int
-    workers: Mapping[str, WorkerFigures]
-    coordinator: WorkerFigures
+    cpu_s: float
+    memory_mb: float
 
 
 def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
@@ -46,7 +41,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
     frames = sum(report.frames for report in reports)
     seconds = _seconds(job, reports)
     mixed = len({tuple(sorted(done.versions.items())) for done in job.results.values()}) > 1
-    everyone = {"coordinator": around.coordinator, **dict(islice(around.workers.items(), _MOST))}
+    workers = _by_worker(job)
     return {
         "job_id": job.id,
         "frames_in": job.frames_total,
@@ -54,15 +49,15 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "fps_in": round(job.frame_rate, 3),
         "fps_out": round(job.frame_rate, 3),
         "wall_s": round(around.wall_s, 3),
-        "processing_fps": round(frames / around.wall_s, 2) if around.wall_s > 0 else 0.0,
+        "processing_fps": round(_rate(frames, around), 2),
         "retries": _retries(job),
         "fallback_frames": [],
         "latency_ms": _latency(reports, seconds, frames),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
-        "cpu_percent": {name: round(it.cpu_percent, 1) for name, it in everyone.items()},
-        "memory_mb": {name: round(it.memory_mb, 1) for name, it in everyone.items()},
+        "cpu_percent": _cpu_percent(around, workers),
+        "memory_mb": _memory_mb(around, workers),
         "queue": {"highest": job.queue_highest, "mean": round(job.queue_mean, 2)},
-        "workers": _by_worker(job, around.wall_s),
+        "workers": _frames(around, workers),
         "chunks": len(reports),
         "lead_in_frames": sum(report.lead_in for report in reports),
         "bytes_in": job.size,
@@ -110,12 +105,42 @@ def _digests(reports: Sequence[ChunkReport]) -> list[str]:
     return digests if len(digests) <= 10 * _MOST else [hashlib.sha256("".join(digests).encode()).hexdigest()]
 
 
-def _by_worker(job: Job, wall_s: float) -> dict[str, Any]:
-    frames = Counter[str]()
+def _by_worker(job: Job) -> dict[str, list[Done]]:
+    """The chunks of each of the workers that did most, by the workers' names."""
+    chunks: dict[str, list[Done]] = defaultdict(list)
     for done in job.results.values():
-        frames[done.worker] += done.report.frames
-    busiest = sorted(frames.most_common(_MOST))
-    return {name: {"frames": n, "fps": round(n / wall_s, 2) if wall_s else 0.0} for name, n in busiest}
+        chunks[done.worker].append(done)
+    busiest = nlargest(_MOST, chunks.items(), key=lambda it: sum(done.report.frames for done in it[1]))
+    return dict(sorted(busiest))
+
+
+def _frames(around: Surroundings, workers: _Workers) -> dict[str, Any]:
+    frames = {name: sum(done.report.frames for done in chunks) for name, chunks in workers.items()}
+    return {name: {"frames": count, "fps": round(_rate(count, around), 2)} for name, count in frames.items()}
+
+
+def _cpu_percent(around: Surroundings, workers: _Workers) -> dict[str, float]:
+    """Of one core, over the whole job. A worker's is what its slots spent on the chunks that are in the film."""
+    spent = {name: sum(done.report.cpu_s for done in chunks) for name, chunks in workers.items()}
+    everyone = {"coordinator": around.cpu_s, **spent}
+    return {name: round(100 * _rate(cpu_s, around), 1) for name, cpu_s in everyone.items()}
+
+
+def _memory_mb(around: Surroundings, workers: _Workers) -> dict[str, float]:
+    """A worker's is what its slots held at their highest, added up."""
+    highest = {name: sum(_highest(chunks).values()) for name, chunks in workers.items()}
+    return {name: round(mb, 1) for name, mb in {"coordinator": around.memory_mb, **highest}.items()}
+
+
+def _highest(chunks: Sequence[Done]) -> dict[int, float]:
+    by_slot: dict[int, float] = defaultdict(float)
+    for done in chunks:
+        by_slot[done.slot] = max(by_slot[done.slot], done.report.memory_mb)
+    return by_slot
+
+
+def _rate(amount: float, around: Surroundings) -> float:
+    return amount / around.wall_s if around.wall_s > 0 else 0.0
 
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:

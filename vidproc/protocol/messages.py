@@ -281,11 +281,9 @@ class Revoke(Message):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat(Message):
-    """Worker, a few times a second when busy: frames finished by lease, and the daemon's figures."""
+    """Worker, a few times a second when busy: frames finished by lease."""
 
     frames: Mapping[int, int]
-    cpu_percent: float
-    memory_mb: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import structlog
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
-from vidproc.processes.figures import Figures
 from vidproc.protocol.messages import (
     Committed,
     Drain,
@@ -148,18 +147,15 @@ class Link:
 
     async def _beat(self) -> None:
         """Tell how far each lease is. The session's own pings keep an idle connection alive."""
-        figures = Figures()
         with contextlib.suppress(PeerError):
             while True:
                 await asyncio.sleep(_HEARTBEAT_S)
                 if self._work:
-                    await self._session.send(self._heartbeat(figures))
+                    await self._session.send(self._heartbeat())
 
-    def _heartbeat(self, figures: Figures) -> Heartbeat:
+    def _heartbeat(self) -> Heartbeat:
         running = [work for work in self._work.values() if work.running]
-        frames = {work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in running}
-        cpu_percent, memory_mb = figures.of([slot.pid for slot in self._slots])
-        return Heartbeat(frames, cpu_percent, memory_mb)
+        return Heartbeat({work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in running})
 
     def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(course)
