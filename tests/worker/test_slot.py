@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from tests.transport.places import run, until
 from tests.worker.work import FOR_EVER, LINE_OF_THE_DEED, Work, at_frame, until_there
@@ -128,6 +129,19 @@ def test_a_filter_that_fails_costs_the_chunk_and_not_the_process(
             assert (failed.frame, failed.slot_lost) == (5, False)
             await works(it, work)
             assert it.pid == pid
+
+    run(main())
+
+
+def test_the_traceback_of_a_filter_that_fails_is_for_who_wants_it(work: Work) -> None:
+    async def main() -> None:
+        async with slot() as it:
+            with capture_logs() as logs:
+                await failure(it, work.through(at_frame(5, "raise ValueError('no more')")))
+            (said,) = logs
+            assert (said["log_level"], said["process"]) == ("debug", "slot 0")
+            assert f"line {LINE_OF_THE_DEED}, in " in said["exception"]
+            assert "ValueError: no more" in said["exception"]
 
     run(main())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidproc.errors import StalledError, from_code
+from vidproc.errors import StalledError
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
@@ -142,7 +142,7 @@ class MediaProcess:
                 with contextlib.suppress(asyncio.CancelledError, ChildDiedError):
                     await receiving
         if "failed" in answer:
-            raise from_code(answer["failed"]["code"], answer["failed"]["message"])
+            raise self._child.raised(answer["failed"])
         return answer
 
 

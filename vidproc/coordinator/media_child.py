@@ -20,11 +20,19 @@ from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, JobSpec, StreamFormat
 from vidproc.pipelines.plan import check
 from vidproc.processes.channel import Channel
+from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 
 _TELL_EVERY_S = 0.1
 """The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""
+
+_TELLING = Telling(
+    ffmpeg.OUT_OF_MEMORY,
+    MediaError("the film needs more memory than a media process has; raise --memory-limit"),
+    bug=VidprocError,
+    prefix="a bug in vidproc: ",
+)
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -36,15 +44,7 @@ def serve(channel: Channel, gauge: Gauge) -> None:
             try:
                 getattr(process, name)(request)
             except Exception as error:
-                channel.send({"failed": _failure(error)})
-
-
-def _failure(error: Exception) -> Mapping[str, str]:
-    if isinstance(error, ffmpeg.OUT_OF_MEMORY):
-        error = MediaError("the film needs more memory than a media process has; raise --memory-limit")
-    elif not isinstance(error, VidprocError):
-        error = VidprocError(f"a bug in vidproc: {type(error).__name__}: {error}")
-    return {"code": error.code, "message": str(error)}
+                channel.send({"failed": _TELLING.of(error)})
 
 
 class _Process:

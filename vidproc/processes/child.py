@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from vidproc.errors import WorkerError
+import structlog
+
+from vidproc.errors import VidprocError, WorkerError, from_code
 from vidproc.processes import bootstrap, fork_server
 from vidproc.processes.bootstrap import ChildLimits
 from vidproc.processes.channel import PIPE_LIMITS
@@ -30,6 +32,8 @@ _TO_EXIT_S = 1.0
 """A process that has let go of its socket may still be about to exit, with a code that tells why."""
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 class ChildDiedError(WorkerError):
@@ -99,6 +103,12 @@ class Child:
             if not data:
                 raise await self._died()
             self._frames.feed(data)
+
+    def raised(self, said: Mapping[str, Any]) -> VidprocError:
+        """The error that the child tells of. Its traceback is logged: a bug's always, any other's for who wants it."""
+        tell = log.error if said["bug"] else log.debug
+        tell("bug" if said["bug"] else "failed", process=self.name, exception=said["trace"])
+        return from_code(said["code"], said["message"])
 
     def kill(self) -> None:
         """SIGKILL; `receive` then raises."""

@@ -15,7 +15,7 @@ from importlib.metadata import version
 import cv2
 
 from vidproc._version import __version__
-from vidproc.errors import VidprocError, WorkerError, one_line
+from vidproc.errors import WorkerError
 from vidproc.filters.contract import Picture
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
@@ -28,8 +28,15 @@ from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.plan import Pipeline, plan
 from vidproc.pipelines.run import Spent
 from vidproc.processes.channel import Channel
+from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
+
+_TELLING = Telling(
+    ffmpeg.OUT_OF_MEMORY,
+    WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
+    bug=WorkerError,  # which is worth another try
+)
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -42,7 +49,7 @@ def serve(channel: Channel, gauge: Gauge) -> None:
         try:
             report, records = slot.run(from_plain(ChunkTask, header["task"]), packets)
         except Exception as error:
-            channel.send({"failed": _failure(error, gauge.read().frame)})
+            channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
         else:
             channel.send({"done": to_plain(report)}, records)
 
@@ -56,15 +63,6 @@ def _versions() -> Mapping[str, str]:
         "numpy": version("numpy"),
         "machine": platform.machine(),
     }
-
-
-def _failure(error: Exception, frame: int) -> Mapping[str, str | int]:
-    """Any error as the daemon hears it; what is not ours is the worker's, and worth another try."""
-    if isinstance(error, ffmpeg.OUT_OF_MEMORY):
-        error = WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames")
-    elif not isinstance(error, VidprocError):
-        error = WorkerError(f"{type(error).__name__}: {error}")
-    return {"code": error.code, "message": one_line(str(error)), "frame": frame}
 
 
 class ChunkRunner:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
-from vidproc.errors import StalledError, VidprocError, WorkerError, from_code
+from vidproc.errors import StalledError, VidprocError, WorkerError
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.processes.gauge import Reading
@@ -129,5 +129,5 @@ async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> tup
     answer, records = await child.receive()
     if "failed" in answer:
         said = answer["failed"]
-        raise SlotFailure(from_code(said["code"], said["message"]), said["frame"], slot_lost=False)
+        raise SlotFailure(child.raised(said), said["frame"], slot_lost=False)
     return from_plain(ChunkReport, answer["done"]), records
