@@ -183,6 +183,7 @@ def test_a_disk_that_refuses_fails_the_job_alone(clean: Clean, tmp_path: Path, m
         assert "cannot store a chunk" in str(job.error)
         assert delivered(job) == [None]
         assert dispatch.grant_of(lease) is None
+        assert Revoke(lease) in link.heard
         submit(dispatch, other)
         finish(dispatch, link.leases[-1].lease)
         assert delivered(other) == [0]

@@ -18,7 +18,7 @@ from vidproc._version import __version__
 from vidproc.config import WorkerSettings
 from vidproc.errors import AuthenticationError, VersionError
 from vidproc.processes.child import ChildDiedError
-from vidproc.protocol.messages import Drain
+from vidproc.protocol.messages import Committed, Drain
 from vidproc.transport.address import Address
 from vidproc.transport.session import Session
 from vidproc.worker import slot as slot_module
@@ -129,6 +129,10 @@ def test_draining_it_finishes_the_leases_in_hand_and_it_returns(work: Work, tmp_
             assert (await it.heard())[0] == Drain()
             (tmp_path / "gate").touch()
             assert (await it.answer()).report.frames == 12
+            await it.lease(2, work)  # was on its way: with a result that is not kept yet the daemon is still there
+            assert (await it.answer()).report.frames == 12
+            for lease in (2, 1):
+                await it.session.send(Committed(lease))
             await course
 
     run(main())

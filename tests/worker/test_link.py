@@ -207,6 +207,31 @@ def test_draining_waits_for_the_leases_in_hand(work: Work, tmp_path: Path) -> No
             assert not draining.done()
             (tmp_path / "gate").touch()
             assert (await it.coordinator.answer()).lease == 1
+            for lease in (1, 2):
+                await it.coordinator.session.send(Committed(lease))
+            await draining
+
+    run(main())
+
+
+@pytest.mark.parametrize("last_word", [Committed, Revoke])
+def test_draining_waits_until_each_result_is_kept_or_not_wanted(
+    work: Work, last_word: type[Committed] | type[Revoke]
+) -> None:
+    async def main() -> None:
+        async with connected() as it:
+            await it.coordinator.lease(1, work)
+            assert (await it.coordinator.answer()).lease == 1
+            draining = asyncio.create_task(it.link.drain())
+            assert (await it.coordinator.heard())[0] == Drain()
+            await it.coordinator.lease(2, work, index=1)  # was on its way
+            assert (await it.coordinator.answer()).lease == 2
+            await it.coordinator.session.send(Committed(2))
+            await it.coordinator.lease(3, work)
+            assert (await it.coordinator.answer()).lease == 3
+            await it.coordinator.session.send(Committed(3))
+            assert not draining.done()
+            await it.coordinator.session.send(last_word(1))
             await draining
 
     run(main())

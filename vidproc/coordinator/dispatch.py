@@ -157,7 +157,7 @@ class Dispatch:
         try:
             file.keep()
         except StorageError as error:
-            self._forget(lease)
+            self._withdraw(lease, grant.worker)
             self.fail(job, error)
         else:
             del self._results[lease]

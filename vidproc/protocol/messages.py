@@ -274,7 +274,7 @@ class LeaseBlock(Message):
 
 @dataclass(frozen=True, slots=True)
 class Revoke(Message):
-    """Coordinator: stop working on this lease; no answer is wanted."""
+    """Coordinator: stop working on this lease; no answer is wanted, and its result is not kept."""
 
     lease_id: int
 
@@ -328,4 +328,4 @@ class Committed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Drain(Message):
-    """Worker: give me no more leases; I leave when the ones I have are done."""
+    """Worker: give me no more leases; I leave when the ones I have are done and committed."""

@@ -49,12 +49,13 @@ class _Work:
 
 
 class Link:
-    """Serve leases until the connection ends; `drain` to end it when the last lease in hand is done."""
+    """Serve leases until the connection ends; `drain` to end it when the last lease in hand is done and kept."""
 
     def __init__(self, session: Session, slots: Sequence[Slot]) -> None:
         self._session = session
         self._slots = slots
         self._work: dict[int, _Work] = {}
+        self._uncommitted: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -70,7 +71,7 @@ class Link:
             await self._abandon()
 
     async def drain(self) -> None:
-        """Ask for no more leases and wait for the end of those in hand."""
+        """Ask for no more leases; wait for the end of those in hand, and until the coordinator keeps their results."""
         await self._session.send(Drain())
         await self._idle.wait()
 
@@ -85,8 +86,9 @@ class Link:
                 self._revoke(lease_id)
             case Error():
                 raise PeerError(message.message)
-            case Committed():
-                pass
+            case Committed(lease_id):
+                self._uncommitted.discard(lease_id)
+                self._note_idle()
             case _:
                 raise PeerError(f"the coordinator sent {message.kind}, which means nothing to a worker")
 
@@ -111,11 +113,15 @@ class Link:
         work = self._work.get(lease_id)
         if work is not None and work.running is not None:
             work.running.cancel()
+        self._uncommitted.discard(lease_id)
         self._forget(lease_id)
 
     def _forget(self, lease_id: int) -> None:
         self._work.pop(lease_id, None)
-        if not self._work:
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not (self._work or self._uncommitted):
             self._idle.set()
 
     async def _run(self, work: _Work) -> None:
@@ -139,6 +145,7 @@ class Link:
 
     async def _finish(self, lease_id: int, report: ChunkReport, records: bytes) -> None:
         digest = hashlib.sha256(records).hexdigest()
+        self._uncommitted.add(lease_id)
         with contextlib.suppress(PeerError):
             await self._session.send(Result(lease_id, len(records), digest, report))
             view = memoryview(records)
@@ -169,4 +176,5 @@ class Link:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._work.clear()
+        self._uncommitted.clear()
         self._idle.set()
