@@ -212,3 +212,10 @@ def test_a_daemon_that_is_stopped_while_it_starts_says_nothing(name: str) -> Non
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -signal.SIGTERM
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_program_whose_standard_streams_are_closed_ends_as_any_other(closed: str) -> None:
+    command = f"'{sys.executable}' -m vidproc.cli.send --video nowhere.mp4 --out also-nowhere.mp4 {closed}"
+    assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == ClientError.exit_code

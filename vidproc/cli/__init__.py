@@ -2,6 +2,7 @@
 
 A Ctrl-C while a program is still being imported would end in a traceback, so one that is started with `python -m` (its
 name is not in `sys.argv` yet when this package is imported) says what any other would from its first moment on.
+One that is started with its output or its errors closed says them to nobody, and gives no file or socket their numbers.
 """
 
 import os
@@ -13,6 +14,12 @@ def end_early(number: int, frame: object) -> None:
     os.write(2, b"interrupted\n")
     os._exit(130)
 
+
+while (lowest := os.open(os.devnull, os.O_RDWR)) <= 2:
+    os.set_inheritable(lowest, True)
+os.close(lowest)
+sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, end_early)

@@ -83,6 +83,13 @@ def run(program: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
+def leave(code: int) -> NoReturn:
+    """End the process now. To undo all its imports would take Python 17 ms, a fiftieth of a short job, for nothing."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 @contextlib.contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
     """Whoever is asked to stop tidies up, whichever way it is asked. Daemons put handlers of their own over this."""

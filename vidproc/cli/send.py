@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
@@ -56,5 +57,9 @@ def _send(given: argparse.Namespace) -> int:
     return 0
 
 
+def program() -> NoReturn:
+    options.leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

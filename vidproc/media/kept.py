@@ -16,7 +16,7 @@ _TRACK_TAGS = ("language", "title")
 def missing(source: InputContainer, kept: list[int], chapters: int, output: Path, container: str) -> list[str]:
     """Sentences. `kept` are the numbers of the source's streams that were written, in order, covers left out."""
     losses = []
-    with open_source(output) as written:
+    with open_source(output, header_alone=True) as written:
         tags = {key.lower() for key in written.metadata}
         for key in kept_tags(source.metadata):
             if key.lower() not in tags:
