@@ -82,7 +82,7 @@ def test_a_lease_carries_its_packets_and_its_task(tmp_path: Path) -> None:
             assert (lease.task.start, lease.task.stop, lease.task.chunk) == (0, FRAMES, 0)
             assert (lease.task.stream, lease.task.filters) == (job.streams[0], job.spec.filters)
             await far.finish(lease.lease_id)
-            assert {type(await far.hears()) for _ in range(2)} == {Committed, Lease}
+            assert {type(await far.hears()) for _ in range(3)} == {Committed, Lease, LeaseBlock}
             assert delivered(job) == [0]
 
     run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import zlib
 from collections.abc import Awaitable, Collection
 from functools import partial
@@ -26,6 +27,7 @@ from vidproc.protocol.messages import (
     UploadBlock,
     Watch,
 )
+from vidproc.storage.reading import read_range
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
@@ -179,10 +181,10 @@ class ClientLink:
         """The film from `offset`; `send` waits while the client reads slowly."""
         try:
             with open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-                file.seek(offset)
-                while block := await asyncio.to_thread(file.read, _BLOCK):
-                    await self._session.send(DownloadBlock(job.id, offset, zlib.crc32(block)), block)
-                    offset += len(block)
+                size = os.fstat(file.fileno()).st_size
+                for at in range(offset, size, _BLOCK):
+                    block = await read_range(file.fileno(), at, min(_BLOCK, size - at))
+                    await self._session.send(DownloadBlock(job.id, at, zlib.crc32(block)), block)
         except OSError as error:
             self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
         except PeerError:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,6 +23,7 @@ from vidproc.protocol.messages import (
     ResultBlock,
 )
 from vidproc.scheduling import events as ev
+from vidproc.storage.reading import read_range
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
@@ -80,9 +78,10 @@ class DaemonLink:
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
-            for at in range(start, stop, _BLOCK):
-                block = await asyncio.to_thread(_read, path, at, min(_BLOCK, stop - at))
-                await self._session.send(LeaseBlock(grant.lease), block)
+            with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+                for at in range(start, stop, _BLOCK):
+                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    await self._session.send(LeaseBlock(grant.lease), block)
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
@@ -143,14 +142,3 @@ def _joined(name: str, capabilities: Mapping[str, Any]) -> ev.WorkerJoined:
     if type(rate) not in (int, float) or not 0 <= rate < float("inf"):
         raise PeerError(f"a worker's rate limit must be a number of frames a second, not {rate!r}")
     return ev.WorkerJoined(name, slots, float(rate), capabilities.get("allow_custom") is True)
-
-
-def _read(path: Path, offset: int, size: int) -> bytes:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        data = os.pread(fd, size, offset)
-    finally:
-        os.close(fd)
-    if len(data) != size:
-        raise OSError(errno.EIO, "a packet file is shorter than it was")
-    return data
