@@ -14,7 +14,7 @@ PIPE_LIMITS = Limits(header=64 * 2**20, payload=2**31 - 1, length=2**20, items=2
 """Between a parent and its own child: a chunk's packets go in one piece."""
 
 _BLOCK = 2**20
-_IDLE_AFTER_S = 2.0
+_IDLE_AFTER_S = 30.0
 
 
 class Channel:
