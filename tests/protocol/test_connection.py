@@ -449,7 +449,7 @@ def test_senseless_numbers_of_descriptors_are_refused(fds: object) -> None:
 
 def test_bad_fields_are_a_breach() -> None:
     _, coordinator = opened()
-    with pytest.raises(PeerError, match=r"Fetch\.offset"):
+    with pytest.raises(PeerError, match=r"Fetch: Expected `int`, got `str` - at `\$\.offset`"):
         list(coordinator.receive_data(raw(Fetch("j", 0), offset="x")))
     _, coordinator = opened()
     with pytest.raises(PeerError, match="unknown message type"):

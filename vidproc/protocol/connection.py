@@ -9,8 +9,9 @@ messages of its role and no others (see `directions`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from vidproc.errors import PeerError, TooLargeError, UnreachableError, VidprocError, from_code, one_line
 from vidproc.protocol.directions import sendable
@@ -25,8 +26,7 @@ MAX_FDS = 16
 """Descriptors that may travel with one message, where the connection can carry them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """A message came in. `fds` is how many descriptors the sender says travel with it."""
 
     message: Message

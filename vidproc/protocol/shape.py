@@ -7,13 +7,12 @@ too much; only then is the header unpacked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vidproc.errors import PeerError
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How large a frame may be. `header` and `payload` are in bytes.
 
     `depth` counts the containers around a value (the header's own map is the first), `length` the items of one array
