@@ -47,6 +47,16 @@ def _table() -> list[tuple[int, int]]:
 
 _FIRST_BYTE = _table()
 _INLINE_MASK = {_BLOB: 0x1F, _ARRAY: 0x0F, _MAP: 0x0F}
+_CONTAINERS = bytes(byte for byte, (kind, _) in enumerate(_FIRST_BYTE) if kind in (_ARRAY, _MAP))
+
+
+def too_small_to_break(data: bytes, limits: Limits) -> bool:
+    """Whether a header that we packed ourselves is within the limits whatever it says, and needs no look at its items.
+
+    Each item takes at least a byte, and each container begins with one that says so (other bytes may look the same).
+    """
+    containers = len(data) - len(data.translate(None, _CONTAINERS))
+    return len(data) <= min(limits.length, limits.items) and containers <= limits.depth
 
 
 def check_shape(data: bytes, limits: Limits) -> None:
