@@ -53,9 +53,9 @@ IMPURE_MODULES = frozenset({"asyncio", "socket", "time", "random", "os", "av"})
 OUTSIDE: dict[str, frozenset[str]] = {
     "filters": frozenset({"cv2", "numpy"}),
     "pipelines": frozenset({"numpy"}),
-    "protocol": frozenset({"msgpack"}),
+    "protocol": frozenset({"msgpack", "msgspec"}),
     "scheduling": frozenset(),
-    "model": frozenset(),
+    "model": frozenset({"msgspec"}),
     "errors": frozenset(),
 }
 """The packages that are not Python's own which a room may import; a room that isn't named is free to choose."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from vidproc.client.remote import Endpoint, Listener, News, process
 from vidproc.config import CoordinatorSettings, WorkerSettings
@@ -71,7 +72,7 @@ async def run(
 
     def tell_here(news: News) -> None:
         """No daemon is missing when nothing moves: the slots are being started."""
-        tell(replace(news, waiting="") if isinstance(news, Progress) else news)
+        tell(structs.replace(news, waiting="") if isinstance(news, Progress) else news)
 
     async with cluster(worker) as endpoint:
         return await process(endpoint, job, video, out, overwrite, tell_here)

@@ -10,9 +10,10 @@ All frame ranges are half-open, [start, stop).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+
+from msgspec import Struct
 
 ParamValue = bool | int | float | str
 
@@ -41,18 +42,16 @@ class LeaseKind(StrEnum):
     STAGE = "stage"
 
 
-@dataclass(frozen=True, slots=True)
-class FilterSpec:
+class FilterSpec(Struct, frozen=True):
     """A filter by name with its parameters; `code` is the text of a custom filter's file, `function` the name in it."""
 
     name: str
-    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    params: Mapping[str, ParamValue] = {}
     code: str = ""
     function: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JobSpec:
+class JobSpec(Struct, frozen=True):
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
 
     An empty `codec` leaves it to the coordinator. `digest_frames` asks for a hash of the frames as they go into the
@@ -71,8 +70,7 @@ class JobSpec:
     digest_frames: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Colour:
+class Colour(Struct, frozen=True):
     """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range)."""
 
     primaries: int = 2
@@ -81,8 +79,7 @@ class Colour:
     range: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFormat:
+class StreamFormat(Struct, frozen=True):
     """All a decoder needs that is not in the packets. `sar` is the sample (pixel) aspect ratio, 0 when not said."""
 
     codec: str
@@ -99,8 +96,7 @@ class StreamFormat:
     frame_rate: Fraction = Fraction(25)
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderSpec:
+class EncoderSpec(Struct, frozen=True):
     """All an encoder needs. Two slots given equal specs and equal frames make equal bytes."""
 
     codec: str
@@ -115,8 +111,7 @@ class EncoderSpec:
     frame_rate: Fraction = Fraction(25)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """The frames [start, stop), what they need to be made, and where their packets lie.
 
     [first, last) is [start, stop) widened by the filters' windows and cut at the ends of its continuity segment, whose
@@ -140,8 +135,7 @@ class Chunk:
         return self.stop - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkTask:
+class ChunkTask(Struct, frozen=True):
     """One lease's work as a slot gets it; the packet records follow as payload.
 
     The slot decodes the ranks [first, last), runs the filters and encodes [start, stop). `continues` says that the
@@ -162,8 +156,7 @@ class ChunkTask:
     continues: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkReport:
+class ChunkReport(Struct, frozen=True):
     """What a slot says of a finished chunk; the encoded packet records follow as payload.
 
     Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each

@@ -35,6 +35,11 @@ FILM = os.urandom(3 * MIB + 7)
 RESULT = os.urandom(2 * MIB + 5)
 
 
+def test_an_endpoint_does_not_show_its_token() -> None:
+    endpoint = Endpoint(Address.tcp("::1", 9090), b"correct horse battery staple")
+    assert repr(endpoint) == "Endpoint('tcp://[::1]:9090')"
+
+
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     path = tmp_path / "in.mp4"

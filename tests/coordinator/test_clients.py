@@ -7,11 +7,11 @@ import threading
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from tests.coordinator.jobs import LIMIT_S, run, until
 from vidproc.config import CoordinatorSettings

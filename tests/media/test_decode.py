@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.media.clips import B_FRAMES, Film, digest, write
 from tests.media.reading import Read, read
@@ -125,13 +126,13 @@ def test_a_decoder_that_goes_on_stops_at_damage(film: Read) -> None:
 
 
 def test_another_size_is_refused(film: Read) -> None:
-    stream = replace(film.stream(film.chunks[0]), width=64)
+    stream = structs.replace(film.stream(film.chunks[0]), width=64)
     with pytest.raises(MediaError, match="turns from 64x64"):
         list(Decoder(stream).frames(film.packets, 0, 60))
 
 
 def test_an_unknown_codec_is_refused(film: Read) -> None:
-    stream = replace(film.stream(film.chunks[0]), codec="no such codec")
+    stream = structs.replace(film.stream(film.chunks[0]), codec="no such codec")
     with pytest.raises(MediaError, match="no decoder"):
         list(Decoder(stream).frames(film.packets, 0, 60))
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
+from msgspec.structs import replace
 
 from tests.media.films import pixels
 from tests.media.remake import first_field

@@ -14,6 +14,7 @@ from typing import Any
 import av
 import pytest
 from av.stream import Disposition
+from msgspec import structs
 
 from tests.media.films import Plan, Sound, Text, jpeg, make
 from tests.media.remake import chunks, drift, film, first_field, frames, remake, report, tracks
@@ -281,7 +282,7 @@ def test_interlaced_film_is_marked_so(tmp_path: Path, container: str, order: str
     source = make(tmp_path / "a.mp4", Plan(times=(0, 512, 1024), options=options))
     decoded = frames(source)
     made, _ = film(source, container, decoded)
-    made = replace(made, encoder=replace(made.encoder, field_order=order))
+    made = replace(made, encoder=structs.replace(made.encoder, field_order=order))
     out = tmp_path / f"b.{container}"
     with Muxer(made, out) as muxer:
         for chunk in chunks(made.encoder, decoded, 0, 1):
@@ -350,14 +351,14 @@ def test_chunks_in_the_wrong_order_are_refused(plain: Any) -> None:
 
 def test_a_chunk_of_another_encoder_is_refused(plain: Any) -> None:
     made, encoded, out = plain
-    other = replace(report(encoded[0]), extradata=encoded[0].extradata[:-1] + b"\0")
+    other = structs.replace(report(encoded[0]), extradata=encoded[0].extradata[:-1] + b"\0")
     with Muxer(made, out) as muxer, pytest.raises(WorkerError, match="another version"):
         muxer.append(encoded[0].records, other)
 
 
 def test_a_chunk_with_too_few_packets_is_refused(plain: Any) -> None:
     made, encoded, out = plain
-    more = replace(report(encoded[0]), frames=encoded[0].frames + 1)
+    more = structs.replace(report(encoded[0]), frames=encoded[0].frames + 1)
     with Muxer(made, out) as muxer, pytest.raises(WorkerError, match="packets"):
         muxer.append(encoded[0].records, more)
 
@@ -412,7 +413,7 @@ def test_losses_of_chunks_are_passed_on_once(plain: Any) -> None:
     made, encoded, out = plain
     with Muxer(made, out) as muxer:
         for chunk in encoded:
-            muxer.append(chunk.records, replace(report(chunk), losses=("one frame was grey",)))
+            muxer.append(chunk.records, structs.replace(report(chunk), losses=("one frame was grey",)))
         assert muxer.finish() == ("one frame was grey",)
     with av.open(str(out)) as written:
         assert len(list(written.decode(video=0))) == 40

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
 from vidproc.media.output_format import allowed, encoder_spec, fit

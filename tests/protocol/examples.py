@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from vidproc.model import JobState
 from vidproc.protocol.connection import Connection, Event
@@ -125,7 +125,7 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind in _SCALARS:
         return _SCALARS[kind]
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         return _objects(kind)
     if origin is tuple and inner[-1] is not Ellipsis:
         return st.tuples(*map(_values, inner))

@@ -387,6 +387,8 @@ def test_what_the_other_side_would_refuse_for_its_size_is_not_sent() -> None:
             peer.send(message, payload)
     with pytest.raises(TooLargeError, match="5000"):
         coordinator.send(Finished("j", JobState.DONE, 0, "", {"frames": list(range(5000))}))
+    with pytest.raises(TooLargeError, match="16 levels"):
+        coordinator.send(Finished("j", JobState.DONE, 0, "", {"frames": [[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}))
 
 
 def test_limits_are_the_partys() -> None:
@@ -449,7 +451,7 @@ def test_senseless_numbers_of_descriptors_are_refused(fds: object) -> None:
 
 def test_bad_fields_are_a_breach() -> None:
     _, coordinator = opened()
-    with pytest.raises(PeerError, match=r"Fetch\.offset"):
+    with pytest.raises(PeerError, match=r"Fetch: Expected `int`, got `str` - at `\$\.offset`"):
         list(coordinator.receive_data(raw(Fetch("j", 0), offset="x")))
     _, coordinator = opened()
     with pytest.raises(PeerError, match="unknown message type"):

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.protocol.examples import ONE_OF_EACH
 from vidproc.errors import PeerError
 from vidproc.protocol.framing import PREFIX, Buffer, Frame, FrameReader, Limits, pack
-from vidproc.protocol.shape import check_shape
+from vidproc.protocol.messages import Message
+from vidproc.protocol.shape import check_shape, too_small_to_break
 
 pytestmark = pytest.mark.unit
 
@@ -112,6 +114,18 @@ def test_length_and_number_of_items_are_counted() -> None:
         check_shape(msgpack.packb({"a": [1, 2, 3, 4], "b": [1, 2, 3, 4]}), SMALL)
 
 
+def test_small_headers_are_known_to_be_within_the_limits() -> None:
+    for limits in (Limits(depth=3, length=10, items=20), Limits(depth=3, length=20, items=10)):
+        assert too_small_to_break(msgpack.packb(NESTED[3]), limits)
+        for larger in (NESTED[4], {"a": "x" * 10}):
+            assert not too_small_to_break(msgpack.packb(larger), limits)
+
+
+@pytest.mark.parametrize("message", ONE_OF_EACH)
+def test_what_is_sent_often_is_small(message: Message) -> None:
+    assert too_small_to_break(msgpack.packb(message.to_header()), Limits())
+
+
 def test_the_default_limits_are_those_of_the_protocol() -> None:
     deep: object = 0
     for _ in range(15):
@@ -169,6 +183,17 @@ plain = st.recursive(
 def test_the_shape_of_whatever_msgpack_packs_is_understood(header: dict[str, object]) -> None:
     generous = Limits(depth=1000, length=10**6, items=10**6)
     assert frames(b"".join(pack(header)), generous) == [(header, b"")]
+
+
+_limits = st.builds(Limits, depth=st.integers(1, 8), length=st.integers(1, 8), items=st.integers(1, 60))
+
+
+@given(st.dictionaries(st.text(max_size=3), plain, max_size=5), _limits)
+@settings(max_examples=500)
+def test_what_is_too_small_to_break_a_limit_breaks_none(header: dict[str, object], limits: Limits) -> None:
+    body = msgpack.packb(header)
+    if too_small_to_break(body, limits):
+        check_shape(body, limits)
 
 
 @given(st.binary(max_size=300))

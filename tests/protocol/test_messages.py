@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.protocol.examples import messages
 from vidproc.model import JobSpec
@@ -29,8 +30,32 @@ def test_names_on_the_wire() -> None:
 
 @pytest.mark.parametrize("header", [{}, {"type": "nonsense"}, {"type": 5}, {"type": "fetch"}, {"type": []}])
 def test_what_is_no_message_is_refused(header: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"unknown message type|is missing"):
+    with pytest.raises(ValueError, match=r"unknown message type|Fetch: Object missing required field `job_id`"):
         Message.from_header(header)
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.none() | st.integers() | st.text() | st.binary(), inner),
+    max_leaves=10,
+)
+
+
+@given(messages(), st.data())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_field_holds_is_taken_or_refused_with_a_value_error(message: Message, data: st.DataObject) -> None:
+    header = message.to_header()
+    header[data.draw(st.sampled_from(sorted(header)))] = data.draw(_ANYTHING)
+    try:
+        taken = Message.from_header(header)
+    except ValueError:
+        return
+    assert taken.to_header().keys() == header.keys()
+
+
+def test_a_key_that_is_no_string_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expected `str` - at `key`"):
+        Message.from_header({"type": "fetch", "job_id": "j", "offset": 3, 9: "speed"})  # type: ignore[dict-item]
 
 
 def test_unknown_fields_are_ignored() -> None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import heapq
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.scheduling.plans import chunks, more_chunks
 from vidproc.model import Chunk

@@ -80,6 +80,17 @@ async def heard_again(session: Session) -> None:
     await until(lambda: session._seen > before)
 
 
+async def stuck(session: Session) -> None:
+    """Wait until the system takes nothing more of what waits: its own buffers fill up after the session's."""
+    looks: list[float] = []
+
+    def unmoved() -> bool:
+        looks.append(session._progress)
+        return looks[-2:-1] == looks[-1:]
+
+    await until(unmoved)
+
+
 def advance(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let the event loop's clock jump ahead, by less than the limit of `run`."""
     loop = asyncio.get_running_loop()
@@ -291,6 +302,7 @@ def test_a_side_that_takes_nothing_is_cut_off_but_who_was_busy_does_not_blame_th
         async with joined(settings=SMALL, heartbeat_s=0.1, silence_s=6.0) as (peer, coordinator):
             pouring, sent = await fill(peer)
             await until(lambda: not coordinator._reading)
+            await stuck(peer)
             advance(monkeypatch, 7.0)
             with pytest.raises(ConnectionLostError, match="took nothing of what was sent for 5 s"):
                 await pouring

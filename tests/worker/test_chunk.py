@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.media import clips
 from tests.worker.work import LINE_OF_THE_DEED, MOTION, Work, at_frame, pixels, work_on

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from msgspec import structs
 
 from tests.media.reading import Read, read
 from vidproc.media.ingest import Request
@@ -92,7 +93,7 @@ class Work:
     def whole(self) -> tuple[ChunkTask, bytes]:
         """The film as one chunk."""
         frames = self.film.result.frames
-        return replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
+        return structs.replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
 
 
 def work_on(path: Path, folder: Path, filters: tuple[FilterSpec, ...] = (BLUR,), crf: float = 23.0) -> Work:

@@ -7,9 +7,10 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, job_of

@@ -15,9 +15,10 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from vidproc.errors import ClientError, StorageError
 
@@ -26,8 +27,7 @@ STANDARD = "-"
 _STDIN, _STDOUT = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A film to send: where it lies, how a person calls it, its size in bytes and its SHA-256."""
 
     path: Path

@@ -14,8 +14,9 @@ import os
 import random
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from vidproc._version import __version__
 from vidproc.client import films
@@ -59,33 +60,32 @@ _GOODBYE_S = 2.0
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where the coordinator is and how to be let in. `family`: "ipv4", "ipv6", or "" for either."""
 
     address: Address
     token: bytes | None = None
     family: str = ""
 
+    def __repr__(self) -> str:
+        return f"Endpoint({str(self.address)!r})"  # whatever is shown, the token is not
 
-@dataclass(frozen=True, slots=True)
-class Uploading:
+
+class Uploading(Struct, frozen=True):
     """News for a listener: bytes of the film that the coordinator holds, of all."""
 
     sent: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Downloading:
+class Downloading(Struct, frozen=True):
     """News for a listener: bytes of the result that were written, of all."""
 
     received: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reconnecting:
+class Reconnecting(Struct, frozen=True):
     """News for a listener: the connection broke, for this reason."""
 
     reason: str

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from vidproc.errors import StalledError
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
@@ -27,8 +29,7 @@ _SLOWEST_DISK = 20e6
 """Bytes a second. At its end a film is moved within its file and read again, all without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """What the source turned out to be, and what will be made of it."""
 
     encoder: EncoderSpec
@@ -36,16 +37,14 @@ class Opened:
     losses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """More chunks, and the formats of the continuity segments that they lie in, by the segments' numbers."""
 
     chunks: tuple[Chunk, ...]
     streams: tuple[tuple[int, StreamFormat], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
+class Ingested(Struct, frozen=True):
     """The source was read to its end."""
 
     frames: int
@@ -53,8 +52,7 @@ class Ingested:
     losses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Muxed:
+class Muxed(Struct, frozen=True):
     """The film is whole. `cpu_s` is the processor time of the media process for all of the job, `memory_mb` the most
     memory that it held."""
 

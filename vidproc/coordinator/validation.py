@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from vidproc.config import CoordinatorSettings
 from vidproc.errors import ClientError

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import av
+from msgspec.structs import replace
 
 from vidproc.errors import MediaError
 from vidproc.media.arrivals import Arrival

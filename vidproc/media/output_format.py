@@ -8,11 +8,12 @@ row to `CODECS`; nothing here or in the encoder asks for a codec by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
 import av
+from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat

@@ -9,8 +9,9 @@ messages of its role and no others (see `directions`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from vidproc.errors import PeerError, TooLargeError, UnreachableError, VidprocError, from_code, one_line
 from vidproc.protocol.directions import sendable
@@ -18,15 +19,14 @@ from vidproc.protocol.framing import PREFIX, Buffer, Frame, FrameReader, pack
 from vidproc.protocol.messages import Error, Message, Ping, Pong
 from vidproc.protocol.opening import check_version, opening_for
 from vidproc.protocol.party import NONCE_BYTES, Opened, Party
-from vidproc.protocol.shape import Limits, check_shape
+from vidproc.protocol.shape import Limits, check_shape, too_small_to_break
 
 OPENING_LIMITS = Limits(header=4096, payload=0)
 MAX_FDS = 16
 """Descriptors that may travel with one message, where the connection can carry them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """A message came in. `fds` is how many descriptors the sender says travel with it."""
 
     message: Message
@@ -156,14 +156,16 @@ def _fds(header: dict[Any, Any]) -> int:
 
 
 def _check_size(message: Message, frame: list[Buffer], limits: Limits) -> None:
-    header, payload = memoryview(frame[0])[PREFIX.size :], sum(memoryview(part).nbytes for part in frame[1:])
+    header, payload = bytes(frame[0][PREFIX.size :]), sum(memoryview(part).nbytes for part in frame[1:])
     if len(header) > limits.header or payload > limits.payload:
         raise TooLargeError(
             f"{message.kind} has {len(header)} bytes and a payload of {payload}; "
             f"at most {limits.header} and {limits.payload} can be sent"
         )
+    if too_small_to_break(header, limits):
+        return
     try:
-        check_shape(bytes(header), limits)
+        check_shape(header, limits)
     except PeerError as error:
         raise TooLargeError(f"{message.kind} can't be sent: {error}") from None
 

@@ -1,6 +1,6 @@
 """Every message that crosses a connection, and the registry that names them.
 
-A message is a frozen dataclass; its name on the wire is its class's in kebab case (`upload-block`). Bulk bytes are not
+A message is a frozen struct; its name on the wire is its class's in kebab case (`upload-block`). Bulk bytes are not
 fields: they ride behind the header as the payload. `docs/protocol.md` describes each with its direction.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind
 from vidproc.protocol.structure import from_plain, to_plain
@@ -18,10 +19,9 @@ VERSION = 1
 """The protocol's version; peers of another one are refused with an error that says so."""
 
 
-class Message:
+class Message(Struct, frozen=True):
     """Base of all messages. `bulk` ones may wait behind control messages and carry a payload."""
 
-    __slots__ = ()
     bulk: ClassVar[bool] = False
     registry: ClassVar[dict[str, type[Message]]] = {}
     kind: ClassVar[str]
@@ -55,8 +55,7 @@ def _check(holds: bool, what: str) -> None:
 # Opening a connection: handshake -> [challenge -> proof ->] ack, or error
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake(Message):
+class Handshake(Message, frozen=True):
     """Peer: the first message of either role, "client" or "worker". `nonce` is 32 random bytes of the peer's.
 
     `capabilities` of a worker: `slots` (int), `allow_custom` (bool), `rate_limit` (frames/s, 0 for none).
@@ -67,15 +66,14 @@ class Handshake(Message):
     name: str
     versions: Mapping[str, str]
     nonce: bytes
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    capabilities: Mapping[str, Any] = {}
 
     def __post_init__(self) -> None:
         _check(len(self.nonce) == 32, "a nonce has 32 bytes")
         _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge(Message):
+class Challenge(Message, frozen=True):
     """Coordinator, when it has a token: its nonce, and its own proof over the peer's nonce."""
 
     nonce: bytes
@@ -85,15 +83,13 @@ class Challenge(Message):
         _check(len(self.nonce) == 32, "a nonce has 32 bytes")
 
 
-@dataclass(frozen=True, slots=True)
-class Proof(Message):
+class Proof(Message, frozen=True):
     """Peer: HMAC-SHA256 of the token over both nonces and the role."""
 
     proof: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ack(Message):
+class Ack(Message, frozen=True):
     """Coordinator: the connection is open. A peer that is silent for `silence_s` is taken for dead."""
 
     version: int
@@ -107,8 +103,7 @@ class Ack(Message):
         _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
 
 
-@dataclass(frozen=True, slots=True)
-class Error(Message):
+class Error(Message, frozen=True):
     """Either: what went wrong, about a job if `job_id` is set or a submission if `request` is; else the connection."""
 
     code: str
@@ -118,21 +113,18 @@ class Error(Message):
     request: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ping(Message):
+class Ping(Message, frozen=True):
     """Either: answered with a pong at once. Any byte seen counts as life; a ping is sent when there are no others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pong(Message):
+class Pong(Message, frozen=True):
     """Either: the answer to a ping."""
 
 
 # Clients
 
 
-@dataclass(frozen=True, slots=True)
-class Submit(Message):
+class Submit(Message, frozen=True):
     """Client: a job and the facts of its source. `request` is echoed in the answer. `dry_run` only validates."""
 
     request: int
@@ -147,8 +139,7 @@ class Submit(Message):
         _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted(Message):
+class Accepted(Message, frozen=True):
     """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already)."""
 
     request: int
@@ -159,8 +150,7 @@ class Accepted(Message):
         _check(self.offset >= 0, "an offset is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class UploadBlock(Message):
+class UploadBlock(Message, frozen=True):
     """Client: at most 1 MiB of the source, as payload."""
 
     bulk: ClassVar[bool] = True
@@ -172,8 +162,7 @@ class UploadBlock(Message):
         _check(self.offset >= 0, "an offset is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Message):
+class Received(Message, frozen=True):
     """Coordinator: the source is kept up to byte `offset`. A bad block is answered with the offset to go on from."""
 
     job_id: str
@@ -183,16 +172,14 @@ class Received(Message):
         _check(self.offset >= 0, "an offset is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class Watch(Message):
+class Watch(Message, frozen=True):
     """Client: tell me of this job from now on, and with `received` what is missing of its source. Whoever submits a job
     watches it already."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress(Message):
+class Progress(Message, frozen=True):
     """Coordinator, a few times a second: `frames_total` is 0 while unknown; `waiting` says why nothing moves."""
 
     job_id: str
@@ -203,8 +190,7 @@ class Progress(Message):
     waiting: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Message):
+class Finished(Message, frozen=True):
     """Coordinator: the job ended. `metrics` is the result's JSON; `code` and `message` say what failed, if it did."""
 
     job_id: str
@@ -216,8 +202,7 @@ class Finished(Message):
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch(Message):
+class Fetch(Message, frozen=True):
     """Client: send me the result from byte `offset`."""
 
     job_id: str
@@ -227,8 +212,7 @@ class Fetch(Message):
         _check(self.offset >= 0, "an offset is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadBlock(Message):
+class DownloadBlock(Message, frozen=True):
     """Coordinator: at most 1 MiB of the result, as payload."""
 
     bulk: ClassVar[bool] = True
@@ -240,8 +224,7 @@ class DownloadBlock(Message):
         _check(self.offset >= 0, "an offset is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel(Message):
+class Cancel(Message, frozen=True):
     """Client: stop this job and forget it."""
 
     job_id: str
@@ -250,8 +233,7 @@ class Cancel(Message):
 # Worker daemons
 
 
-@dataclass(frozen=True, slots=True)
-class Lease(Message):
+class Lease(Message, frozen=True):
     """Coordinator: work for one slot. `size` bytes of packet records follow in lease blocks."""
 
     lease_id: int
@@ -264,30 +246,26 @@ class Lease(Message):
         _check(self.size >= 0, "a size is not negative")
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseBlock(Message):
+class LeaseBlock(Message, frozen=True):
     """Coordinator: at most 1 MiB of a lease's packet records, in order, as payload."""
 
     bulk: ClassVar[bool] = True
     lease_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Revoke(Message):
+class Revoke(Message, frozen=True):
     """Coordinator: stop working on this lease; no answer is wanted, and its result is not kept."""
 
     lease_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat(Message):
+class Heartbeat(Message, frozen=True):
     """Worker, a few times a second when busy: frames finished by lease."""
 
     frames: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Result(Message):
+class Result(Message, frozen=True):
     """Worker: a lease is done. `size` bytes of encoded packet records, of this SHA-256, follow in result blocks."""
 
     lease_id: int
@@ -300,16 +278,14 @@ class Result(Message):
         _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
 
 
-@dataclass(frozen=True, slots=True)
-class ResultBlock(Message):
+class ResultBlock(Message, frozen=True):
     """Worker: at most 1 MiB of a result, in order, as payload."""
 
     bulk: ClassVar[bool] = True
     lease_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Message):
+class Failed(Message, frozen=True):
     """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died."""
 
     lease_id: int
@@ -319,13 +295,11 @@ class Failed(Message):
     slot_lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Committed(Message):
+class Committed(Message, frozen=True):
     """Coordinator: the result of this lease is kept; the worker may forget it."""
 
     lease_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drain(Message):
+class Drain(Message, frozen=True):
     """Worker: give me no more leases; I leave when the ones I have are done and committed."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from vidproc.errors import ClientError
 from vidproc.protocol.shape import Limits
@@ -23,8 +24,7 @@ NONCE_BYTES = 32
 _LABEL = b"vidproc token proof 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Struct, frozen=True):
     """One end: what it says of itself in the handshake, its token, and what it takes.
 
     role: "client", "worker" or "coordinator". versions: by component, "vidproc" at least. A silence of `silence_s`
@@ -35,11 +35,11 @@ class Party:
     role: str
     name: str
     versions: Mapping[str, str]
-    token: bytes | None = field(default=None, repr=False)
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    token: bytes | None = None
+    capabilities: Mapping[str, Any] = {}
     heartbeat_s: float = 2.0
     silence_s: float = 8.0
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         if self.role not in (COORDINATOR, *PEER_ROLES):
@@ -54,9 +54,11 @@ class Party:
                 "the first must be positive and the smaller one, the second under a day"
             )
 
+    def __repr__(self) -> str:
+        return f"Party({self.role!r}, {self.name!r})"  # whatever is shown, the token is not
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+
+class Opened(Struct, frozen=True):
     """The other end has proved itself and the connection is open. The times are those that hold on it, in seconds."""
 
     role: str

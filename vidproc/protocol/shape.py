@@ -7,13 +7,12 @@ too much; only then is the header unpacked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vidproc.errors import PeerError
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How large a frame may be. `header` and `payload` are in bytes.
 
     `depth` counts the containers around a value (the header's own map is the first), `length` the items of one array
@@ -48,6 +47,16 @@ def _table() -> list[tuple[int, int]]:
 
 _FIRST_BYTE = _table()
 _INLINE_MASK = {_BLOB: 0x1F, _ARRAY: 0x0F, _MAP: 0x0F}
+_CONTAINERS = bytes(byte for byte, (kind, _) in enumerate(_FIRST_BYTE) if kind in (_ARRAY, _MAP))
+
+
+def too_small_to_break(data: bytes, limits: Limits) -> bool:
+    """Whether a header that we packed ourselves is within the limits whatever it says, and needs no look at its items.
+
+    Each item takes at least a byte, and each container begins with one that says so (other bytes may look the same).
+    """
+    containers = len(data) - len(data.translate(None, _CONTAINERS))
+    return len(data) <= min(limits.length, limits.items) and containers <= limits.depth
 
 
 def check_shape(data: bytes, limits: Limits) -> None:

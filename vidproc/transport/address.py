@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from vidproc.errors import ClientError
 
@@ -17,8 +18,7 @@ SUN_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """How long the path of an AF_UNIX socket may be: what `sockaddr_un` holds, less the closing NUL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """`host` is a name or a numeric address without brackets, `path` an absolute path; `port` 0 lets listening choose.
 
     Make one with `parse`, `tcp` or `unix`, which raise `ClientError` naming the value at fault.

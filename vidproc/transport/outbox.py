@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vidproc.protocol.framing import Buffer
 from vidproc.transport.wire import close_fds
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     buffers: list[memoryview]
     fds: list[int]
     size: int

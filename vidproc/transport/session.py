@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vidproc.errors import ConnectionLostError, PeerError, VidprocError
 from vidproc.protocol.connection import MAX_FDS, Arrived, Connection
@@ -31,8 +32,7 @@ _WRITES_AT_ONCE = 16
 _LAST_READS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
+class SessionSettings(Struct, frozen=True):
     """Time limits in seconds, water marks in bytes.
 
     Sending waits while the queue of its kind is above its high mark, until it has sunk to its low one; the same holds
