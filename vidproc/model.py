@@ -167,9 +167,10 @@ class ChunkReport:
     """What a slot says of a finished chunk; the encoded packet records follow as payload.
 
     Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each
-    (see `metrics.histogram`). `concealed` are the ranks that did not decode and were filled from a neighbour,
-    `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how many frames
-    were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the chunk ends.
+    (see `metrics.histogram`). `concealed` are the runs [start, stop) that did not decode and were filled from their
+    neighbours, `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how
+    many frames were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the
+    chunk ends.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
     """
 
@@ -178,7 +179,7 @@ class ChunkReport:
     delay: int
     seconds: Mapping[str, float]
     latency: Mapping[int, int]
-    concealed: tuple[int, ...] = ()
+    concealed: tuple[tuple[int, int], ...] = ()
     lead_in: int = 0
     can_continue: bool = False
     cpu_s: float = 0.0

@@ -83,7 +83,8 @@ def test_retries_by_the_frames_of_their_chunk() -> None:
 
 
 def test_concealed_frames_are_named_in_runs() -> None:
-    told = figures(job_of(report(concealed=(1, 2, 3)), report(concealed=(4, 17, 19)), losses=["no cover"]))
+    damaged = (report(concealed=((1, 4),)), report(concealed=((4, 5), (17, 18), (19, 20))))
+    told = figures(job_of(*damaged, losses=["no cover"]))
     assert told["losses"] == ["no cover", "6 damaged frames were filled from their neighbours: 1-4, 17, 19"]
 
 
@@ -124,9 +125,9 @@ def test_no_time_at_all() -> None:
 
 
 def test_the_worst_of_jobs_fits_into_one_message() -> None:
+    every_other = [tuple((rank, rank + 1) for rank in range(at, at + 40, 2)) for at in range(0, 80_000, 40)]
     damaged = [
-        report(40, concealed=tuple(range(40 * n, 40 * n + 40, 2)), digest="d" * 64, losses=(f"字{n}" * 2000,))
-        for n in range(2000)
+        report(40, concealed=runs, digest="d" * 64, losses=(f"字{n}" * 2000,)) for n, runs in enumerate(every_other)
     ]
     job = job_of(*damaged, attempts=dict.fromkeys(range(2000), 4), losses=[f"loss {n}" for n in range(5000)])
     for n in range(1024):

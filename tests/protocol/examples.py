@@ -127,6 +127,8 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
         return _SCALARS[kind]
     if dataclasses.is_dataclass(kind):
         return _objects(kind)
+    if origin is tuple and inner[-1] is not ...:
+        return st.tuples(*map(_values, inner))
     if origin is tuple:
         return st.lists(_values(inner[0]), max_size=3).map(tuple)
     if origin is types.UnionType:

@@ -13,6 +13,9 @@ from tests.worker.work import LINE_OF_THE_DEED, MOTION, Work, at_frame, pixels, 
 from vidproc.errors import ClientError, FilterError, MediaError, WorkerError
 from vidproc.model import FilterSpec
 from vidproc.processes.gauge import Gauge
+from vidproc.protocol.framing import Limits, pack
+from vidproc.protocol.messages import Result
+from vidproc.protocol.shape import check_shape
 from vidproc.worker.chunk import ChunkRunner
 
 pytestmark = pytest.mark.media
@@ -72,6 +75,21 @@ def test_the_report_adds_up(work: Work, runner: ChunkRunner) -> None:
     assert all(report.seconds[part] > 0 for part in ("decode", "filter", "encode"))
     assert report.cpu_s > 0
     assert report.memory_mb > 1
+
+
+def test_the_report_of_a_chunk_that_is_all_damage_fits_into_a_message(work: Work, runner: ChunkRunner) -> None:
+    task, packets = work.whole()
+    report, _ = runner.run(replace(task, stop=5000, last=5000), packets)
+    assert report.concealed == ((60, 5000),)
+    (header,) = pack(Result(1, 0, "0" * 64, report).to_header())
+    check_shape(bytes(header)[8:], Limits())
+
+
+def test_damage_in_what_filters_see_of_the_neighbours_is_the_neighbours(folder: Path, runner: ChunkRunner) -> None:
+    moving = work_on(clips.make("one keyframe", folder), folder, (MOTION,))
+    task = moving.task(1)
+    assert (task.first, task.start, task.stop) == (11, 12, 24)
+    assert runner.run(task, b"")[0].concealed == ((12, 24),)
 
 
 def test_frames_are_digested_when_that_is_asked_for(work: Work, runner: ChunkRunner) -> None:

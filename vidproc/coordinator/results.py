@@ -16,6 +16,7 @@ from typing import Any
 
 from vidproc.coordinator.job import Done, Job
 from vidproc.metrics.histogram import Histogram
+from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
 
 _MOST = 50
@@ -144,24 +145,19 @@ def _rate(amount: float, around: Surroundings) -> float:
 
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
-    concealed = sorted(rank for report in reports for rank in report.concealed)
+    concealed = joined(run for report in reports for run in report.concealed)
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
     if concealed:
-        said.append(f"{len(concealed)} damaged frames were filled from their neighbours: {_ranges(concealed)}")
+        count = sum(stop - start for start, stop in concealed)
+        said.append(f"{count} damaged frames were filled from their neighbours: {_named(concealed)}")
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
     return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
 
 
-def _ranges(ranks: Sequence[int]) -> str:
-    """1, 2, 3, 7 as "1-3, 7"."""
-    runs: list[list[int]] = []
-    for rank in ranks:
-        if runs and rank == runs[-1][1] + 1:
-            runs[-1][1] = rank
-        else:
-            runs.append([rank, rank])
-    return ", ".join(_first([str(a) if a == b else f"{a}-{b}" for a, b in runs]))
+def _named(runs: Sequence[Run]) -> str:
+    """[1, 4) and [7, 8) as "1-3, 7"."""
+    return ", ".join(_first([f"{start}-{stop - 1}" if stop - start > 1 else str(start) for start, stop in runs]))
 
 
 def _first(said: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
 from vidproc.media.pictures import FrameDigest, working_format
 from vidproc.metrics.histogram import Histogram
+from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.plan import Pipeline, plan
 from vidproc.pipelines.run import Spent
@@ -180,7 +181,7 @@ class _Work:
             delay=chunk.delay,
             seconds=seconds,
             latency=self._latency.counts,
-            concealed=tuple(self._decoder.concealed),
+            concealed=self._concealed(),
             lead_in=self._decoder.lead_in,
             can_continue=self._decoder.can_continue,
             cpu_s=time.process_time() - self._cpu_began,
@@ -188,3 +189,8 @@ class _Work:
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
         return report, chunk.records
+
+    def _concealed(self) -> tuple[Run, ...]:
+        """Of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
+        task = self._task
+        return joined((rank, rank + 1) for rank in self._decoder.concealed if task.start <= rank < task.stop)
