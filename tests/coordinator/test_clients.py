@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.coordinator.jobs import run, until
+from tests.coordinator.jobs import LIMIT_S, run, until
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.server import Coordinator
 from vidproc.errors import PeerError
@@ -31,6 +32,7 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
+from vidproc.storage.spool import Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session
@@ -119,6 +121,31 @@ def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:
             finished = await answer(client, Finished)
             assert (finished.state, finished.code) == (JobState.FAILED, "media")
             assert at.sources == [""]
+
+    run(main())
+
+
+def test_a_job_that_another_connection_cancels_as_its_upload_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        begun, go_on, finish = threading.Event(), threading.Event(), Upload.finish
+
+        def slowly(upload: Upload) -> None:
+            begun.set()
+            go_on.wait(LIMIT_S)
+            finish(upload)
+
+        monkeypatch.setattr(Upload, "finish", slowly)
+        async with served(tmp_path) as at, at.client() as client, at.client() as other:
+            job = (await accepted(client)).job_id
+            await upload(client, job, 0, len(FILM))
+            await until(begun.is_set)
+            await other.send(Cancel(job))
+            await until(lambda: at.jobs == [])
+            go_on.set()
+            assert [(await answer(client, Received)).offset for _ in range(3)] == [MIB, 2 * MIB, len(FILM)]
+            assert (await answer(client, Error)).code == "cancelled"
 
     run(main())
 

@@ -12,7 +12,7 @@ import structlog
 
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import ClientError, PeerError, VidprocError
+from vidproc.errors import CancelledError, ClientError, PeerError, VidprocError
 from vidproc.model import JobState
 from vidproc.protocol.messages import (
     Accepted,
@@ -157,10 +157,13 @@ class ClientLink:
             if job.upload is not None:
                 upload, job.upload = job.upload, None
                 await asyncio.to_thread(upload.finish)
+            if job.state.final:  # by another connection, meanwhile
+                raise CancelledError("the job was cancelled")
             self._desk.uploaded(job)
         except VidprocError as error:
             job.tell(Error(error.code, str(error), error.blame, job.id))
-            self._desk.abandon(job)
+            if not job.state.final:
+                self._desk.abandon(job)
 
     def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:

@@ -80,7 +80,7 @@ class Course:
         if job.opened is None:
             job.opened, job.frames_total = news, news.frames_from_header
             job.losses += news.losses
-            job.state = JobState.RUNNING
+            job.enter(JobState.RUNNING)
             custom = any(spec.code for spec in job.spec.filters)
             self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT))
 
@@ -108,7 +108,7 @@ class Course:
             self._dispatch.feed(ev.ChunkDelivered(job.id, chunk))
         self._check_failed()
         begun = time.monotonic()
-        job.state = JobState.MUXING
+        job.enter(JobState.MUXING)
         job.muxed = await media.finish()
         job.losses += job.muxed.losses
         job.seconds["finish"] = time.monotonic() - begun
@@ -134,7 +134,7 @@ async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses
     """Run a job's course; whatever happens, the job is in a final state afterwards and holds no slot."""
     try:
         await Course(dispatch, job, processes).run()
-        job.state = JobState.DONE
+        job.enter(JobState.DONE)
     except VidprocError as error:
         _end(dispatch, job, error)
     except OSError as error:
@@ -149,5 +149,4 @@ async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses
 
 def _end(dispatch: Dispatch, job: Job, error: VidprocError) -> None:
     dispatch.fail(job, error)
-    job.error = job.error or error
-    job.state = JobState.CANCELLED if isinstance(job.error, CancelledError) else JobState.FAILED
+    job.enter(JobState.CANCELLED if isinstance(job.error, CancelledError) else JobState.FAILED)

@@ -102,7 +102,7 @@ class Desk:
     def uploaded(self, job: Job) -> None:
         self._spool.adopt(job.sha256, job.folder)
         job.seconds["upload"] = time.monotonic() - job.submitted_at
-        job.state = JobState.INDEXING
+        job.enter(JobState.INDEXING)
         if self._settings.source_cache:
             self._spool.trim(self._settings.source_cache)
         self._spawn(job, self._run(job))
@@ -110,7 +110,7 @@ class Desk:
     def abandon(self, job: Job) -> None:
         if job.upload is not None:
             job.upload.abandon()
-        job.state = JobState.CANCELLED
+        job.enter(JobState.CANCELLED)
         self._forget(job)
 
     def cancel(self, job: Job) -> None:

@@ -110,10 +110,8 @@ class Dispatch:
 
     def fail(self, job: Job, error: VidprocError) -> None:
         """End a job for a reason that the scheduler does not know."""
-        if job.error is None and not job.state.final:
-            job.error = error
+        if job.fail(error):
             self.feed(ev.JobCancelled(job.id))
-            job.deliveries.put_nowait(None)
 
     # Commands
 
@@ -133,8 +131,8 @@ class Dispatch:
                 self.jobs[job].deliveries.put_nowait(chunk)
             case ev.CompleteJob(job):
                 self.jobs[job].deliveries.put_nowait(None)
-            case ev.FailJob():
-                self._fail_job(command)
+            case ev.FailJob(job, code, message):
+                self.jobs[job].fail(from_code(code, message))
             case ev.WakeAt(time):
                 self._wake_at(time)
 
@@ -168,11 +166,6 @@ class Dispatch:
         self._forget(lease)
         if link := self.workers.get(worker):
             link.post(Committed(lease))
-
-    def _fail_job(self, command: ev.FailJob) -> None:
-        job = self.jobs[command.job]
-        job.error = from_code(command.code, command.message)
-        job.deliveries.put_nowait(None)
 
     def _wake_at(self, time: float) -> None:
         if self._alarm is not None:

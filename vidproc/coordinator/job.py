@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,18 @@ _RATE_WINDOW_S = 3.0
 
 Listener = Callable[[Message], None]
 
+_ENDS = {JobState.FAILED, JobState.CANCELLED}
+_NEXT: Mapping[JobState, Set[JobState]] = {
+    JobState.UPLOADING: {JobState.INDEXING, JobState.CANCELLED},
+    JobState.INDEXING: {JobState.RUNNING} | _ENDS,
+    JobState.RUNNING: {JobState.MUXING} | _ENDS,
+    JobState.MUXING: {JobState.MUXING, JobState.DONE} | _ENDS,  # again, when the first media process died over it
+    JobState.DONE: set(),
+    JobState.FAILED: set(),
+    JobState.CANCELLED: set(),
+}
+"""The states that may follow each."""
+
 
 @dataclass(slots=True)
 class Done:
@@ -32,7 +44,10 @@ class Done:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased."""
+    """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased.
+
+    `error` is why the job ends, from the moment that this is known; `state` tells when it has ended.
+    """
 
     id: str
     spec: JobSpec
@@ -42,7 +57,6 @@ class Job:
     folder: JobFolder
     submitted_at: float
     cpu_began: float = 0.0
-    state: JobState = JobState.UPLOADING
     upload: Upload | None = None
     listeners: set[Listener] = field(default_factory=set)
     opened: Opened | None = None
@@ -56,7 +70,6 @@ class Job:
     attempts: dict[int, int] = field(default_factory=dict)
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
     losses: list[str] = field(default_factory=list)
-    error: VidprocError | None = None
     muxed: Muxed | None = None
     finished: Finished | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -65,6 +78,30 @@ class Job:
     queue_highest: int = 0
     queue_mean: float = 0.0
     queue_looks: int = 0
+    _state: JobState = field(default=JobState.UPLOADING, init=False)
+    _error: VidprocError | None = field(default=None, init=False)
+
+    @property
+    def state(self) -> JobState:
+        return self._state
+
+    @property
+    def error(self) -> VidprocError | None:
+        return self._error
+
+    def enter(self, state: JobState) -> None:
+        """Raises `ValueError` for a state that cannot follow the present one."""
+        if state not in _NEXT[self._state]:
+            raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
+        self._state = state
+
+    def fail(self, error: VidprocError) -> bool:
+        """Give it a reason to end, which whoever waits for chunks hears of. Whether it had none before."""
+        if self._error is not None or self._state.final:
+            return False
+        self._error = error
+        self.deliveries.put_nowait(None)
+        return True
 
     def task(self, chunk: int, continues: bool) -> ChunkTask:
         """What a slot needs to know to do this chunk."""

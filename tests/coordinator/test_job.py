@@ -1,0 +1,67 @@
+"""A job's states and its error: what may follow what, and that the first reason to end stays."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.coordinator.jobs import delivered, job_in
+from vidproc.coordinator.job import Job
+from vidproc.errors import CancelledError, MediaError
+from vidproc.model import JobState
+
+pytestmark = pytest.mark.unit
+STATES = list(JobState)
+WAY = STATES[:5]
+"""From the upload to the film."""
+
+
+def job_at(folder: Path, state: JobState) -> Job:
+    """A job that came to that state in order."""
+    job = job_in(folder)
+    for step in WAY[1 : WAY.index(state) + 1] if state in WAY else [JobState.INDEXING, state]:
+        job.enter(step)
+    return job
+
+
+def test_the_way_to_a_film(tmp_path: Path) -> None:
+    assert job_at(tmp_path, JobState.DONE).state is JobState.DONE
+
+
+@pytest.mark.parametrize("state", WAY[:-1])
+def test_a_job_can_be_cancelled_until_it_ends(tmp_path: Path, state: JobState) -> None:
+    job = job_at(tmp_path, state)
+    job.enter(JobState.CANCELLED)
+    assert job.state.final
+
+
+def may(state: JobState, then: JobState) -> bool:
+    """Whether anything ever asks for it. Muxing may be begun twice: the media process can die over it."""
+    forward = STATES.index(then) - STATES.index(state) == 1
+    return not state.final and (forward or then in STATES[5:] or state is then is JobState.MUXING)
+
+
+@pytest.mark.parametrize(
+    ("state", "then"), [pair for pair in itertools.product(STATES, STATES) if not may(*pair)]
+)
+def test_no_job_goes_back_or_leaps_to_its_film_or_ends_twice(tmp_path: Path, state: JobState, then: JobState) -> None:
+    job = job_at(tmp_path, state)
+    with pytest.raises(ValueError, match=f"cannot be {then} after it was {state}"):
+        job.enter(then)
+    assert job.state is state
+
+
+def test_the_first_reason_to_end_stays(tmp_path: Path) -> None:
+    job, first = job_at(tmp_path, JobState.RUNNING), MediaError("no film")
+    assert job.fail(first)
+    assert not job.fail(CancelledError("too late"))
+    assert job.error is first
+    assert delivered(job) == [None]
+
+
+def test_a_job_that_has_ended_has_no_reason_to(tmp_path: Path) -> None:
+    job = job_at(tmp_path, JobState.DONE)
+    assert not job.fail(CancelledError("too late"))
+    assert job.error is None
