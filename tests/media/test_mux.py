@@ -290,8 +290,7 @@ def test_interlaced_film_is_marked_so(tmp_path: Path, container: str, order: str
     made_frames = [frame.picture for frame in frames(out)]
     assert all(frame.interlaced_frame for frame in made_frames)
     assert {first_field(frame) for frame in made_frames} == {order}
-    if container == "mkv":
-        assert probe(out).stream.field_order == order
+    assert probe(out).stream.field_order == order
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

@@ -73,11 +73,6 @@ def test_sizes_are_padded_and_that_is_said(size: tuple[int, int], order: str, re
     assert [f"{real[0]}x{real[1]}" in loss for loss in losses] == ([] if size == real else [True])
 
 
-@pytest.mark.parametrize(("given", "made"), [("tb", "bb"), ("bt", "tt"), ("tt", "tt"), ("bb", "bb")])
-def test_fields_are_coded_in_the_order_in_which_they_are_shown(given: str, made: str) -> None:
-    assert encoder_spec(replace(STREAM, field_order=given), JOB)[0].field_order == made
-
-
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_hdr_is_refused_with_a_way_out(transfer: int) -> None:
     stream = replace(STREAM, pix_fmt="yuv420p10le", colour=Colour(9, transfer, 9, 1))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import av
 import pytest
+from av.codec.context import Flags
+from av.filter import Graph
 
 from tests.media.clips import make
 from vidproc.media.ingest import ingest
@@ -75,6 +77,51 @@ def test_anamorphic_pixels(clip: Clip) -> None:
 @pytest.mark.parametrize("name", ["h264 interlaced", "mpeg2 interlaced"])
 def test_interlaced_films_say_so(name: str, clip: Clip) -> None:
     assert probe(clip(name)).stream.field_order in ("tt", "bb")
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("mpeg4.mp4", {"tff": 0, "bff": 0}),  # which says nothing
+        ("ffv1.mkv", {"tff": 0, "bff": 0}),
+        ("mpeg2video.ts", {"tff": 2, "bff": 3}),  # the stream's own
+        ("mpeg2video.mkv", {"tff": 4, "bff": 5}),  # as FFmpeg's program writes it
+        ("mpeg2video.mkv", {"tff": 3, "bff": 2}),  # which is wrong
+    ],
+)
+def test_which_field_comes_first_is_the_frames_to_say(
+    tmp_path: Path, name: str, header: dict[str, int], order: str
+) -> None:
+    path = tmp_path / name
+    marked_film(path, order, header[order])
+    with av.open(str(path)) as source:
+        assert source.streams.video[0].codec_context.field_order == header[order]
+    assert probe(path).stream.field_order == {"tff": "tt", "bff": "bb"}[order]
+
+
+def marked_film(path: Path, order: str, header: int) -> None:
+    """Three frames of two fields each, marked as FFmpeg's `setfield` does, and a header that says something else."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream(path.stem, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        stream.codec_context.field_order = header
+        marking = Graph()
+        source = marking.add_buffer(width=64, height=48, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25))
+        marking.link_nodes(source, marking.add("setfield", order), marking.add("buffersink")).configure()
+        for pts in range(3):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = pts, Fraction(1, 25)
+            marking.push(frame)
+            film.mux(stream.encode(marking.vpull()))
+        film.mux(stream.encode())
+
+
+def test_a_header_s_word_counts_where_frames_say_nothing(tmp_path: Path) -> None:
+    marked_film(tmp_path / "ffv1.mkv", "prog", 5)
+    assert probe(tmp_path / "ffv1.mkv").stream.field_order == "bb"
 
 
 def test_all_streams_are_listed(clip: Clip) -> None:

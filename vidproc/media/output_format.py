@@ -30,8 +30,6 @@ FULL_RANGE = 2
 LIMITED_RANGE = 1
 BT709 = 1
 RGB_MATRIX = 0
-TOP_FIRST = ("tt", "bt")
-BOTTOM_FIRST = ("bb", "tb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
         preset=job.encoder_preset,
         sar=stream.sar,
         colour=_colour(stream),
-        field_order=_field_order(stream.field_order),
+        field_order=stream.field_order,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
     return spec, (*_depth_losses(row, stream), *_size_losses(spec))
@@ -160,13 +158,6 @@ def _colour(stream: StreamFormat) -> Colour:
         colour = replace(colour, range=FULL_RANGE)
     # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
     return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
-
-
-def _field_order(order: str) -> str:
-    """Which field is shown first; H.264 codes the fields in that order too."""
-    if order in TOP_FIRST:
-        return "tt"
-    return "bb" if order in BOTTOM_FIRST else "progressive"
 
 
 def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:

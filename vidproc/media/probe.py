@@ -23,8 +23,9 @@ from vidproc.errors import MediaError
 from vidproc.media.container import open_source
 from vidproc.model import Colour, StreamFormat
 
-_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "bb", 5: "tt"}
-"""FFmpeg's AVFieldOrder as the field that is shown first; the last two are coded the other way round."""
+_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tt", 5: "bb"}
+"""FFmpeg's AVFieldOrder as the field that is shown first. The last two ("tb" and "bt") would be the other way round by
+its documentation, but FFmpeg writes and reads them so (`enc_open` in ffmpeg_enc.c, `raw_decode` in rawdec.c)."""
 
 _RATE_UNKNOWN = Fraction(25)
 _HIGHEST_RATE = 1000
@@ -155,17 +156,29 @@ def describe(source: InputContainer, frame: av.VideoFrame | None) -> SourceInfo:
 
 def refine(stream: StreamFormat, frame: av.VideoFrame) -> StreamFormat:
     """A format with what a decoded frame knows better: size, pixel format, colour, whether fields are interlaced."""
-    order = stream.field_order
-    if frame.interlaced_frame and order == "progressive":
-        order = "tt"  # FFmpeg knows which field comes first, PyAV doesn't tell; most interlaced films say it themselves
     return replace(
         stream,
         width=frame.width,
         height=frame.height,
         pix_fmt=frame.format.name,
         colour=_better_colour(stream.colour, frame),
-        field_order=order,
+        field_order=_first_field(frame) if frame.interlaced_frame else stream.field_order,
     )
+
+
+def _first_field(frame: av.VideoFrame) -> str:
+    """Of an interlaced frame, "tt" or "bb". PyAV shows no such flag, but a filter lets only such frames pass."""
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
+    select = graph.add("select", "eq(interlace_type\\,TOPFIRST)")
+    graph.link_nodes(source, select, graph.add("buffersink")).configure()
+    graph.push(frame)
+    try:
+        graph.pull()
+    except av.BlockingIOError:
+        return "bb"
+    return "tt"
 
 
 def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:
