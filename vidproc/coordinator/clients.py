@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from functools import partial
 from typing import Protocol
 
@@ -71,9 +71,8 @@ class ClientLink:
                 message, payload, _ = await self._session.receive()
                 await self._answered(message, self._take(message, payload))
         finally:
-            for task in [outbox, *self._sending.values()]:
-                task.cancel()
             self._leave()
+            await _end([outbox, *self._sending.values()])
 
     def _leave(self) -> None:
         for job in self._watched:
@@ -100,7 +99,7 @@ class ClientLink:
             case Watch(job_id):
                 self._watch(self._desk.find(job_id))
             case Fetch(job_id, offset):
-                self._fetch(self._desk.find(job_id), offset)
+                await self._fetch(self._desk.find(job_id), offset)
             case Cancel(job_id):
                 self._desk.cancel(self._desk.find(job_id))
             case _:
@@ -165,17 +164,16 @@ class ClientLink:
             if not job.state.final:
                 self._desk.abandon(job)
 
-    def _fetch(self, job: Job, offset: int) -> None:
+    async def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
         if job in self._sending:
-            self._sending[job].cancel()
+            await _end([self._sending[job]])
         self._sending[job] = task = asyncio.create_task(self._send_result(job, offset))
         task.add_done_callback(partial(self._sent, job))
 
-    def _sent(self, job: Job, task: asyncio.Task[None]) -> None:
-        if self._sending.get(job) is task:  # it may have been replaced by now
-            del self._sending[job]
+    def _sent(self, job: Job, _: asyncio.Task[None]) -> None:
+        del self._sending[job]
 
     async def _send_result(self, job: Job, offset: int) -> None:
         """The film from `offset`; `send` waits while the client reads slowly."""
@@ -189,3 +187,9 @@ class ClientLink:
             self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
         except PeerError:
             pass  # the receiving side of the connection tells of its end
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

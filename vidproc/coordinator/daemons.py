@@ -60,9 +60,11 @@ class DaemonLink:
                 self._take(message, payload)
         finally:
             log.info("worker left", worker=self.name)
-            for task in [outbox, *self._sending]:
-                task.cancel()
             self._dispatch.worker_lost(self)
+            tasks = [outbox, *self._sending]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)
