@@ -32,7 +32,7 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import Upload
+from vidproc.storage.spool import JobFolder, Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session
@@ -201,8 +201,9 @@ def test_other_bytes_than_were_announced(tmp_path: Path) -> None:
             error = await answer(client, Error)
             assert (error.code, error.job_id) == ("usage", job)
             assert "do not match their SHA-256" in error.message
-            assert (at.jobs, at.sources) == ([], [])
+            assert at.sources == []
             assert (await refusal(client, Watch(job))).code == "unknown-job"
+            await until(lambda: at.jobs == [])
 
     run(main())
 
@@ -366,13 +367,37 @@ def test_a_result_that_is_not_there_yet(tmp_path: Path) -> None:
     run(main())
 
 
+def test_folders_are_cleared_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of files would keep everybody else waiting."""
+    threads, remove = [], JobFolder.remove
+
+    def noted(folder: JobFolder) -> None:
+        threads.append(threading.current_thread())
+        remove(folder)
+
+    async def main() -> None:
+        monkeypatch.setattr(JobFolder, "remove", noted)
+        async with served(tmp_path) as at, at.client() as client:
+            await client.send(Cancel((await accepted(client)).job_id))
+            failing = await accepted(client)
+            await upload(client, failing.job_id, 0, len(FILM))
+            for _ in range(3):
+                await answer(client, Received)
+            await answer(client, Finished)
+            await until(lambda: at.jobs == [])
+        assert len(threads) == 3
+        assert threading.main_thread() not in threads
+
+    run(main())
+
+
 def test_a_cancelled_upload_is_forgotten(tmp_path: Path) -> None:
     async def main() -> None:
         async with served(tmp_path) as at, at.client() as client:
             job = (await accepted(client)).job_id
             await client.send(Cancel(job))
             assert (await refusal(client, Cancel(job))).code == "unknown-job"
-            assert at.jobs == []
+            await until(lambda: at.jobs == [])
 
     run(main())
 

@@ -131,6 +131,7 @@ def test_of_a_finished_job_the_result_is_kept(spool: Spool) -> None:
     job.remove()
     assert not job.path.exists()
     job.remove()
+    job.keep_only_result()
 
 
 def test_a_job_cannot_have_another_ones_folder(spool: Spool) -> None:

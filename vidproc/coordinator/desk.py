@@ -41,6 +41,7 @@ class Desk:
         self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
+        self._removing: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Get ready for the first job.
@@ -141,7 +142,8 @@ class Desk:
         for job in list(self._dispatch.jobs.values()):
             if job.upload is not None:
                 job.upload.abandon()
-            job.folder.remove()
+            self._remove(job)
+        await asyncio.gather(*self._removing)
 
     def _spawn(self, job: Job, run: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(run)
@@ -154,7 +156,8 @@ class Desk:
             await run_to_its_end(self._dispatch, job, self._media)
         finally:
             telling.cancel()
-            self._finished(job)
+            await asyncio.wait({telling})
+            await self._finish(job)
 
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
@@ -170,10 +173,11 @@ class Desk:
     def _waiting(self, job: Job) -> str:
         return self._dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
 
-    def _finished(self, job: Job) -> None:
+    async def _finish(self, job: Job) -> None:
+        """Clear away what the job does not need any more, then tell of its end."""
         wall_s = time.monotonic() - job.submitted_at
         log.info("job ended", job=job.id, state=str(job.state), seconds=round(wall_s, 2), error=str(job.error or ""))
-        job.finished = Finished(
+        finished = Finished(
             job.id,
             job.state,
             size=job.muxed.size if job.muxed else 0,
@@ -182,14 +186,13 @@ class Desk:
             code=job.error.code if job.error else "",
             message=str(job.error) if job.error else "",
         )
-        job.tell(job.finished)
-        if job.state is JobState.DONE:
-            job.folder.keep_only_result()
-        else:
-            job.folder.remove()
         # A failed one is kept too: a client that is between two connections would give it again.
         loop = asyncio.get_running_loop()
         self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
+        done = job.state is JobState.DONE
+        await asyncio.to_thread(job.folder.keep_only_result if done else job.folder.remove)
+        job.finished = finished
+        job.tell(finished)
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
         assert job.muxed is not None
@@ -204,4 +207,10 @@ class Desk:
         if handle := self._forgetting.pop(job.id, None):
             handle.cancel()
         self._dispatch.jobs.pop(job.id, None)
-        job.folder.remove()
+        self._remove(job)
+
+    def _remove(self, job: Job) -> None:
+        """Aside: there may be thousands of files."""
+        task = asyncio.create_task(asyncio.to_thread(job.folder.remove))
+        self._removing.add(task)
+        task.add_done_callback(self._removing.discard)

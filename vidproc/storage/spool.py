@@ -60,12 +60,13 @@ class JobFolder:
             (self.path / "chunks").mkdir(parents=True)
 
     def keep_only_result(self) -> None:
-        """What the result was made of is not needed any more."""
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path != self.result:
-                path.unlink(missing_ok=True)
+        """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""
+        with contextlib.suppress(OSError):
+            for path in self.path.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path != self.result:
+                    path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
