@@ -6,6 +6,7 @@ import hashlib
 import resource
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from vidproc.media.film_clock import FrameTimes, Window
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import encoder_spec, scaling_loss
 from vidproc.media.probe import SourceInfo
-from vidproc.model import Chunk, ChunkReport, JobSpec, StreamFormat
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.pipelines.plan import check
 from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
@@ -48,45 +49,89 @@ def serve(channel: Channel, gauge: Gauge) -> None:
 
 
 class _Process:
-    """One job's source and film. The methods are named like the messages."""
+    """One job's source and film. The methods are named like the messages, and called in this order."""
 
     def __init__(self, channel: Channel, gauge: Gauge) -> None:
         self._channel = channel
         self._gauge = gauge
-        self._new_streams: dict[int, StreamFormat] = {}
-        self._new_chunks: list[Chunk] = []
-        self._told_at = 0.0
+        self._source: _Source | None = None
+        self._result = Path()
+        self._muxer: Muxer | None = None
 
     def ingest(self, request: Mapping[str, Any]) -> None:
-        self._job = from_plain(JobSpec, request["job"])
-        self._max_pixels = int(request["max_pixels"])
-        self._path = Path(request["source"])
-        asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
-        listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
-        self._source = source = ingest.ingest(self._path, request["packets"], asked, listener)
-        self._tell_chunks()
-        scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in source.segments]
-        losses = (*source.losses, *chain.from_iterable(scaled))
-        rate = float(source.info.stream.frame_rate)
-        self._channel.send({"ingested": to_plain(Ingested(source.frames, rate, losses))})
+        self._source = _Reading(self._channel, self._gauge, request).read()
 
     def open(self, request: Mapping[str, Any]) -> None:
+        assert self._source is not None
         self._result = Path(request["result"])
-        self._muxer = Muxer(self._film(), self._result)
+        self._muxer = Muxer(self._source.film(), self._result)
         self._channel.send({"opened": {}})
 
     def append(self, request: Mapping[str, Any]) -> None:
+        assert self._muxer is not None
         records = Path(request["records"]).read_bytes()
         self._muxer.append(records, from_plain(ChunkReport, request["report"]))
         self._channel.send({"appended": {}})
 
     def finish(self, _: Mapping[str, Any]) -> None:
+        assert self._muxer is not None
         losses = self._muxer.finish()
         with open(self._result, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         muxed = Muxed(self._result.stat().st_size, sha256, losses, time.process_time(), memory_mb)
         self._channel.send({"muxed": to_plain(muxed)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A source that was read, and what its film will be."""
+
+    path: Path
+    job: JobSpec
+    encoder: EncoderSpec
+    read: ingest.Ingested
+
+    def film(self) -> Film:
+        read = self.read
+        return Film(
+            source=self.path,
+            container=self.job.container,
+            encoder=self.encoder,
+            frames=FrameTimes(read.times, read.durations, read.info.time_base),
+            stream=read.info.video,
+            display_matrix=read.info.display_matrix,
+            audio=self.job.audio,
+            window=Window(*read.kept) if read.kept else None,
+        )
+
+
+class _Reading:
+    """A source while it is read: the parent is told what it is, and of its chunks as they become known."""
+
+    def __init__(self, channel: Channel, gauge: Gauge, request: Mapping[str, Any]) -> None:
+        self._channel = channel
+        self._gauge = gauge
+        self._job = from_plain(JobSpec, request["job"])
+        self._path = Path(request["source"])
+        self._packets = Path(request["packets"])
+        self._max_pixels = int(request["max_pixels"])
+        self._encoder: EncoderSpec | None = None
+        self._new_streams: dict[int, StreamFormat] = {}
+        self._new_chunks: list[Chunk] = []
+        self._told_at = 0.0
+
+    def read(self) -> _Source:
+        asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
+        listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
+        read = ingest.ingest(self._path, self._packets, asked, listener)
+        self._tell_chunks()
+        assert self._encoder is not None  # a source without a frame raises
+        scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in read.segments]
+        losses = (*read.losses, *chain.from_iterable(scaled))
+        rate = float(read.info.stream.frame_rate)
+        self._channel.send({"ingested": to_plain(Ingested(read.frames, rate, losses))})
+        return _Source(self._path, self._job, self._encoder, read)
 
     def _opened(self, info: SourceInfo) -> None:
         if info.stream.width * info.stream.height > self._max_pixels:
@@ -95,7 +140,6 @@ class _Process:
         self._encoder, losses = encoder_spec(info.stream, self._job)
         opened = Opened(self._encoder, info.frames_from_header or 0, losses)
         self._channel.send({"opened": to_plain(opened)})
-
         self._told_at = time.monotonic()
 
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:
@@ -109,16 +153,3 @@ class _Process:
         self._new_chunks.clear()
         self._told_at = time.monotonic()
         self._channel.send({"planned": to_plain(planned)})
-
-    def _film(self) -> Film:
-        source = self._source
-        return Film(
-            source=self._path,
-            container=self._job.container,
-            encoder=self._encoder,
-            frames=FrameTimes(source.times, source.durations, source.info.time_base),
-            stream=source.info.video,
-            display_matrix=source.info.display_matrix,
-            audio=self._job.audio,
-            window=Window(*source.kept) if source.kept else None,
-        )

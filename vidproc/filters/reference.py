@@ -69,7 +69,3 @@ def _section(filter_: Filter) -> str:
 
 def _shown(param: Param) -> str:
     return str(param.default).lower() if param.kind is bool else f"{param.default}"
-
-
-if __name__ == "__main__":
-    print(page(), end="")

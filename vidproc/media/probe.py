@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
@@ -35,41 +35,10 @@ _PACKETS_TO_FIRST_FRAME = 2000
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """One stream of any kind. `disposition` is FFmpeg's bit set, `codec` is empty where FFmpeg knows none."""
+    """One stream of any kind. `codec` is empty where FFmpeg knows none."""
 
-    index: int
     type: str
     codec: str
-    language: str
-    disposition: int
-    metadata: Mapping[str, str]
-    time_base: Fraction
-
-    @property
-    def is_cover(self) -> bool:
-        """A still picture that belongs to the film, not a part of it."""
-        return self.type == "video" and bool(self.disposition & Disposition.attached_pic)
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter, in ticks of its own time base."""
-
-    id: int
-    start: int
-    end: int
-    time_base: Fraction
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file inside the film, such as a font."""
-
-    index: int
-    name: str
-    mimetype: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +46,7 @@ class SourceInfo:
     """All that is known of a source before its packets are read.
 
     video: index of the main video stream, the first that is no attached picture. `stream` and `time_base` are its.
-    rotation: degrees counter-clockwise by which its frames are turned for display; `display_matrix` are the nine
-        numbers behind it, in FFmpeg's layout, or nothing.
+    display_matrix: nine numbers, in FFmpeg's layout, by which its frames are turned for display, or nothing.
     start_time: seconds at which the film begins, by its earliest stream; 0 if not said.
     captions: whether closed captions (CTA-708) travel in the first frame's own data.
     duration_from_header, frames_from_header: guesses, 0 if there is none.
@@ -88,12 +56,8 @@ class SourceInfo:
     video: int
     stream: StreamFormat
     time_base: Fraction
-    rotation: int
     display_matrix: tuple[int, ...]
     streams: tuple[StreamInfo, ...]
-    chapters: tuple[Chapter, ...]
-    attachments: tuple[Attachment, ...]
-    metadata: Mapping[str, str]
     start_time: float
     duration_from_header: float
     frames_from_header: int
@@ -140,14 +104,8 @@ def describe(source: InputContainer, frame: av.VideoFrame | None) -> SourceInfo:
         video=video.index,
         stream=_stream_format(video, frame),
         time_base=_time_base(video),
-        rotation=frame.rotation if frame is not None else 0,
         display_matrix=_display_matrix(frame),
         streams=tuple(_stream(stream) for stream in source.streams),
-        chapters=tuple(_chapter(cast(Mapping[str, Any], chapter)) for chapter in source.chapters()),
-        attachments=tuple(
-            Attachment(s.index, s.name or "", s.mimetype or "", len(s.data)) for s in source.streams.attachments
-        ),
-        metadata=dict(source.metadata),
         start_time=(source.start_time or 0) / av.time_base,
         duration_from_header=max(0, source.duration or 0) / av.time_base,
         frames_from_header=video.frames,
@@ -248,17 +206,4 @@ def _has_captions(frame: av.VideoFrame | None) -> bool:
 
 def _stream(stream: Any) -> StreamInfo:
     context = stream.codec_context
-    return StreamInfo(
-        index=stream.index,
-        type=stream.type,
-        codec=context.codec.canonical_name if context is not None else "",
-        language=stream.language or "",
-        disposition=int(stream.disposition.value),
-        metadata=dict(stream.metadata),
-        time_base=_time_base(stream),
-    )
-
-
-def _chapter(chapter: Mapping[str, Any]) -> Chapter:
-    base = chapter["time_base"] or Fraction(1, av.time_base)
-    return Chapter(chapter["id"], chapter["start"], chapter["end"], base, dict(chapter["metadata"]))
+    return StreamInfo(stream.type, context.codec.canonical_name if context is not None else "")
