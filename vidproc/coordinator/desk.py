@@ -174,7 +174,8 @@ class Desk:
         return self._dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
 
     async def _finish(self, job: Job) -> None:
-        """Clear away what the job does not need any more, then tell of its end."""
+        """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
+        and nobody waits for a film because of what it was made of."""
         wall_s = time.monotonic() - job.submitted_at
         log.info("job ended", job=job.id, state=str(job.state), seconds=round(wall_s, 2), error=str(job.error or ""))
         finished = Finished(
@@ -189,10 +190,12 @@ class Desk:
         # A failed one is kept too: a client that is between two connections would give it again.
         loop = asyncio.get_running_loop()
         self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
-        done = job.state is JobState.DONE
-        await asyncio.to_thread(job.folder.keep_only_result if done else job.folder.remove)
+        if job.state is not JobState.DONE:
+            await asyncio.to_thread(job.folder.remove)
         job.finished = finished
         job.tell(finished)
+        if job.state is JobState.DONE:
+            await asyncio.to_thread(job.folder.keep_only_result)
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
         assert job.muxed is not None
