@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from vidproc.errors import StalledError
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
+from vidproc.pipelines.plan import check
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
 
@@ -27,6 +28,17 @@ _STALLED_S = 60.0
 _LOOK_EVERY_S = 1.0
 _SLOWEST_DISK = 20e6
 """Bytes a second. At its end a film is moved within its file and read again, all without a word."""
+
+
+class ToIngest(Struct, frozen=True):
+    """What a media process is to read, and where the packets go. `window` is what the job's filters see: the child is
+    told, so that it need not import them, and OpenCV with them."""
+
+    source: str
+    packets: str
+    job: JobSpec
+    window: tuple[int, int]
+    max_pixels: int
 
 
 class Opened(Struct, frozen=True):
@@ -93,9 +105,8 @@ class MediaProcess:
 
     async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
         """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
-        files = {"source": str(source), "packets": str(packets)}
-        request = {**files, "job": to_plain(job), "max_pixels": self._limits.frame_pixels}
-        await self._child.send({"ingest": request})
+        order = ToIngest(str(source), str(packets), job, check(job.filters), self._limits.frame_pixels)
+        await self._child.send({"ingest": to_plain(order)})
         while True:
             answer = await self._answer()
             if "opened" in answer:

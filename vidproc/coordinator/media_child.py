@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vidproc.coordinator.media import Ingested, Muxed, Opened, Planned
+from vidproc.coordinator.media import Ingested, Muxed, Opened, Planned, ToIngest
 from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
@@ -19,7 +19,6 @@ from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import encoder_spec, scaling_loss
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
-from vidproc.pipelines.plan import check
 from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
@@ -59,7 +58,7 @@ class _Process:
         self._muxer: Muxer | None = None
 
     def ingest(self, request: Mapping[str, Any]) -> None:
-        self._source = _Reading(self._channel, self._gauge, request).read()
+        self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
 
     def open(self, request: Mapping[str, Any]) -> None:
         assert self._source is not None
@@ -109,35 +108,34 @@ class _Source:
 class _Reading:
     """A source while it is read: the parent is told what it is, and of its chunks as they become known."""
 
-    def __init__(self, channel: Channel, gauge: Gauge, request: Mapping[str, Any]) -> None:
+    def __init__(self, channel: Channel, gauge: Gauge, order: ToIngest) -> None:
         self._channel = channel
         self._gauge = gauge
-        self._job = from_plain(JobSpec, request["job"])
-        self._path = Path(request["source"])
-        self._packets = Path(request["packets"])
-        self._max_pixels = int(request["max_pixels"])
+        self._order = order
         self._encoder: EncoderSpec | None = None
         self._new_streams: dict[int, StreamFormat] = {}
         self._new_chunks: list[Chunk] = []
         self._told_at = 0.0
 
     def read(self) -> _Source:
-        asked = ingest.Request(self._job.start, self._job.duration, check(self._job.filters))
+        order = self._order
+        asked = ingest.Request(order.job.start, order.job.duration, order.window)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
-        read = ingest.ingest(self._path, self._packets, asked, listener)
+        read = ingest.ingest(Path(order.source), order.packets, asked, listener)
         self._tell_chunks()
         assert self._encoder is not None  # a source without a frame raises
         scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in read.segments]
         losses = (*read.losses, *chain.from_iterable(scaled))
         rate = float(read.info.stream.frame_rate)
         self._channel.send({"ingested": to_plain(Ingested(read.frames, rate, losses))})
-        return _Source(self._path, self._job, self._encoder, read)
+        return _Source(Path(order.source), order.job, self._encoder, read)
 
     def _opened(self, info: SourceInfo) -> None:
-        if info.stream.width * info.stream.height > self._max_pixels:
+        most = self._order.max_pixels
+        if info.stream.width * info.stream.height > most:
             size = f"{info.stream.width}x{info.stream.height}"
-            raise MediaError(f"frames of {size} are larger than this coordinator takes ({self._max_pixels} pixels)")
-        self._encoder, losses = encoder_spec(info.stream, self._job)
+            raise MediaError(f"frames of {size} are larger than this coordinator takes ({most} pixels)")
+        self._encoder, losses = encoder_spec(info.stream, self._order.job)
         opened = Opened(self._encoder, info.frames_from_header or 0, losses)
         self._channel.send({"opened": to_plain(opened)})
         self._told_at = time.monotonic()
