@@ -29,6 +29,7 @@ $(READY): requirements.lock pyproject.toml
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	.venv/bin/python -m compileall -q vidproc
 	@touch $@
 
 run-local: $(READY) ## process VIDEO with PROCESSING into OUT on this machine, and stop (default: a clip made on the spot, blur)
