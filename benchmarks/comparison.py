@@ -19,7 +19,7 @@ FIRST_CRF = 21
 Tell = Callable[[str], None]
 Round = dict[str, Run]
 
-_IN_SLOTS = ("decode", "lead_in", "filter", "convert", "encode")
+_IN_SLOTS = ("decode", "lead_in", "filter", "convert", "encode", "open", "pipe", "network", "disk")
 _ALONE = {"upload": "upload", "index": "index_alone", "finish": "finish"}
 
 
@@ -72,9 +72,10 @@ def _median(values: Sequence[float]) -> float | None:
 def shares(run: Run, slots: int) -> dict[str, float]:
     """Where the slots' time went between the start of `vidproc-send` and its end, as shares of slots x seconds.
 
-    decode to encode: at work. upload, index, finish: the coordinator's own, while no slot can have work of this job.
-    client: the program's start, the hash of its film, the way back of the result. waiting: what is left, so the slots'
-    pipes, the time from a result to the next lease, and slots without a chunk while others do the last ones.
+    decode to open: at work. pipe, network, disk: packets and results are on their way, and their slot has nothing else
+    to do. upload, index, finish: the coordinator's own, while no slot can have work of this job. client: the program's
+    start, the hash of its film, the way back of the result. waiting: what is left, so the time from a result to the
+    next lease, and slots without a chunk while others do the last ones.
     """
     seconds = run.metrics["seconds"]
     found = {part: seconds.get(part, 0.0) / slots / run.seconds for part in _IN_SLOTS}

@@ -72,6 +72,8 @@ def test_a_late_result_is_thrown_away(clean: Clean, tmp_path: Path) -> None:
         assert job.folder.chunk(0).read_bytes() == b"timely"
         assert job.results[0].worker == "quick"
         assert quick.heard == [Committed(quick.leases[0].lease)]
+        assert set(job.seconds) == {"network", "disk"}
+        assert min(job.seconds.values()) > 0
 
     clean(course)
 

@@ -107,8 +107,11 @@ def test_a_mixed_cluster_is_said_to_be_one() -> None:
         ({"decode": 1.0, "lead_in": 3.0, "filter": 2.0}, "decode", 2 / 3),
         ({"filter": 2.0, "convert": 3.0, "encode": 4.0}, "filter", 5 / 9),
         ({"encode": 4.0, "decode": 2.0}, "encode", 2 / 3),
+        ({"encode": 3.0, "open": 1.0, "decode": 2.0}, "encode", 2 / 3),
         ({"encode": 4.0, "upload": 6.0}, "network", 3 / 4),
+        ({"encode": 4.0, "pipe": 5.0, "network": 7.0}, "network", 3 / 4),
         ({"encode": 4.0, "finish": 3.0}, "disk", 3 / 5),
+        ({"encode": 4.0, "disk": 6.0}, "disk", 3 / 5),
         ({"encode": 4.0, "index_alone": 3.0}, "coordinator", 3 / 5),
     ],
 )

@@ -59,6 +59,7 @@ def test_leases_in_blocks_are_answered_with_what_a_runner_makes(work: Work) -> N
             for number, answer in answers.items():
                 assert answer.report.frames == 12
                 assert answer.records == work.expected(number)
+                assert answer.report.seconds["pipe"] > 0
                 await it.coordinator.session.send(Committed(number))
             assert len({slot.pid for slot in it.slots}) == 2
 

@@ -123,7 +123,7 @@ class Course:
     async def _append(self, media: MediaProcess, index: int) -> None:
         begun = time.monotonic()
         await media.append(self._job.folder.chunk(index), self._job.results[index].report)
-        self._job.seconds["mux"] = self._job.seconds.get("mux", 0.0) + time.monotonic() - begun
+        self._job.spend("mux", time.monotonic() - begun)
 
     def _check_failed(self) -> None:
         if self._job.error is not None:

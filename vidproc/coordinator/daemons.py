@@ -80,7 +80,8 @@ class DaemonLink:
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
             with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
                 for at in range(start, stop, _BLOCK):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    with self._dispatch.disk(grant.lease):
+                        block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
                     await self._session.send(LeaseBlock(grant.lease), block)
         except PeerError:
             pass  # the receiving side of the connection tells of its end

@@ -6,9 +6,12 @@ Nothing here decides. What a command means for the outside is a method named aft
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -38,6 +41,15 @@ class WorkerLink(Protocol):
         """Send a control message; never waits."""
 
 
+@dataclass(slots=True)
+class _Lease:
+    """A grant, since when it holds, and the seconds that it has spent reading and writing files."""
+
+    grant: ev.Grant
+    since: float
+    disk_s: float = 0.0
+
+
 class Dispatch:
     """Jobs, daemons and leases by their names, and the scheduler over them."""
 
@@ -45,7 +57,7 @@ class Dispatch:
         self.scheduler = Scheduler(Policy(), random.Random())
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
-        self._leases: dict[int, ev.Grant] = {}
+        self._leases: dict[int, _Lease] = {}
         self._results: dict[int, tuple[ResultFile, ChunkReport]] = {}
         self._pending: deque[ev.Event] = deque()
         self._handling = False
@@ -68,10 +80,11 @@ class Dispatch:
             self._handling = False
 
     def grant_of(self, lease: int) -> ev.Grant | None:
-        return self._leases.get(lease)
+        held = self._leases.get(lease)
+        return held.grant if held else None
 
     def job_of(self, lease: int) -> Job | None:
-        grant = self._leases.get(lease)
+        grant = self.grant_of(lease)
         return self.jobs.get(grant.job) if grant else None
 
     def worker_lost(self, link: WorkerLink) -> None:
@@ -83,7 +96,7 @@ class Dispatch:
 
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
         """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""
-        grant, job = self._leases.get(lease), self.job_of(lease)
+        grant, job = self.grant_of(lease), self.job_of(lease)
         if grant is None or job is None or lease in self._results:
             return
         try:
@@ -98,11 +111,31 @@ class Dispatch:
             return
         (file, report), job = self._results[lease], self.job_of(lease)
         try:
-            if file.write(data):
+            with self.disk(lease):
+                whole = file.write(data)
+            if whole:
+                self._note_network(lease, report)
                 self.feed(ev.ChunkFinished(lease, report.can_continue))
         except StorageError as error:
             if job is not None:
                 self.fail(job, error)
+
+    @contextlib.contextmanager
+    def disk(self, lease: int) -> Iterator[None]:
+        """Around what a lease reads or writes, to know what that took."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            if held := self._leases.get(lease):
+                held.disk_s += time.monotonic() - began
+
+    def _note_network(self, lease: int, report: ChunkReport) -> None:
+        """What neither the daemon nor this side's files account for, of the time from the grant to the result."""
+        held, job = self._leases[lease], self.job_of(lease)
+        if job is not None:
+            whole_s = time.monotonic() - held.since
+            job.spend("network", max(0.0, whole_s - held.disk_s - sum(report.seconds.values())))
 
     def lease_failed(self, event: ev.ChunkFailed) -> None:
         self._forget(event.lease)
@@ -133,12 +166,12 @@ class Dispatch:
                 self.jobs[job].deliveries.put_nowait(None)
             case ev.FailJob(job, code, message):
                 self.jobs[job].fail(from_code(code, message))
-            case ev.WakeAt(time):
-                self._wake_at(time)
+            case ev.WakeAt(at):
+                self._wake_at(at)
 
     def _grant(self, grant: ev.Grant) -> None:
         job = self.jobs[grant.job]
-        self._leases[grant.lease] = grant
+        self._leases[grant.lease] = _Lease(grant, time.monotonic())
         job.frames_in_hand[grant.lease] = 0
         job.attempts[grant.chunk] = grant.attempt
         log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
@@ -150,10 +183,11 @@ class Dispatch:
         self._forget(lease)
 
     def _persist(self, lease: int) -> None:
-        (file, report), grant = self._results[lease], self._leases[lease]
+        (file, report), grant = self._results[lease], self._leases[lease].grant
         job, link = self.jobs[grant.job], self.workers[grant.worker]
         try:
-            file.keep()
+            with self.disk(lease):
+                file.keep()
         except StorageError as error:
             self._withdraw(lease, grant.worker)
             self.fail(job, error)
@@ -167,16 +201,18 @@ class Dispatch:
         if link := self.workers.get(worker):
             link.post(Committed(lease))
 
-    def _wake_at(self, time: float) -> None:
+    def _wake_at(self, at: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         loop = asyncio.get_running_loop()
-        self._alarm = loop.call_at(time, self.feed, ev.Tick())
+        self._alarm = loop.call_at(at, self.feed, ev.Tick())
 
     def _forget(self, lease: int) -> None:
-        grant = self._leases.pop(lease, None)
-        if grant is not None and grant.job in self.jobs:
-            self.jobs[grant.job].frames_in_hand.pop(lease, None)
+        held = self._leases.pop(lease, None)
+        if held is not None and held.grant.job in self.jobs:
+            job = self.jobs[held.grant.job]
+            job.frames_in_hand.pop(lease, None)
+            job.spend("disk", held.disk_s)
         self._drop_result(lease)
 
     def _drop_result(self, lease: int) -> None:

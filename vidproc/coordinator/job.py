@@ -132,6 +132,10 @@ class Job:
     def frames_done(self) -> int:
         return sum(done.report.frames for done in self.results.values()) + sum(self.frames_in_hand.values())
 
+    def spend(self, part: str, seconds: float) -> None:
+        """Add to the time that a part of the work has taken."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+
     def note_queue(self, waiting: int) -> None:
         """A look at how many chunks wait for a slot."""
         self.queue_highest = max(self.queue_highest, waiting)

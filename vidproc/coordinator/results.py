@@ -169,9 +169,9 @@ def _bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:
     parts = {
         "decode": (seconds.get("decode", 0.0) + seconds.get("lead_in", 0.0)) / slots,
         "filter": (seconds.get("filter", 0.0) + seconds.get("convert", 0.0)) / slots,
-        "encode": seconds.get("encode", 0.0) / slots,
-        "network": seconds.get("upload", 0.0),
-        "disk": seconds.get("finish", 0.0),
+        "encode": (seconds.get("encode", 0.0) + seconds.get("open", 0.0)) / slots,
+        "network": seconds.get("upload", 0.0) + (seconds.get("network", 0.0) + seconds.get("pipe", 0.0)) / slots,
+        "disk": seconds.get("finish", 0.0) + seconds.get("disk", 0.0) / slots,
         "coordinator": seconds.get("index_alone", 0.0),
     }
     total = sum(parts.values()) or 1.0

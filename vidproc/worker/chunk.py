@@ -76,12 +76,13 @@ class ChunkRunner:
 
     def run(self, task: ChunkTask, packets: bytes) -> tuple[ChunkReport, bytes]:
         """The chunk's report and its encoded packet records. Raises `MediaError`, `FilterError`, `WorkerError`."""
+        began = time.perf_counter()
         decoder = self._decoder_for(task)
         pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
         work = _Work(task, decoder, pipeline, self._gauge)
         work.do(packets)
         self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
-        return work.report()
+        return work.report(time.perf_counter() - began)
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
         decoder, decoded = self._decoder, self._decoded
@@ -166,7 +167,8 @@ class _Work:
         """Something got on. In hand is the next frame of the result, whichever one is being decoded for it."""
         self._gauge.set(min(self._task.start + self._finished, self._task.stop - 1), self._finished)
 
-    def report(self) -> tuple[ChunkReport, bytes]:
+    def report(self, whole_s: float) -> tuple[ChunkReport, bytes]:
+        """`whole_s`: seconds from the task to its end. What was no part of the work on frames was opening codecs."""
         chunk = self._chunk
         seconds = {
             "decode": self._decode_s - self._lead_in_s,
@@ -175,6 +177,7 @@ class _Work:
             "convert": self._spent.conversions,
             "encode": self._encode_s,
         }
+        seconds["open"] = max(0.0, whole_s - sum(seconds.values()))
         report = ChunkReport(
             frames=chunk.frames,
             extradata=chunk.extradata,

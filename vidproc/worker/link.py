@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
@@ -127,7 +129,9 @@ class Link:
     async def _run(self, work: _Work) -> None:
         lease = work.lease
         try:
+            began = time.perf_counter()
             report, records = await self._slots[lease.slot].run(lease.task, work.packets)
+            report = _with_pipe(report, time.perf_counter() - began)
             await self._finish(lease.lease_id, report, records)
         except SlotFailure as failure:
             await self._fail(lease.lease_id, failure)
@@ -178,3 +182,9 @@ class Link:
         self._work.clear()
         self._uncommitted.clear()
         self._idle.set()
+
+
+def _with_pipe(report: ChunkReport, whole_s: float) -> ChunkReport:
+    """What the slot did not account for went to its pipe: the packets' way in, the result's way out."""
+    pipe = max(0.0, whole_s - sum(report.seconds.values()))
+    return replace(report, seconds={**report.seconds, "pipe": pipe})
