@@ -161,9 +161,9 @@ class ChunkReport(Struct, frozen=True):
 
     Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each
     (see `metrics.histogram`). `concealed` are the runs [start, stop) that did not decode and were filled from their
-    neighbours, `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how
-    many frames were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the
-    chunk ends.
+    neighbours, `damaged` those that did, with errors which the decoder patched up. `delay` is how many frames the
+    encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
+    to refer to; `can_continue` says that the slot's decoder is open where the chunk ends.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
     """
 
@@ -173,6 +173,7 @@ class ChunkReport(Struct, frozen=True):
     seconds: Mapping[str, float]
     latency: Mapping[int, int]
     concealed: tuple[tuple[int, int], ...] = ()
+    damaged: tuple[tuple[int, int], ...] = ()
     lead_in: int = 0
     can_continue: bool = False
     cpu_s: float = 0.0

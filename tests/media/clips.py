@@ -416,6 +416,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "truncated": (".mkv", _truncated),
     "truncated mp4": (".mp4", _truncated_mp4),
     "flipped bits": (".mp4", _flipped),
+    "other flipped bits": (".mp4", lambda path: _flipped(path, seed=3)),
     "damaged before dropped frames": (".avi", lambda path: _dropped_frames(path, damaged=9)),
 }
 

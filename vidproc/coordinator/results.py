@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
@@ -145,14 +145,19 @@ def _rate(amount: float, around: Surroundings) -> float:
 
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
-    concealed = joined(run for report in reports for run in report.concealed)
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
-    if concealed:
-        count = sum(stop - start for start, stop in concealed)
-        said.append(f"{count} damaged frames were filled from their neighbours: {_named(concealed)}")
+    said += _damage("were filled from their neighbours", (run for report in reports for run in report.concealed))
+    said += _damage("were decoded as well as could be", (run for report in reports for run in report.damaged))
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
     return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
+
+
+def _damage(fate: str, runs: Iterable[Run]) -> list[str]:
+    """A sentence about damaged frames, if there are any."""
+    damaged = joined(runs)
+    count = sum(stop - start for start, stop in damaged)
+    return [f"{count} damaged frames {fate}: {_named(damaged)}"] if damaged else []
 
 
 def _named(runs: Sequence[Run]) -> str:

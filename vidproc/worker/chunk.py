@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 import cv2
@@ -181,7 +181,8 @@ class _Work:
             delay=chunk.delay,
             seconds=seconds,
             latency=self._latency.counts,
-            concealed=self._concealed(),
+            concealed=self._own(self._decoder.concealed),
+            damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
             can_continue=self._decoder.can_continue,
             cpu_s=time.process_time() - self._cpu_began,
@@ -190,7 +191,7 @@ class _Work:
         )
         return report, chunk.records
 
-    def _concealed(self) -> tuple[Run, ...]:
-        """Of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
+    def _own(self, ranks: Iterable[int]) -> tuple[Run, ...]:
+        """Runs of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
         task = self._task
-        return joined((rank, rank + 1) for rank in self._decoder.concealed if task.start <= rank < task.stop)
+        return joined((rank, rank + 1) for rank in ranks if task.start <= rank < task.stop)
