@@ -60,7 +60,8 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     context.field_order = FIELD_ORDERS[spec.field_order]
     if spec.field_order != "progressive":
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-    context.options = {**row.options, "crf": f"{spec.crf:g}", "preset": spec.preset}
+    fields = row.interlaced.get(spec.field_order, {})
+    context.options = {**row.options, **fields, "crf": f"{spec.crf:g}", "preset": spec.preset}
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:

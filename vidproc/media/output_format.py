@@ -39,6 +39,7 @@ class OutputCodec:
 
     encoder: FFmpeg's name of the encoder.
     options: the encoder's private options that make it deterministic; crf and preset are added to them.
+    interlaced: what else is set for a film of fields, by the one that is shown first.
     pix_fmt, bits: what it is fed. containers: where it may be put, best first.
     """
 
@@ -50,7 +51,11 @@ class OutputCodec:
     presets: tuple[str, ...]
     crf: tuple[float, float]
     options: Mapping[str, str]
+    interlaced: Mapping[str, Mapping[str, str]]
 
+
+# The same bytes whatever processor it runs on, and nothing in them that counts threads.
+_X264_PARAMS = "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0"
 
 H264 = OutputCodec(
     name="h264",
@@ -60,10 +65,12 @@ H264 = OutputCodec(
     containers=("mp4", "mkv"),
     presets=X264_PRESETS,
     crf=(0.0, 51.0),
-    options={
-        # The same bytes whatever processor it runs on, and nothing in them that counts threads.
-        "x264-params": "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0",
-        "forced-idr": "1",
+    options={"x264-params": _X264_PARAMS, "forced-idr": "1"},
+    # FFmpeg's wrapper opens x264 with the top field first and looks at frames too late: of a film that is shown bottom
+    # field first most pictures' timing would say the contrary of their order.
+    interlaced={
+        "tt": {"x264-params": f"{_X264_PARAMS}:tff=1"},
+        "bb": {"x264-params": f"{_X264_PARAMS}:bff=1"},
     },
 )
 
