@@ -163,7 +163,8 @@ class ChunkReport(Struct, frozen=True):
     (see `metrics.histogram`). `concealed` are the runs [start, stop) that did not decode and were filled from their
     neighbours, `damaged` those that did, with errors which the decoder patched up. `delay` is how many frames the
     encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
-    to refer to; `can_continue` says that the slot's decoder is open where the chunk ends.
+    to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
+    the chunk's frames have.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
     """
 
@@ -176,6 +177,7 @@ class ChunkReport(Struct, frozen=True):
     damaged: tuple[tuple[int, int], ...] = ()
     lead_in: int = 0
     can_continue: bool = False
+    field_orders: tuple[str, ...] = ()
     cpu_s: float = 0.0
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()

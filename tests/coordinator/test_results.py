@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from vidproc.coordinator.job import Done, Job
-from vidproc.coordinator.media import Muxed
+from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.metrics.histogram import Histogram
-from vidproc.model import Chunk, ChunkReport, FilterSpec, JobSpec, JobState
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, JobState
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Finished
 from vidproc.protocol.shape import check_shape
@@ -92,6 +92,16 @@ def test_damaged_frames_are_named_in_runs() -> None:
         "no cover",
         "6 damaged frames were filled from their neighbours: 1-4, 17, 19",
         "7 damaged frames were decoded as well as could be: 0, 6-11",
+    ]
+
+
+def test_a_film_of_several_field_orders_is_said_to_have_become_one_of_one() -> None:
+    spec = EncoderSpec("h264", 64, 48, "yuv420p", field_order="bb")
+    reports = [report(field_orders=("bb",)), report(field_orders=("bb",))]
+    assert figures(job_of(*reports, opened=Opened(spec, 20, ())))["losses"] == []
+    mixed = [*reports, report(field_orders=("bb", "progressive"))]
+    assert figures(job_of(*mixed, opened=Opened(spec, 30, ())))["losses"] == [
+        "some frames are progressive, some bottom field first; all are marked bottom field first"
     ]
 
 

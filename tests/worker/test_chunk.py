@@ -121,6 +121,13 @@ def _going_on(work: Work, gauge: Gauge) -> Iterator[ChunkReport]:
         yield report
 
 
+def test_the_field_orders_of_the_chunk_s_own_frames_are_told(folder: Path, gauge: Gauge) -> None:
+    mixed = work_on(clips.make("both field orders", folder), folder, (MOTION,))
+    told = [ChunkRunner(gauge).run(mixed.task(n), mixed.packets(n))[0].field_orders for n in mixed.chunks]
+    assert told == [("tt",), ("tt",), ("bb", "tt"), ("bb",), ("bb",)]
+    assert [report.field_orders for report in _going_on(mixed, gauge)] == told
+
+
 def test_frames_are_digested_when_that_is_asked_for(work: Work, runner: ChunkRunner) -> None:
     task, packets = work.task(0), work.packets(0)
     assert runner.run(task, packets)[0].digest == ""

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.media import field_order
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
@@ -146,11 +147,21 @@ def _rate(amount: float, around: Surroundings) -> float:
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
+    said += _mixed_fields(job, reports)
     said += _damage("were filled from their neighbours", (run for report in reports for run in report.concealed))
     said += _damage("were decoded as well as could be", (run for report in reports for run in report.damaged))
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
     return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
+
+
+def _mixed_fields(job: Job, reports: Sequence[ChunkReport]) -> list[str]:
+    """A film is encoded in one way, that of its first frame."""
+    orders = {order for report in reports for order in report.field_orders}
+    if len(orders) < 2 or job.opened is None:
+        return []
+    kinds = ", some ".join(said for order, said in field_order.SAID.items() if order in orders)
+    return [f"some frames are {kinds}; all are marked {field_order.SAID[job.opened.encoder.field_order]}"]
 
 
 def _damage(fate: str, runs: Iterable[Run]) -> list[str]:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import MediaError
 from vidproc.media.container import open_source
+from vidproc.media.field_order import FieldOrders
 from vidproc.model import Colour, StreamFormat
 
 _FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -121,23 +122,8 @@ def refine(stream: StreamFormat, frame: av.VideoFrame) -> StreamFormat:
         height=frame.height,
         pix_fmt=frame.format.name,
         colour=_better_colour(stream.colour, frame),
-        field_order=_first_field(frame) if frame.interlaced_frame else stream.field_order,
+        field_order=FieldOrders().of(frame) if frame.interlaced_frame else stream.field_order,
     )
-
-
-def _first_field(frame: av.VideoFrame) -> str:
-    """Of an interlaced frame, "tt" or "bb". PyAV shows no such flag, but a filter lets only such frames pass."""
-    graph = av.filter.Graph()
-    graph.threads = 1
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
-    select = graph.add("select", "eq(interlace_type\\,TOPFIRST)")
-    graph.link_nodes(source, select, graph.add("buffersink")).configure()
-    graph.push(frame)
-    try:
-        graph.pull()
-    except av.BlockingIOError:
-        return "bb"
-    return "tt"
 
 
 def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:
