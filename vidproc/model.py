@@ -71,12 +71,17 @@ class JobSpec(Struct, frozen=True):
 
 
 class Colour(Struct, frozen=True):
-    """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range)."""
+    """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range).
+
+    `siting` is where samples of chroma lie among those of brightness, by FFmpeg's names; empty where that is not said
+    or usual.
+    """
 
     primaries: int = 2
     transfer: int = 2
     matrix: int = 2
     range: int = 0
+    siting: str = ""
 
 
 class StreamFormat(Struct, frozen=True):

@@ -61,7 +61,8 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     if spec.field_order != "progressive":
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     fields = row.interlaced.get(spec.field_order, {})
-    context.options = {**row.options, **fields, "crf": f"{spec.crf:g}", "preset": spec.preset}
+    siting = {"chroma_sample_location": spec.colour.siting} if spec.colour.siting else {}
+    context.options = {**row.options, **fields, **siting, "crf": f"{spec.crf:g}", "preset": spec.preset}
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:

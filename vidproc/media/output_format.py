@@ -127,7 +127,7 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
         crf=job.crf,
         preset=job.encoder_preset,
         sar=stream.sar,
-        colour=_colour(stream),
+        colour=_colour(row, stream),
         field_order=stream.field_order,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
@@ -157,15 +157,21 @@ def is_rgb(pix_fmt: str) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def _colour(stream: StreamFormat) -> Colour:
+def _colour(row: OutputCodec, stream: StreamFormat) -> Colour:
     """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
-    colour = stream.colour
+    colour = stream.colour if _samples_chroma_like(row, stream) else replace(stream.colour, siting="")
     if is_rgb(stream.pix_fmt):
         return replace(colour, matrix=BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
         colour = replace(colour, range=FULL_RANGE)
     # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
     return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
+
+
+def _samples_chroma_like(row: OutputCodec, stream: StreamFormat) -> bool:
+    """Whether the result's chroma samples lie where the source's do."""
+    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(row.pix_fmt)
+    return not is_rgb(stream.pix_fmt) and _has_chroma(form) and _subsampling(form) == _subsampling(target)
 
 
 def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:
