@@ -71,12 +71,17 @@ class JobSpec(Struct, frozen=True):
 
 
 class Colour(Struct, frozen=True):
-    """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range)."""
+    """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range).
+
+    `siting` is where samples of chroma lie among those of brightness, by FFmpeg's names; empty where that is not said
+    or usual.
+    """
 
     primaries: int = 2
     transfer: int = 2
     matrix: int = 2
     range: int = 0
+    siting: str = ""
 
 
 class StreamFormat(Struct, frozen=True):
@@ -161,9 +166,10 @@ class ChunkReport(Struct, frozen=True):
 
     Times are seconds of this chunk by part. `latency` counts frames by logarithmic bucket of the time spent on each
     (see `metrics.histogram`). `concealed` are the runs [start, stop) that did not decode and were filled from their
-    neighbours, `delay` is how many frames the encoder's decode order may run behind presentation order, `lead_in` how
-    many frames were decoded only for others to refer to; `can_continue` says that the slot's decoder is open where the
-    chunk ends.
+    neighbours, `damaged` those that did, with errors which the decoder patched up. `delay` is how many frames the
+    encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
+    to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
+    the chunk's frames have.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
     """
 
@@ -173,8 +179,10 @@ class ChunkReport(Struct, frozen=True):
     seconds: Mapping[str, float]
     latency: Mapping[int, int]
     concealed: tuple[tuple[int, int], ...] = ()
+    damaged: tuple[tuple[int, int], ...] = ()
     lead_in: int = 0
     can_continue: bool = False
+    field_orders: tuple[str, ...] = ()
     cpu_s: float = 0.0
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from vidproc.coordinator.job import Done, Job
-from vidproc.coordinator.media import Muxed
+from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.metrics.histogram import Histogram
-from vidproc.model import Chunk, ChunkReport, FilterSpec, JobSpec, JobState
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, JobState
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Finished
 from vidproc.protocol.shape import check_shape
@@ -82,10 +82,27 @@ def test_retries_by_the_frames_of_their_chunk() -> None:
     assert told["retries"] == {"total": 3, "by_frame": {"30-49": 2, "50-59": 1}}
 
 
-def test_concealed_frames_are_named_in_runs() -> None:
-    damaged = (report(concealed=((1, 4),)), report(concealed=((4, 5), (17, 18), (19, 20))))
+def test_damaged_frames_are_named_in_runs() -> None:
+    damaged = (
+        report(concealed=((1, 4),), damaged=((0, 1), (6, 10))),
+        report(concealed=((4, 5), (17, 18), (19, 20)), damaged=((10, 12),)),
+    )
     told = figures(job_of(*damaged, losses=["no cover"]))
-    assert told["losses"] == ["no cover", "6 damaged frames were filled from their neighbours: 1-4, 17, 19"]
+    assert told["losses"] == [
+        "no cover",
+        "6 damaged frames were filled from their neighbours: 1-4, 17, 19",
+        "7 damaged frames were decoded as well as could be: 0, 6-11",
+    ]
+
+
+def test_a_film_of_several_field_orders_is_said_to_have_become_one_of_one() -> None:
+    spec = EncoderSpec("h264", 64, 48, "yuv420p", field_order="bb")
+    reports = [report(field_orders=("bb",)), report(field_orders=("bb",))]
+    assert figures(job_of(*reports, opened=Opened(spec, 20, ())))["losses"] == []
+    mixed = [*reports, report(field_orders=("bb", "progressive"))]
+    assert figures(job_of(*mixed, opened=Opened(spec, 30, ())))["losses"] == [
+        "some frames are progressive, some bottom field first; all are marked bottom field first"
+    ]
 
 
 def test_a_loss_that_many_chunks_tell_is_said_once() -> None:
@@ -130,7 +147,8 @@ def test_no_time_at_all() -> None:
 def test_the_worst_of_jobs_fits_into_one_message() -> None:
     every_other = [tuple((rank, rank + 1) for rank in range(at, at + 40, 2)) for at in range(0, 80_000, 40)]
     damaged = [
-        report(40, concealed=runs, digest="d" * 64, losses=(f"字{n}" * 2000,)) for n, runs in enumerate(every_other)
+        report(40, concealed=runs, damaged=runs, digest="d" * 64, losses=(f"字{n}" * 2000,))
+        for n, runs in enumerate(every_other)
     ]
     job = job_of(*damaged, attempts=dict.fromkeys(range(2000), 4), losses=[f"loss {n}" for n in range(5000)])
     for n in range(1024):
@@ -139,7 +157,7 @@ def test_the_worst_of_jobs_fits_into_one_message() -> None:
     (header,) = pack(Finished("j", JobState.DONE, 1, "f" * 64, told).to_header())
     assert memoryview(header).nbytes < Limits().header
     check_shape(bytes(header)[8:], Limits())
-    assert told["losses"][-1] == "and 6952 more"
+    assert told["losses"][-1] == "and 6953 more"
     assert told["retries"]["total"] == 6000
     assert sum(told["retries"]["by_frame"].values()) == 6000
     assert len(told["frame_digests"]) == 1

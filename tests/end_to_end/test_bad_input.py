@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,6 +139,18 @@ def test_flipped_bits_harm_that_film_alone(shared: Cluster, film: Path, tmp_path
     assert outcome.code in (0, 4), outcome.err
     assert outcome.code == 0 or outcome.complaint
     assert shared.send(film, tmp_path / "fine.mp4").code == 0
+
+
+def test_damaged_frames_are_listed(shared: Cluster, films: Path, tmp_path: Path) -> None:
+    video = clips.make("other flipped bits", films)
+    outcome = shared.send(video, tmp_path / "out.mp4", "--metrics-json", tmp_path / "figures.json")
+    assert outcome.code == 0, outcome.err
+    losses = json.loads((tmp_path / "figures.json").read_text())["losses"]
+    assert [re.sub(r"\d+", "N", loss.partition(":")[0]) for loss in losses] == [
+        "N damaged frames were filled from their neighbours",
+        "N damaged frames were decoded as well as could be",
+    ]
+    assert all(f"note: {loss}" in outcome.err for loss in losses)
 
 
 def test_damage_can_be_made_to_fail_the_job(refused: Refused, films: Path) -> None:

@@ -268,6 +268,27 @@ def _interlaced(stream: Any) -> None:
     stream.codec_context.field_order = 2
 
 
+def _both_field_orders(path: Path) -> None:
+    """MPEG-2 whose frames are shown top field first, and from the 30th on bottom field first."""
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("mpeg2video", rate=25, options={"g": "12", "bf": "2"})
+        stream.width, stream.height, stream.thread_count = WIDTH, HEIGHT, 1
+        _interlaced(stream)
+        for pts, frame in enumerate(pictures(60)):
+            frame.pts, frame.time_base = pts, Fraction(1, 25)
+            out.mux(stream.encode(_marked(frame, "tff" if pts < 30 else "bff")))
+        out.mux(stream.encode(None))
+
+
+def _marked(frame: av.VideoFrame, mark: str) -> Any:
+    """The frame with FFmpeg's flags for fields, which PyAV can't set."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=WIDTH, height=HEIGHT, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, graph.add("setfield", mark), graph.add("buffersink")).configure()
+    graph.push(frame)
+    return graph.pull()
+
+
 def _two_languages(out: Any, streams: list[Any]) -> list[Any]:
     return sound(out, 1.2, "eng") + sound(out, 1.2, "deu")
 
@@ -371,6 +392,7 @@ CLIPS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "mpeg2 in ps": (".mpg", _film(codec="mpeg2video", rate=25, options={"g": "12", "bf": "2"}, count=40)),
     "mpeg2 in ts": (".ts", _film(codec="mpeg2video", rate=25, options={"g": "12", "bf": "2"}, count=40)),
     "mpeg2 interlaced": (".ts", _film(codec="mpeg2video", rate=25, options={"g": "12", "bf": "2"}, setup=_interlaced)),
+    "both field orders": (".ts", _both_field_orders),
     "mpeg1": (".mpg", _film(codec="mpeg1video", rate=25, options={"g": "12", "bf": "2"})),
     "h264 interlaced": (".ts", _film(options={**B_FRAMES, "x264-params": "interlaced=1"})),
     "mjpeg": (".mkv", _film(codec="mjpeg", pix_fmt="yuvj420p")),
@@ -416,6 +438,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "truncated": (".mkv", _truncated),
     "truncated mp4": (".mp4", _truncated_mp4),
     "flipped bits": (".mp4", _flipped),
+    "other flipped bits": (".mp4", lambda path: _flipped(path, seed=3)),
     "damaged before dropped frames": (".avi", lambda path: _dropped_frames(path, damaged=9)),
 }
 

@@ -124,9 +124,17 @@ def test_colour_shape_and_range_are_in_the_stream() -> None:
 
 @pytest.mark.parametrize("order", ["tt", "bb"])
 def test_interlaced_frames_keep_their_field_order(order: str) -> None:
-    decoded = decode(encode(replace(SPEC, field_order=order), count=4))
+    chunk = encode(replace(SPEC, field_order=order))
+    decoded = decode(chunk)
     assert all(frame.interlaced_frame for frame in decoded)
     assert {first_field(frame) for frame in decoded} == {order}
+    assert {pic_struct(bytes(r.data)) for r in unpack(chunk.records)} == {order}
+
+
+def pic_struct(data: bytes) -> str:
+    """What a packet's picture timing says (ITU-T H.264, D.1.3), where the stream says nothing of buffers."""
+    sei = next(part for part in data.split(b"\0\0\1")[1:] if part[0] & 31 == 6 and part[1] == 1)
+    return {3: "tt", 4: "bb"}[sei[3] >> 4]
 
 
 def test_progressive_frames_are_not_marked_interlaced() -> None:

@@ -145,6 +145,15 @@ def test_how_it_is_shown_is_kept(remade: Remade) -> None:
     assert losses == []
 
 
+@pytest.mark.parametrize("siting", ["", "left", "center", "topleft", "top"])
+def test_chroma_stays_where_it_lies(remade: Remade, siting: str) -> None:
+    options = Plan().options | ({"chroma_sample_location": siting} if siting else {})
+    source, out, losses = remade(Plan(options=options))
+    expected = "" if siting == "left" else siting
+    assert [probe(path).stream.colour.siting for path in (source, out)] == [expected, expected]
+    assert losses == []
+
+
 @pytest.mark.parametrize("rotation", [180, -90])
 def test_other_turns(remade: Remade, rotation: int) -> None:
     _, out, _ = remade(Plan(rotation=rotation))

@@ -100,3 +100,11 @@ def test_what_cannot_be_is_refused_naming_what_can(
 def test_h264_goes_into_mp4_and_mkv() -> None:
     allowed("h264", "mp4")
     allowed("h264", "mkv")
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "siting"), [("yuv420p10le", "center"), ("yuv422p", ""), ("gbrp", ""), ("gray", "")]
+)
+def test_where_chroma_lies_is_kept_where_its_samples_are(pix_fmt: str, siting: str) -> None:
+    stream = replace(STREAM, pix_fmt=pix_fmt, colour=Colour(siting="center"))
+    assert encoder_spec(stream, JOB)[0].colour.siting == siting

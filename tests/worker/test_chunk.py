@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from msgspec.structs import replace
 from tests.media import clips
 from tests.worker.work import LINE_OF_THE_DEED, MOTION, Work, at_frame, pixels, work_on
 from vidproc.errors import ClientError, FilterError, MediaError, WorkerError
-from vidproc.model import FilterSpec
+from vidproc.metrics.runs import joined
+from vidproc.model import ChunkReport, FilterSpec
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Result
@@ -90,6 +92,40 @@ def test_damage_in_what_filters_see_of_the_neighbours_is_the_neighbours(folder: 
     task = moving.task(1)
     assert (task.first, task.start, task.stop) == (11, 12, 24)
     assert runner.run(task, b"")[0].concealed == ((12, 24),)
+
+
+def test_frames_that_the_decoder_patched_up_are_told_whatever_the_way_they_were_reached(
+    folder: Path, gauge: Gauge
+) -> None:
+    flipped = work_on(clips.make("other flipped bits", folder), folder, (MOTION,))
+    whole, _ = ChunkRunner(gauge).run(*flipped.whole())
+    afresh = [ChunkRunner(gauge).run(flipped.task(n), flipped.packets(n))[0] for n in flipped.chunks]
+    goes_on = list(_going_on(flipped, gauge))
+    assert len(afresh) == len(goes_on) == 5
+    for told in (afresh, goes_on):
+        assert joined(run for report in told for run in report.damaged) == whole.damaged != ()
+        assert joined(run for report in told for run in report.concealed) == whole.concealed
+
+
+def _going_on(work: Work, gauge: Gauge) -> Iterator[ChunkReport]:
+    """Each chunk in order, by a slot that goes on from the last where it can."""
+    runner, can_continue = ChunkRunner(gauge), False
+    for index in work.chunks:
+        report = None
+        if can_continue:
+            with suppress(WorkerError):
+                report, _ = runner.run(work.task(index, continues=True), work.packets(index, continues=True))
+        if report is None:
+            report, _ = runner.run(work.task(index), work.packets(index))
+        can_continue = report.can_continue
+        yield report
+
+
+def test_the_field_orders_of_the_chunk_s_own_frames_are_told(folder: Path, gauge: Gauge) -> None:
+    mixed = work_on(clips.make("both field orders", folder), folder, (MOTION,))
+    told = [ChunkRunner(gauge).run(mixed.task(n), mixed.packets(n))[0].field_orders for n in mixed.chunks]
+    assert told == [("tt",), ("tt",), ("bb", "tt"), ("bb",), ("bb",)]
+    assert [report.field_orders for report in _going_on(mixed, gauge)] == told
 
 
 def test_frames_are_digested_when_that_is_asked_for(work: Work, runner: ChunkRunner) -> None:

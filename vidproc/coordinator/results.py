@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import islice
 from typing import Any
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.media import field_order
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
@@ -145,14 +146,29 @@ def _rate(amount: float, around: Surroundings) -> float:
 
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
-    concealed = joined(run for report in reports for run in report.concealed)
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
-    if concealed:
-        count = sum(stop - start for start, stop in concealed)
-        said.append(f"{count} damaged frames were filled from their neighbours: {_named(concealed)}")
+    said += _mixed_fields(job, reports)
+    said += _damage("were filled from their neighbours", (run for report in reports for run in report.concealed))
+    said += _damage("were decoded as well as could be", (run for report in reports for run in report.damaged))
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
     return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
+
+
+def _mixed_fields(job: Job, reports: Sequence[ChunkReport]) -> list[str]:
+    """A film is encoded in one way, that of its first frame."""
+    orders = {order for report in reports for order in report.field_orders}
+    if len(orders) < 2 or job.opened is None:
+        return []
+    kinds = ", some ".join(said for order, said in field_order.SAID.items() if order in orders)
+    return [f"some frames are {kinds}; all are marked {field_order.SAID[job.opened.encoder.field_order]}"]
+
+
+def _damage(fate: str, runs: Iterable[Run]) -> list[str]:
+    """A sentence about damaged frames, if there are any."""
+    damaged = joined(runs)
+    count = sum(stop - start for start, stop in damaged)
+    return [f"{count} damaged frames {fate}: {_named(damaged)}"] if damaged else []
 
 
 def _named(runs: Sequence[Run]) -> str:

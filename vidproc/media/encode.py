@@ -60,7 +60,9 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     context.field_order = FIELD_ORDERS[spec.field_order]
     if spec.field_order != "progressive":
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-    context.options = {**row.options, "crf": f"{spec.crf:g}", "preset": spec.preset}
+    fields = row.interlaced.get(spec.field_order, {})
+    siting = {"chroma_sample_location": spec.colour.siting} if spec.colour.siting else {}
+    context.options = {**row.options, **fields, **siting, "crf": f"{spec.crf:g}", "preset": spec.preset}
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:

@@ -39,6 +39,7 @@ class OutputCodec:
 
     encoder: FFmpeg's name of the encoder.
     options: the encoder's private options that make it deterministic; crf and preset are added to them.
+    interlaced: what else is set for a film of fields, by the one that is shown first.
     pix_fmt, bits: what it is fed. containers: where it may be put, best first.
     """
 
@@ -50,7 +51,11 @@ class OutputCodec:
     presets: tuple[str, ...]
     crf: tuple[float, float]
     options: Mapping[str, str]
+    interlaced: Mapping[str, Mapping[str, str]]
 
+
+# The same bytes whatever processor it runs on, and nothing in them that counts threads.
+_X264_PARAMS = "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0"
 
 H264 = OutputCodec(
     name="h264",
@@ -60,10 +65,12 @@ H264 = OutputCodec(
     containers=("mp4", "mkv"),
     presets=X264_PRESETS,
     crf=(0.0, 51.0),
-    options={
-        # The same bytes whatever processor it runs on, and nothing in them that counts threads.
-        "x264-params": "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0",
-        "forced-idr": "1",
+    options={"x264-params": _X264_PARAMS, "forced-idr": "1"},
+    # FFmpeg's wrapper opens x264 with the top field first and looks at frames too late: of a film that is shown bottom
+    # field first most pictures' timing would say the contrary of their order.
+    interlaced={
+        "tt": {"x264-params": f"{_X264_PARAMS}:tff=1"},
+        "bb": {"x264-params": f"{_X264_PARAMS}:bff=1"},
     },
 )
 
@@ -120,7 +127,7 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
         crf=job.crf,
         preset=job.encoder_preset,
         sar=stream.sar,
-        colour=_colour(stream),
+        colour=_colour(row, stream),
         field_order=stream.field_order,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
@@ -150,15 +157,21 @@ def is_rgb(pix_fmt: str) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def _colour(stream: StreamFormat) -> Colour:
+def _colour(row: OutputCodec, stream: StreamFormat) -> Colour:
     """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
-    colour = stream.colour
+    colour = stream.colour if _samples_chroma_like(row, stream) else replace(stream.colour, siting="")
     if is_rgb(stream.pix_fmt):
         return replace(colour, matrix=BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
         colour = replace(colour, range=FULL_RANGE)
     # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
     return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
+
+
+def _samples_chroma_like(row: OutputCodec, stream: StreamFormat) -> bool:
+    """Whether the result's chroma samples lie where the source's do."""
+    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(row.pix_fmt)
+    return not is_rgb(stream.pix_fmt) and _has_chroma(form) and _subsampling(form) == _subsampling(target)
 
 
 def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:

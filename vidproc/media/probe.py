@@ -21,7 +21,9 @@ from av.video.stream import VideoStream
 from msgspec.structs import replace
 
 from vidproc.errors import MediaError
+from vidproc.media.chroma_siting import siting
 from vidproc.media.container import open_source
+from vidproc.media.field_order import FieldOrders
 from vidproc.model import Colour, StreamFormat
 
 _FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tt", 5: "bb"}
@@ -121,30 +123,16 @@ def refine(stream: StreamFormat, frame: av.VideoFrame) -> StreamFormat:
         height=frame.height,
         pix_fmt=frame.format.name,
         colour=_better_colour(stream.colour, frame),
-        field_order=_first_field(frame) if frame.interlaced_frame else stream.field_order,
+        field_order=FieldOrders().of(frame) if frame.interlaced_frame else stream.field_order,
     )
-
-
-def _first_field(frame: av.VideoFrame) -> str:
-    """Of an interlaced frame, "tt" or "bb". PyAV shows no such flag, but a filter lets only such frames pass."""
-    graph = av.filter.Graph()
-    graph.threads = 1
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
-    select = graph.add("select", "eq(interlace_type\\,TOPFIRST)")
-    graph.link_nodes(source, select, graph.add("buffersink")).configure()
-    graph.push(frame)
-    try:
-        graph.pull()
-    except av.BlockingIOError:
-        return "bb"
-    return "tt"
 
 
 def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:
     def pick(seen: int, header: int, unknown: int) -> int:
         return header if int(seen) == unknown else int(seen)
 
-    return Colour(
+    return replace(
+        said,
         primaries=pick(frame.color_primaries, said.primaries, 2),
         transfer=pick(frame.color_trc, said.transfer, 2),
         matrix=pick(frame.colorspace, said.matrix, 2),
@@ -166,11 +154,16 @@ def _stream_format(video: VideoStream, frame: av.VideoFrame | None) -> StreamFor
         reorder_depth=context.reorder_depth,
         bits_per_coded_sample=context.bits_per_coded_sample,
         sar=video.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(0),
-        colour=Colour(context.color_primaries, context.color_trc, context.colorspace, context.color_range),
+        colour=_colour(video, context),
         field_order=_FIELD_ORDERS.get(context.field_order, "progressive"),
         frame_rate=_frame_rate(video),
     )
     return said if frame is None else refine(said, frame)
+
+
+def _colour(video: VideoStream, context: av.VideoCodecContext) -> Colour:
+    numbers = context.color_primaries, context.color_trc, context.colorspace, context.color_range
+    return Colour(*numbers, siting=siting(video))
 
 
 def _codec_tag(context: av.VideoCodecContext) -> str:

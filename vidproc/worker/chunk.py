@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 import cv2
@@ -22,6 +22,7 @@ from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
+from vidproc.media.field_order import FieldOrders
 from vidproc.media.pictures import FrameDigest, working_format
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
@@ -110,6 +111,8 @@ class _Work:
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._latency = Histogram()
         self._finished = 0
+        self._fields = FieldOrders()
+        self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
 
@@ -149,6 +152,8 @@ class _Work:
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
+            if task.start <= rank < task.stop:
+                self._field_orders.add(self._fields.of(frame))
             picture = self._converter.resize(self._converter.picture(frame), *size)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
@@ -184,16 +189,18 @@ class _Work:
             delay=chunk.delay,
             seconds=seconds,
             latency=self._latency.counts,
-            concealed=self._concealed(),
+            concealed=self._own(self._decoder.concealed),
+            damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
             can_continue=self._decoder.can_continue,
+            field_orders=tuple(sorted(self._field_orders)),
             cpu_s=time.process_time() - self._cpu_began,
             digest=self._digest.hexdigest() if self._digest else "",
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
         return report, chunk.records
 
-    def _concealed(self) -> tuple[Run, ...]:
-        """Of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
+    def _own(self, ranks: Iterable[int]) -> tuple[Run, ...]:
+        """Runs of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
         task = self._task
-        return joined((rank, rank + 1) for rank in self._decoder.concealed if task.start <= rank < task.stop)
+        return joined((rank, rank + 1) for rank in ranks if task.start <= rank < task.stop)
