@@ -290,7 +290,7 @@ async def process(
         def result_file(size: int) -> BinaryIO:
             if not opened:
                 films.demand_room(out, size)
-                opened.append(stack.enter_context(films.written(out)))
+                opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
         return await RemoteJob(endpoint, spec, source, tell).run(result_file)
