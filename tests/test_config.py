@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vidproc import config
-from vidproc.config import CoordinatorSettings, Settings, WorkerSettings, load, read_token
+from vidproc.config import CoordinatorSettings, Settings, WorkerSettings, as_token, load, read_token
 from vidproc.errors import ClientError
 
 KINDS = [CoordinatorSettings, WorkerSettings]
@@ -191,6 +191,16 @@ def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path, text: str) -> No
     file.write_text(text)
     with pytest.raises(ClientError, match="16 bytes or more"):
         read_token(file)
+
+
+@pytest.mark.parametrize("given", [b"correct horse battery\n", "correct horse battery\n", " correct horse battery"])
+def test_a_token_is_the_same_as_text_and_as_bytes(given: bytes | str) -> None:
+    assert as_token(given, "token") == b"correct horse battery"
+
+
+def test_a_token_of_another_type_is_refused() -> None:
+    with pytest.raises(ClientError, match="token: bytes or text are wanted, not PosixPath"):
+        as_token(Path("token"), "token")  # type: ignore[arg-type]
 
 
 def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -312,9 +312,15 @@ def test_where_no_daemon_allows_it_the_client_hears_why_it_waits(film: Path, tmp
         client = vidproc.Client(address, TOKEN)
         with pytest.raises(Enough, match="no connected daemon runs custom code"):
             client.process(film, tmp_path / "out.mp4", invert, on_news=listen)
-        assert client.process(film, tmp_path / "out.mp4", "blur")["frames_out"] == 60
+        as_read = vidproc.Client(address, TOKEN.decode() + "\n")
+        assert as_read.process(film, tmp_path / "out.mp4", "blur")["frames_out"] == 60
         with pytest.raises(AuthenticationError):
             vidproc.Client(address, b"another token for tests").process(film, tmp_path / "2.mp4", "blur")
+
+
+def test_a_token_that_is_none_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(ClientError, match="token: the token must have 16 bytes or more"):
+        vidproc.Client(token="token")
 
 
 def test_a_coordinator_that_is_not_there_is_said_to_be(film: Path, tmp_path: Path) -> None:

@@ -202,11 +202,18 @@ def keys(kind: type[Settings]) -> tuple[str, ...]:
 def read_token(file: Path) -> bytes:
     """The secret in a token file, without white space around it. Raises `ClientError`."""
     try:
-        token = file.read_bytes().strip()
+        return as_token(file.read_bytes(), f"token file {file}")
     except OSError as error:
         raise ClientError(f"token file {file}: {error.strerror}") from error
+
+
+def as_token(given: bytes | str, where: str) -> bytes:
+    """What a token file holds as the secret: the same, whoever has read the file. Raises `ClientError`."""
+    if not isinstance(given, bytes | str):
+        raise ClientError(f"{where}: bytes or text are wanted, not {type(given).__name__}")
+    token = (given.encode(errors="surrogateescape") if isinstance(given, str) else given).strip()
     if len(token) < SHORTEST_TOKEN:
-        raise ClientError(f"token file {file}: the token must have {SHORTEST_TOKEN} bytes or more, drawn at random")
+        raise ClientError(f"{where}: the token must have {SHORTEST_TOKEN} bytes or more, drawn at random")
     return token
 
 

@@ -121,7 +121,12 @@ _LONGEST_LINE = 500
 
 def one_line(text: str) -> str:
     """What somebody else wrote, fit for a terminal and a log: one line, no escapes, not endless."""
-    return "".join(it if it.isprintable() else "?" for it in " ".join(text.split())[:_LONGEST_LINE])
+    return printable(" ".join(text.split())[:_LONGEST_LINE])
+
+
+def printable(text: str) -> str:
+    """The same with a question mark for each character that a terminal would obey."""
+    return "".join(it if it.isprintable() else "?" for it in text)
 
 
 def _tree(root: type[VidprocError]) -> dict[str, type[VidprocError]]:

@@ -15,7 +15,7 @@ from typing import Any
 from vidproc.client.containers import container_of
 from vidproc.client.remote import Endpoint, Listener
 from vidproc.client.remote import process as process_remotely
-from vidproc.config import WorkerSettings
+from vidproc.config import WorkerSettings, as_token
 from vidproc.cores import usable_cores
 from vidproc.errors import ClientError
 from vidproc.functions import FilterLike, as_spec
@@ -60,10 +60,13 @@ def process(
 
 
 class Client:
-    """A coordinator elsewhere: `address` such as "tcp://host:9090" or "unix:///run/vidproc.sock", and its token."""
+    """A coordinator elsewhere: `address` such as "tcp://host:9090" or "unix:///run/vidproc.sock".
 
-    def __init__(self, address: str = "tcp://localhost:9090", token: bytes | None = None) -> None:
-        self._endpoint = Endpoint(Address.parse(address), token)
+    token: what the coordinator's token file holds, where it was given one; white space around it does not count.
+    """
+
+    def __init__(self, address: str = "tcp://localhost:9090", token: bytes | str | None = None) -> None:
+        self._endpoint = Endpoint(Address.parse(address), None if token is None else as_token(token, "token"))
 
     def process(
         self,

@@ -17,6 +17,9 @@ from msgspec import Struct
 
 ParamValue = bool | int | float | str
 
+MOST_FILTERS = 64
+"""In one job. Each is a generator within the next one's, and Python nests no more than a few hundred."""
+
 
 class JobState(StrEnum):
     """Where a job is. The last three are final."""

@@ -83,6 +83,12 @@ def test_the_end_of_a_job(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_an_output_of_a_strange_name_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    reporting.conclude({**FIGURES, "losses": []}, given(out="a\x1b[31m\nfilm.mp4"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("a?[31m film.mp4: 60 frames")
+
+
 def test_the_figures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reporting.conclude(FIGURES, given(metrics_json=str(tmp_path / "figures.json"), quiet=True))
     assert json.loads((tmp_path / "figures.json").read_text()) == FIGURES

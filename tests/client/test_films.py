@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,7 +29,7 @@ def source_of(path: Path) -> films.Source:
 
 def test_a_result_has_a_temporary_name_until_it_is_whole(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    with films.written(str(out)) as file:
+    with films.written(str(out), overwrite=True) as file:
         file.write(b"one, ")
         (partial,) = names(tmp_path)
         assert partial.startswith(".out.")
@@ -39,16 +42,62 @@ def test_a_result_has_a_temporary_name_until_it_is_whole(tmp_path: Path) -> None
 def test_what_is_replaced_is_there_until_then(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(b"old")
-    with films.written(str(out)) as file:
+    with films.written(str(out), overwrite=True) as file:
         file.write(b"new")
         assert out.read_bytes() == b"old"
     assert out.read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_meanwhile_stays_and_so_does_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    out = tmp_path / "out.mp4"
+    (tmp_path / "out.1.mp4").write_bytes(b"another's")
+    said = f"--out {out} appeared while the job ran, and was left alone; the result is {tmp_path / 'out.2.mp4'}"
+    with (
+        pytest.raises(StorageError, match=re.escape(said)),
+        films.written(str(out), overwrite=False) as file,
+        open(out, "xb"),
+    ):
+        file.write(b"new")
+    assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == {
+        "out.1.mp4": b"another's",
+        "out.2.mp4": b"new",
+        "out.mp4": b"",
+    }
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", _no_links)
+    with films.written(str(tmp_path / "out.mp4"), overwrite=False) as file:
+        file.write(b"film")
+    assert names(tmp_path) == ["out.mp4"]
+    assert (tmp_path / "out.mp4").read_bytes() == b"film"
+
+
+def _no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_folder_that_vanishes_meanwhile_is_told_in_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "folder" / "out.mp4"
+    out.parent.mkdir()
+    with (
+        pytest.raises(StorageError, match=f"--out {out}: No such file or directory"),
+        films.written(str(out), overwrite=False),
+    ):
+        shutil.rmtree(out.parent)
+    with pytest.raises(StorageError, match=f"--out {out}: No such file or directory"):
+        films.demand_room(str(out), 1)
+
+
 def test_a_result_that_fails_leaves_nothing_and_what_was_there(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_bytes(b"old")
-    with pytest.raises(RuntimeError, match="no"), films.written(str(out)):
+    with pytest.raises(RuntimeError, match="no"), films.written(str(out), overwrite=True):
         raise RuntimeError("no")
     assert names(tmp_path) == ["out.mp4"]
     assert out.read_bytes() == b"old"
@@ -58,7 +107,7 @@ def test_a_result_that_fails_leaves_nothing_and_what_was_there(tmp_path: Path) -
 def test_a_result_has_the_mode_of_any_new_file(tmp_path: Path, mask: int, mode: int) -> None:
     before = os.umask(mask)
     try:
-        with films.written(str(tmp_path / "out.mp4")):
+        with films.written(str(tmp_path / "out.mp4"), overwrite=False):
             pass
     finally:
         os.umask(before)
@@ -67,7 +116,8 @@ def test_a_result_has_the_mode_of_any_new_file(tmp_path: Path, mask: int, mode: 
 
 def test_a_full_disk_is_told_by_the_output_s_name(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    with pytest.raises(StorageError, match=f"--out {out}: No space left on device"), films.written(str(out)) as file:
+    said = f"--out {out}: No space left on device"
+    with pytest.raises(StorageError, match=said), films.written(str(out), overwrite=False) as file:
         raise OSError(28, "No space left on device")
     assert file.closed
     assert names(tmp_path) == []
@@ -76,7 +126,7 @@ def test_a_full_disk_is_told_by_the_output_s_name(tmp_path: Path) -> None:
 def test_the_longest_name_that_a_file_can_have(tmp_path: Path) -> None:
     out = tmp_path / ("é" * 125 + ".mp4")
     films.check_output("in.mp4", str(out), overwrite=False)
-    with films.written(str(out)) as file:
+    with films.written(str(out), overwrite=True) as file:
         file.write(b"film")
     assert out.read_bytes() == b"film"
 
@@ -86,7 +136,7 @@ def test_a_symlink_stays_and_what_it_names_is_replaced(tmp_path: Path) -> None:
     film.parent.mkdir()
     film.write_bytes(b"old")
     link.symlink_to("disk/film.mp4")
-    with films.written(str(link)) as file:
+    with films.written(str(link), overwrite=True) as file:
         file.write(b"new")
         assert names(tmp_path) == ["disk", "link.mp4"]  # the temporary file is where it can take the place at once
     assert os.readlink(link) == "disk/film.mp4"
@@ -98,7 +148,7 @@ def test_a_symlink_may_name_what_is_not_there_yet(tmp_path: Path) -> None:
     link = tmp_path / "link.mp4"
     link.symlink_to("film.mp4")
     films.check_output("in.mp4", str(link), overwrite=True)
-    with films.written(str(link)) as file:
+    with films.written(str(link), overwrite=True) as file:
         file.write(b"film")
     assert os.readlink(link) == "film.mp4"
     assert (tmp_path / "film.mp4").read_bytes() == b"film"

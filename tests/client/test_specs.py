@@ -67,3 +67,21 @@ def test_the_name_says_the_container(out: str, container: str) -> None:
 def test_a_name_that_says_none(out: str) -> None:
     with pytest.raises(ClientError, match=r"must end in \.mp4, \.m4v, \.mkv"):
         container_of(out)
+
+
+def test_what_a_job_can_carry() -> None:
+    specs.check_size([FilterSpec("blur")] * 64)
+    specs.check_size([FilterSpec("custom", code="#" * (120 * 1024))] * 2)
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ([FilterSpec("blur")] * 65, "a job may have 64 filters, not 65"),
+        ([FilterSpec("custom", code="é" * (124 * 1024))], "files have 248 KiB; a job can carry 240 KiB"),
+        ([FilterSpec("custom", code="#" * (121 * 1024))] * 2, "files have 242 KiB"),
+    ],
+)
+def test_what_is_more_than_a_job_can_carry(filters: list[FilterSpec], said: str) -> None:
+    with pytest.raises(ClientError, match=said):
+        specs.check_size(filters)

@@ -177,6 +177,8 @@ def test_damage_can_be_made_to_fail_the_job(refused: Refused, films: Path) -> No
         ("--param ksize=3", "--param belongs to --processing"),
         ("--processing custom", "custom needs its file"),
         ("--filter none.py", "none.py"),
+        ("--filter blur " * 65, "a job may have 64 filters, not 65"),
+        ("--filter blur " * 5000, "a job may have 64 filters, not 5000"),
         ("--codec h263", "choose from h264"),
         ("--encoder-preset warp", "veryfast"),
         ("--crf 52", "0 to 51"),
@@ -203,7 +205,7 @@ def test_a_wrong_option(refused: Refused, film: Path, words: str, said: str) -> 
         ("def f(frame:\n    return frame", "does not compile: line 1"),
         ("x = 1", "defines no function"),
         ("def f(frame): return frame\ndef g(frame): return frame", "which of f, g"),
-        ("# " + "x" * 300_000 + "\ndef f(frame): return frame", "at most"),
+        ("# " + "x" * 300_000 + "\ndef f(frame): return frame", "a job can carry 240 KiB"),
     ],
 )
 def test_a_custom_filter_that_is_none(refused: Refused, film: Path, tmp_path: Path, text: str, said: str) -> None:

@@ -77,6 +77,12 @@ def test_what_is_wrong_is_refused_before_and_while_planning(
         assert str(caught.value).startswith(said)
 
 
+def test_a_chain_has_an_end() -> None:
+    assert check([FilterSpec("edges")] * 64) == (0, 0)
+    with pytest.raises(ClientError, match="a job may have 64 filters, not 65"):
+        check([FilterSpec("edges")] * 65)
+
+
 def test_a_built_in_filter_brings_no_text() -> None:
     with pytest.raises(ClientError, match="filter 2, blur, is built in: it takes no code"):
         check([spec("edges"), FilterSpec("blur", code=PLAIN)])

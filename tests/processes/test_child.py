@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from multiprocessing import forkserver
@@ -249,3 +250,38 @@ def test_children_leave_ctrl_c_to_their_parent_and_end_with_it_even_when_they_ar
         await until(lambda: not any(lives(pid) for pid in children))
 
     run(main())
+
+
+NEWBORN = """
+import asyncio
+import pathlib
+from vidproc.processes.child import Child, ChildLimits, preload
+
+
+async def main():
+    preload("pressed")
+    echo = Child("echo", "tests.processes.children:echo", ChildLimits())
+    await echo.start()
+    await echo.send({"after": "the signal"})
+    print((await echo.receive())[0]["after"], flush=True)
+    masks = pathlib.Path(f"/proc/{echo.pid}/status").read_text().split()
+    print(masks[masks.index("SigBlk:") + 1], flush=True)
+    await echo.close()
+
+
+asyncio.run(main())
+"""
+
+
+def test_ctrl_c_does_not_reach_the_fork_server_while_it_imports_what_is_preloaded(tmp_path: Path) -> None:
+    (tmp_path / "newborn.py").write_text(NEWBORN)
+    (tmp_path / "pressed.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    path = os.pathsep.join((str(Path(__file__).parents[2]), str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, tmp_path / "newborn.py"],
+        capture_output=True, text=True, timeout=30, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    said, blocked = done.stdout.splitlines()
+    assert said == "the signal"
+    assert int(blocked, 16) == 0, "what a child starts can be interrupted"

@@ -15,6 +15,7 @@ from typing import TypeVar
 import structlog
 
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
+from vidproc.errors import one_line, printable
 
 _Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
 
@@ -34,11 +35,21 @@ def configure_logs(given: argparse.Namespace) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _printable,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, given.log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _printable(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What others wrote, as a film's name, moves no cursor and forges no line; a traceback keeps its lines."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            lines = value.splitlines() if key == "exception" else [one_line(value)]
+            event[key] = "\n".join(map(printable, lines))
+    return event
 
 
 def on_stop_signals(stop: Callable[[], None]) -> None:

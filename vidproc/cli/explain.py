@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, job_of
+from vidproc.errors import one_line
 
 if TYPE_CHECKING:
     from vidproc.media.ingest import Ingested
@@ -74,7 +75,7 @@ def _lines(source: Ingested, job: JobSpec, chunks: Sequence[Chunk]) -> Iterator[
     sizes = f"{min(lengths)} to {max(lengths)} frames"
     yield f"chunks:    {len(chunks)} of {sizes}, {inside} of them begin inside a group of pictures"
     for loss in (*losses, *source.losses):
-        yield f"loss:      {loss}"
+        yield f"loss:      {one_line(loss)}"
 
 
 def _streams(source: Ingested) -> str:

@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ClientError.exit_code, f"error: {message} ({self.prog} --help lists the options)\n")
+        self.exit(ClientError.exit_code, f"error: {one_line(message)} ({self.prog} --help lists the options)\n")
 
 
 def parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:

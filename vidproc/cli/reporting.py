@@ -108,7 +108,7 @@ def conclude(metrics: Mapping[str, Any], given: argparse.Namespace) -> None:
         return
     slow = metrics["bottleneck"]
     print(
-        f"{given.out}: {metrics['frames_out']} frames in {metrics['wall_s']:.2f} s, "
+        f"{one_line(given.out)}: {metrics['frames_out']} frames in {metrics['wall_s']:.2f} s, "
         f"{metrics['processing_fps']:.1f} fps, {metrics['bytes_out'] / 1e6:.1f} MB, "
         f"{metrics['retries']['total']} retries; {slow['share']:.0%} of the time went to {slow['part']}",
         file=sys.stderr,

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
-from vidproc.errors import ClientError
+from vidproc.errors import ClientError, one_line
 
 _EXAMPLES = """\
   vidproc-send --video in.mp4 --processing blur --param ksize=9 --out out.mp4
@@ -49,7 +49,7 @@ def _send(given: argparse.Namespace) -> int:
     endpoint = where.endpoint(given)
     with films.on_disk(given.video) as video:
         if given.dry_run:
-            print(asyncio.run(remote.dry_run(endpoint, job, video)), file=sys.stderr)
+            print(one_line(asyncio.run(remote.dry_run(endpoint, job, video))), file=sys.stderr)
             return 0
         with reporting.progress(given.quiet) as tell:
             metrics = asyncio.run(remote.process(endpoint, job, video, given.out, given.overwrite, tell))

@@ -1,8 +1,8 @@
 """The files at a client's two ends: the film that goes in, and the one that comes out.
 
 Nothing is overwritten by accident: an output that exists is refused unless asked for, one that is the input always.
-What arrives is written beside its place under a temporary name, and takes the place only when it is whole. A symlink
-stays: the place is the one that it names.
+What arrives is written beside its place under a temporary name, and takes the place only when it is whole, and only
+if the place is free still. A symlink stays: the place is the one that it names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import os
 import secrets
 import shutil
@@ -114,8 +115,12 @@ def _require_file(video: str) -> None:
 
 
 @contextlib.contextmanager
-def written(out: str) -> Iterator[BinaryIO]:
-    """A file that becomes `out` when the block ends well, and vanishes when it does not."""
+def written(out: str, overwrite: bool) -> Iterator[BinaryIO]:
+    """A file that becomes `out` when the block ends well, and vanishes when it does not.
+
+    Without `overwrite`, what has appeared there meanwhile stays: the file is kept beside it under another name, which
+    the `StorageError` that is raised then says.
+    """
     if out == STANDARD:
         # Not sys.stdout's buffer: what a reader that is gone did not take would be tried again at exit.
         with _disk_errors("standard output"), open(_STDOUT, "wb", closefd=False) as file:
@@ -128,16 +133,47 @@ def written(out: str) -> Iterator[BinaryIO]:
         with _disk_errors(f"--out {out}"):
             with open(partial, "xb") as file:
                 yield file
-            partial.replace(target)
+            if overwrite:
+                partial.replace(target)
+            elif not _took(target, partial):
+                kept = next(name for name in _names_beside(target) if _took(name, partial))
+                raise StorageError(f"--out {out} appeared while the job ran, and was left alone; the result is {kept}")
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it has moved, or the folder is gone
+            partial.unlink()
+
+
+def _took(name: Path, file: Path) -> bool:
+    """Give the file this name, unless something has it: of two who try at once, one is told."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        return _claimed(name, file)
+    return True
+
+
+def _claimed(name: Path, file: Path) -> bool:
+    try:
+        open(name, "xb").close()
+    except FileExistsError:
+        return False
+    file.replace(name)
+    return True
+
+
+def _names_beside(target: Path) -> Iterator[Path]:
+    """`out.1.mp4`, `out.2.mp4`, and so on."""
+    return (target.with_name(f"{target.stem[:40]}.{n}{target.suffix}") for n in itertools.count(1))
 
 
 def demand_room(out: str, size: int) -> None:
     """Raises `StorageError` when `size` bytes will not fit where `out` is to be written."""
     if out == STANDARD:
         return
-    free = shutil.disk_usage(Path(_named(out)).parent).free
+    with _disk_errors(f"--out {out}"):
+        free = shutil.disk_usage(Path(_named(out)).parent).free
     if size > free:
         raise StorageError(f"--out {out}: too little disk, {size >> 20} MiB needed, {free >> 20} MiB free")
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from vidproc._version import __version__
-from vidproc.client import films
+from vidproc.client import films, specs
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -283,6 +283,7 @@ async def process(
 ) -> dict[str, Any]:
     """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
+    specs.check_size(spec.filters)
     source = await films.source_of(video)
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
@@ -290,7 +291,7 @@ async def process(
         def result_file(size: int) -> BinaryIO:
             if not opened:
                 films.demand_room(out, size)
-                opened.append(stack.enter_context(films.written(out)))
+                opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
         return await RemoteJob(endpoint, spec, source, tell).run(result_file)
@@ -298,6 +299,7 @@ async def process(
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
+    specs.check_size(spec.filters)
     source = await films.source_of(video)
     await RemoteJob(endpoint, spec, source, lambda _: None).ask()
     return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"

@@ -5,11 +5,14 @@ Values stay words here. Which of them is a number is for the filter's own declar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vidproc.errors import ClientError
-from vidproc.model import FilterSpec, ParamValue
+from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
+
+_MOST_CODE = 240 * 1024
+"""Bytes: a job goes in one message, whose header takes 256 KiB."""
 
 
 def parse(text: str) -> FilterSpec:
@@ -40,3 +43,12 @@ def from_file(path: Path, function: str = "", params: Mapping[str, ParamValue] |
     except (OSError, UnicodeDecodeError) as error:
         raise ClientError(f"cannot read the filter {path}: {getattr(error, 'strerror', None) or error}") from None
     return FilterSpec("custom", dict(params or {}), code, function)
+
+
+def check_size(filters: Sequence[FilterSpec]) -> None:
+    """Raises `ClientError` for filters that no message could carry to a coordinator."""
+    if len(filters) > MOST_FILTERS:
+        raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(filters)}")
+    code = sum(len(it.code.encode(errors="replace")) for it in filters)
+    if code > _MOST_CODE:
+        raise ClientError(f"the custom filters' files have {code >> 10} KiB; a job can carry {_MOST_CODE >> 10} KiB")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from vidproc import filters
 from vidproc.errors import ClientError
 from vidproc.filters.contract import Filter, Picture
-from vidproc.model import FilterSpec, ParamValue
+from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
 
@@ -90,6 +90,8 @@ def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
 
     Raises `ClientError` or one of its kinds; the message says which filter it is about.
     """
+    if len(specs) > MOST_FILTERS:
+        raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(specs)}")
     declared = [_declaration(number, spec) for number, spec in enumerate(specs, 1)]
     return total_window(declared)
 

@@ -32,6 +32,7 @@ class ChildLimits:
 def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> None:
     """The child's life. A terminal's Ctrl-C reaches it too, but is the parent's to act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
     if limits.memory:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.popen_forkserver import Popen
 from typing import Any
 
@@ -44,7 +46,7 @@ def launch(function: Callable[..., None], args: tuple[Any, ...], name: str) -> P
     does or when the `Popen` is closed. Raises `OSError`, and `EOFError` when the fork server dies.
     """
     process = _context.Process(target=function, args=args, name=name, daemon=True)
-    with _one_at_a_time, _without_main(), _its_environment():
+    with _one_at_a_time, _without_main(), _its_environment(), _deaf_to_ctrl_c():
         return Popen(process)
 
 
@@ -60,6 +62,20 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A terminal's Ctrl-C reaches the fork server too, which would die of it until it has imported what is preloaded.
+
+    It inherits what this thread has blocked, and so do its children, until `bootstrap` has them ignore the signal.
+    """
+    resource_tracker.ensure_running()  # or the fork server starts it, which unblocks the signal in this thread
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,40 @@
+"""What the two daemons have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+
+from vidproc.cli import daemons
+
+Logs = Callable[[], structlog.typing.FilteringBoundLogger]
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    def logs() -> structlog.typing.FilteringBoundLogger:
+        daemons.configure_logs(argparse.Namespace(log_format="console", log_level="info"))
+        made: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        return made
+
+    yield logs
+    structlog.reset_defaults()
+
+
+def test_what_others_named_is_printable_in_the_logs(logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    logs().info("job", name="film\x1b[31m\nforged   line.mp4")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("name='film?[31m forged line.mp4'")
+
+
+def test_a_traceback_keeps_its_lines_in_the_logs(logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError("no \x1b[2J")
+    except ValueError:
+        logs().exception("bug")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == "ValueError: no ?[2J"
