@@ -61,7 +61,7 @@ def test_after_a_failure_a_slot_begins_anew(slot_lost: bool) -> None:
     scheduler, leased = start(chunks([3]), 1)
     (second,) = grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), 1.0))
     assert second.continues
-    failed = ev.ChunkFailed(second.lease, "worker", "died", retryable=True, slot_lost=slot_lost)
+    failed = ev.ChunkFailed(second.lease, "filter", "it raised", retryable=True, slot_lost=slot_lost)
     (third,) = grants(scheduler.handle(failed, 2.0)) or grants(scheduler.handle(ev.Tick(), 20.0))
     assert (third.chunk, third.continues) == (1 if slot_lost else 2, False)
 
@@ -163,7 +163,7 @@ def test_a_job_that_comes_again_under_its_name_is_another_one() -> None:
     assert [(grant.chunk, grant.continues) for grant in again] == [(0, False), (1, False)]
 
 
-def test_a_chunk_that_failed_on_a_daemon_does_not_go_on_there_while_another_is_free() -> None:
+def test_a_chunk_that_failed_on_a_daemon_is_kept_for_another() -> None:
     scheduler, leased = start(chunks([10]), 1)
     for time in range(1, 10):
         before, leased = leased, grants(scheduler.handle(ev.ChunkFinished(leased[0].lease), float(time)))
@@ -171,9 +171,41 @@ def test_a_chunk_that_failed_on_a_daemon_does_not_go_on_there_while_another_is_f
         assert grants(scheduler.handle(ev.ChunkFailed(lease, "filter", "it raised", True), 10.0)) == []
     (eighth,) = grants(scheduler.handle(ev.Tick(), 30.0))
     assert eighth.chunk == 8
-    assert grants(scheduler.handle(ev.WorkerJoined("w1", 1), 31.0)) == [], "chunk 9 lies before w0's slot"
-    (ninth,) = grants(scheduler.handle(ev.ChunkFinished(eighth.lease), 32.0))
-    assert (ninth.worker, ninth.chunk, ninth.continues) == ("w1", 9, False)
+    (ninth,) = grants(scheduler.handle(ev.WorkerJoined("w1", 1), 31.0))
+    assert (ninth.worker, ninth.chunk, ninth.continues) == ("w1", 9, False), "though w0's slot stands before it"
+
+
+def test_though_all_others_are_busy() -> None:
+    scheduler, (first, second) = start(chunks([1, 1, 1]), 1, 1)
+    (third,) = grants(scheduler.handle(ev.ChunkFailed(first.lease, "worker", "died", True, slot_lost=True), 1.0)) or (
+        grants(scheduler.handle(ev.Tick(), 2.0))
+    )
+    assert (third.worker, third.chunk) == (first.worker, 2), "what has not failed may be tried there"
+    assert grants(scheduler.handle(ev.ChunkFinished(third.lease), 3.0)) == []
+    (again,) = grants(scheduler.handle(ev.ChunkFinished(second.lease), 4.0))
+    assert (again.worker, again.chunk) == (second.worker, first.chunk)
+
+
+def test_but_not_for_one_that_is_about_to_leave_or_may_not_run_it() -> None:
+    scheduler = Scheduler(Policy(), random.Random(0))
+    scheduler.handle(ev.WorkerJoined("w0", 1, allow_custom=True), 0.0)
+    scheduler.handle(ev.WorkerJoined("strict", 1), 0.0)
+    scheduler.handle(ev.WorkerJoined("leaving", 1, allow_custom=True), 0.0)
+    scheduler.handle(ev.WorkerDraining("leaving"), 0.0)
+    scheduler.handle(ev.JobSubmitted("j", custom=True), 0.0)
+    (first,) = grants(scheduler.handle(ev.ChunksPlanned("j", chunks([1]), final=True), 0.0))
+    scheduler.handle(ev.ChunkFailed(first.lease, "worker", "died", True, slot_lost=True), 1.0)
+    (again,) = grants(scheduler.handle(ev.Tick(), 2.0))
+    assert again.worker == "w0"
+
+
+def test_new_work_behind_a_chunk_that_is_kept_for_another_is_done_meanwhile() -> None:
+    scheduler, leased = start(chunks([10]), 1, 1)
+    head = next(grant for grant in leased if grant.chunk == 0)
+    (after,) = grants(scheduler.handle(ev.ChunkFailed(head.lease, "filter", "it raised", True), 1.0))
+    assert after.worker == head.worker
+    (again,) = grants(scheduler.handle(ev.ChunkFinished(after.lease), 20.0))
+    assert (again.worker, again.chunk > 0) == (head.worker, True)
 
 
 def makespan(film: tuple[Chunk, ...], *slots: int, in_flight: int = 100) -> float:

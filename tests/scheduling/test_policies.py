@@ -49,3 +49,14 @@ def test_the_sentence_names_what_is_known() -> None:
     assert sentence(chunk, unknown, 1) == (
         "frames 96 to 143 failed: the connection to daemon b was lost (chunk 2, 1 attempt)"
     )
+
+
+def test_a_daemon_rests_twice_as_long_after_each_setback_up_to_the_cap() -> None:
+    assert [Policy(rest_base=1.0, rest_cap=5.0).rest(setbacks) for setbacks in (1, 2, 3, 4, 5000)] == [1, 2, 4, 5, 5]
+
+
+def test_a_lost_slot_and_one_without_memory_speak_against_their_daemon() -> None:
+    def speaks(code: str, lost: bool) -> bool:
+        return Failure(code, "", retryable=True, lost=lost).of_the_daemon
+
+    assert (speaks("slot-died", True), speaks("worker", False), speaks("filter", False)) == (True, True, False)

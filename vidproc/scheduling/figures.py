@@ -55,7 +55,10 @@ def _obstacle(fit: Sequence[Worker], workers: Sequence[Worker]) -> str:
         return "all connected worker daemons are about to leave"
     if not fit:
         return "no connected daemon runs custom code (start one with --allow-custom)"
-    if all(worker.busy == len(worker.slots) for worker in fit):
+    well = [worker for worker in fit if not worker.setbacks]
+    if not well:
+        return "the slots of all daemons that could do it die: see their logs; they are tried again shortly"
+    if all(worker.busy == len(worker.slots) for worker in well):
         return "all slots are busy with other jobs"
     # A slot is free and yet nothing is leased: every slot was offered after the last event, so tokens are lacking.
     return "the daemons have reached their rate limit"

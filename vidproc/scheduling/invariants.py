@@ -46,6 +46,9 @@ def _check_lease(lease: Lease, workers: Mapping[str, Worker], jobs: Mapping[str,
 def _check_worker(worker: Worker, leases: Mapping[int, Lease]) -> None:
     held = [slot.lease for slot in worker.slots if slot.lease is not None]
     _require(worker.busy == len(held), f"daemon {worker.name} counts {worker.busy} busy slots of {len(held)}")
+    _require(bool(worker.setbacks) == bool(worker.rests_until), f"daemon {worker.name} rests without a setback")
+    at_once = [lease for lease in held if worker.setbacks > 1 and lease.granted >= worker.rests_until]
+    _require(len(at_once) <= 1, f"daemon {worker.name} is tried with {len(at_once)} leases at once")
     for lease in held:
         _require(leases.get(lease.id) is lease, f"daemon {worker.name} holds the void lease {lease.id}")
 
@@ -72,5 +75,6 @@ def _check_record(job: Job, record: ChunkRecord, leases: Mapping[int, Lease], po
     else:
         _require(record.lease is None, f"{name} is {record.state} and has a lease")
     _require(not policy.exhausted(record.errors, record.losses), f"{name} should have failed its job")
+    _require(record.failed_on.total() == record.errors + record.losses, f"{name} forgets where it failed")
     runs = record.errors + record.losses + (record.state in _IN_FLIGHT)
     _require(record.attempts == runs, f"{name}: {record.attempts} attempts, {runs} runs")

@@ -10,7 +10,8 @@ Every change of state goes through `Job.move`, which refuses a move that is not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vidproc.model import Chunk
@@ -44,8 +45,8 @@ class ChunkRecord:
 
     `begin` and `end` are where it lies on the job's scale of work (`effort.py`), `seek` is where decoding for it begins
     on that scale, as far as the plan shows: where the first chunk of the same seek point begins. `errors` are failures
-    with the slot alive, `losses` are slots or daemons that vanished under it. `avoid` names the daemon it failed on
-    last.
+    with the slot alive, `losses` are slots or daemons that vanished under it. `failed_on` counts both by
+    the daemon's name.
     """
 
     chunk: Chunk
@@ -57,7 +58,7 @@ class ChunkRecord:
     attempts: int = 0
     errors: int = 0
     losses: int = 0
-    avoid: str = ""
+    failed_on: Counter[str] = field(default_factory=Counter)
 
 
 def follows(before: Chunk, after: Chunk) -> bool:

@@ -10,6 +10,10 @@ are decoded and dropped. A slot that goes on with the very next chunk has its de
    owner and the newcomer would finish together, if that is any quicker. So a film with a single keyframe comes to use
    all slots, and each then goes on along a stretch of its own.
 
+A chunk that has failed is kept for the daemons that it failed on least often, though they be busy, and of those for the
+ones without a setback of their own. So a daemon on which everything fails takes no chunk a second time while there is
+another that can have it, however quickly its slots are free again.
+
 Where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen changes the
 speed, never the bytes of the result.
 """
@@ -22,7 +26,7 @@ from dataclasses import dataclass
 
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
-from vidproc.scheduling.workers import Lease, Slot
+from vidproc.scheduling.workers import Lease, Slot, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +56,36 @@ class Stretch:
         return self.end - self.begin
 
 
-def choose(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> Choice | None:
-    """The best use of one of the slots in `free` (at least one) for this job, or None if it is better left idle."""
-    return _continue(job, free) or _begin(job, free) or _split(job, free, lead_in_cost, now)
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a job may choose from: the free slots (at least one) of `daemons`, which are all that take its chunks."""
+
+    free: Sequence[Slot]
+    daemons: Sequence[Worker]
+
+    def slots_for(self, record: ChunkRecord) -> Sequence[Slot]:
+        """The free slots that may have this chunk."""
+        if not record.failed_on:
+            return self.free
+        least = min(_reluctance(record, daemon) for daemon in self.daemons)
+        return [slot for slot in self.free if _reluctance(record, slot.worker) == least]
 
 
-def stretches(job: Job) -> Iterator[Stretch]:
-    """The job's leasable chunks, in order, cut wherever a decoder would have to seek."""
+def _reluctance(record: ChunkRecord, worker: Worker) -> tuple[int, bool]:
+    return record.failed_on[worker.name], worker.setbacks > 0
+
+
+def choose(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
+    """The best use of one of the slots on offer for this job, or None if they are better left idle."""
+    return _continue(job, offer) or _begin(job, offer) or _split(job, offer, lead_in_cost, now)
+
+
+def stretches(job: Job, offer: Offer) -> Iterator[Stretch]:
+    """The chunks that slots on offer may have, in order, cut wherever a decoder would have to seek."""
     run: list[ChunkRecord] = []
     for record in map(job.records.__getitem__, job.leasable):
+        if not offer.slots_for(record):
+            continue
         if run and not follows(run[-1].chunk, record.chunk):
             yield Stretch(run, _owner(job, run[0]))
             run = []
@@ -74,11 +99,16 @@ def _owner(job: Job, head: ChunkRecord) -> Lease | None:
     if before is None or before.state is not ChunkState.LEASED or not follows(before.chunk, head.chunk):
         return None
     lease = before.lease
-    return lease if lease is not None and not lease.slot.worker.draining else None
+    return lease if lease is not None and _goes_on_with(lease.slot.worker, head) else None
 
 
-def _continue(job: Job, free: Sequence[Slot]) -> Choice | None:
-    found = [choice for slot in free if (choice := _successor(job, slot)) is not None]
+def _goes_on_with(worker: Worker, record: ChunkRecord) -> bool:
+    """Where it has failed a chunk is begun anew, if at all."""
+    return not worker.draining and worker.name not in record.failed_on
+
+
+def _continue(job: Job, offer: Offer) -> Choice | None:
+    found = [choice for slot in offer.free if (choice := _successor(job, slot)) is not None]
     return min(found, key=lambda choice: choice.record.chunk.index, default=None)
 
 
@@ -88,23 +118,23 @@ def _successor(job: Job, slot: Slot) -> Choice | None:
         return None
     index = tail.chunk.index + 1
     record = job.records.get(index) if index < job.admitted else None
-    if record is None or record.state is not ChunkState.WAITING or record.avoid == slot.worker.name:
+    if record is None or record.state is not ChunkState.WAITING or not _goes_on_with(slot.worker, record):
         return None
     return Choice(slot, record, True) if follows(tail.chunk, record.chunk) else None
 
 
-def _begin(job: Job, free: Sequence[Slot]) -> Choice | None:
-    heads = (stretch.records[0] for stretch in stretches(job) if stretch.owner is None)
+def _begin(job: Job, offer: Offer) -> Choice | None:
+    heads = (stretch.records[0] for stretch in stretches(job, offer) if stretch.owner is None)
     record = next(heads, None)
-    return Choice(_slot_for(job, record, free), record, False) if record else None
+    return Choice(_slot_for(job, record, offer), record, False) if record else None
 
 
-def _split(job: Job, free: Sequence[Slot], lead_in_cost: float, now: float) -> Choice | None:
-    work = {stretch: stretch.work + _behind(job, stretch.owner, lead_in_cost, now) for stretch in stretches(job)}
+def _split(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
+    work = {it: it.work + _behind(job, it.owner, lead_in_cost, now) for it in stretches(job, offer)}
     for stretch in sorted(work, key=lambda stretch: -work[stretch]):
         record = _meeting_point(stretch, stretch.end - work[stretch], lead_in_cost)
         if record is not None:
-            return Choice(_slot_for(job, record, free), record, False)
+            return Choice(_slot_for(job, record, offer), record, False)
     return None
 
 
@@ -147,7 +177,10 @@ def _behind(job: Job, lease: Lease | None, lead_in_cost: float, now: float) -> f
     return work / 2 if elapsed else work
 
 
-def _slot_for(job: Job, record: ChunkRecord, free: Sequence[Slot]) -> Slot:
-    """Another daemon than the one it failed on; no decoder that another job may go on with; the least busy daemon."""
-    elsewhere = [slot for slot in free if slot.worker.name != record.avoid] or free
-    return min(elsewhere, key=lambda slot: (slot.tail is not None and slot.tail.job != job.id, slot.worker.load))
+def _slot_for(job: Job, record: ChunkRecord, offer: Offer) -> Slot:
+    """A daemon without setbacks; no decoder that another job may go on with; the least busy daemon."""
+
+    def preference(slot: Slot) -> tuple[int, bool, float]:
+        return slot.worker.setbacks, slot.tail is not None and slot.tail.job != job.id, slot.worker.load
+
+    return min(offer.slots_for(record), key=preference)

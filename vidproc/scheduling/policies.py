@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from vidproc.errors import WorkerError
 from vidproc.model import Chunk
 
 
@@ -22,6 +23,7 @@ class Policy:
     losses: a chunk under which this many slots or daemons vanished is poison. They have a count of their own because
         a daemon that is switched off says nothing about the chunk.
     backoff_base, backoff_cap: seconds; see `backoff`.
+    rest_base, rest_cap: seconds; see `rest`.
     burst: seconds' worth of frames that a rate-limited daemon may save up while it is idle.
     lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
         blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
@@ -31,6 +33,8 @@ class Policy:
     losses: int = 4
     backoff_base: float = 0.2
     backoff_cap: float = 10.0
+    rest_base: float = 0.1
+    rest_cap: float = 5.0
     burst: float = 1.0
     lead_in_cost: float = 1 / 8
 
@@ -45,6 +49,13 @@ class Policy:
         doublings = min(errors - 1, 64)
         return rng.uniform(0.0, min(self.backoff_cap, self.backoff_base * 2.0**doublings))
 
+    def rest(self, setbacks: int) -> float:
+        """Seconds that a daemon gets no work after its `setbacks`-th setback in a row.
+
+        The cap bounds what a sick daemon costs its cluster, and also how long a job waits that has no other daemon.
+        """
+        return min(self.rest_cap, self.rest_base * 2.0 ** min(setbacks - 1, 64))
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -55,6 +66,11 @@ class Failure:
     retryable: bool
     frame: int = -1
     lost: bool = False
+
+    @property
+    def of_the_daemon(self) -> bool:
+        """Whether it speaks against the daemon: a slot died or lacked memory. A filter that raises does not."""
+        return self.lost or self.code == WorkerError.code
 
 
 def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:

@@ -18,6 +18,7 @@ After each event every free slot is offered to the jobs, the one with the fewest
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatchmethod
 from heapq import heapify, heappop, heappush
 
@@ -148,6 +149,7 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
             lease.finished = True
+            lease.slot.worker.clear()
             self._note_speed(lease, now)
             lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
             job, record = self._of(lease)
@@ -227,7 +229,10 @@ class Scheduler:
         self._void(lease)
         if failure.lost:
             lease.slot.tail = None
-        record.avoid = lease.slot.worker.name
+        worker = lease.slot.worker
+        if failure.of_the_daemon:
+            worker.set_back(lease.granted, now, self._policy)
+        record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
         if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
@@ -282,14 +287,18 @@ class Scheduler:
         jobs = [job for job in self._jobs.values() if job.leasable]
         free = self._free_slots(now) if jobs else []
         for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if free else ():
-            usable = [slot for slot in free if slot.worker.accepts(job.custom)]
-            choice = placement.choose(job, usable, self._policy.lead_in_cost, now) if usable else None
+            offer = self._offer(job, free)
+            choice = placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.free else None
             if choice is not None:
                 return job, choice
         return None
 
+    def _offer(self, job: Job, free: Sequence[Slot]) -> placement.Offer:
+        daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
+        return placement.Offer([slot for slot in free if slot.worker.accepts(job.custom)], daemons)
+
     def _free_slots(self, now: float) -> list[Slot]:
-        ready = [worker for worker in self._workers.values() if worker.bucket.ready_at(now) <= now]
+        ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
         return [slot for worker in ready for slot in worker.free_slots()]
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
@@ -322,15 +331,15 @@ class Scheduler:
             self._jobs[job].move(self._jobs[job].records[chunk], ChunkState.WAITING)
 
     def _ask_to_be_woken(self, now: float) -> None:
-        times = [at for worker in self._workers.values() if (at := self._tokens_at(worker, now)) > now]
+        times = [at for worker in self._workers.values() if (at := self._offered_at(worker, now)) > now]
         times.extend(at for at, _, _ in self._backoffs[:1])
         if times:
             self._commands.append(ev.WakeAt(min(times)))
 
-    def _tokens_at(self, worker: Worker, now: float) -> float:
-        """When a daemon may go on that has a free slot and work to do, and only lacks tokens; else `now`."""
-        at = worker.bucket.ready_at(now)
-        if at <= now or worker.busy == len(worker.slots):
+    def _offered_at(self, worker: Worker, now: float) -> float:
+        """When a daemon may go on that has a free slot and work to do, and only rests or lacks tokens; else `now`."""
+        at = worker.ready_at(now)
+        if at <= now or not worker.free_slots():
             return now
         wanted = any(job.leasable and worker.accepts(job.custom) for job in self._jobs.values())
         return at if wanted else now

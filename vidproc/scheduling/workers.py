@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vidproc.model import Chunk, LeaseKind
+from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.rates import TokenBucket
 
 
@@ -40,7 +41,11 @@ class Slot:
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A daemon for as long as one connection of it lasts."""
+    """A daemon for as long as one connection of it lasts.
+
+    `setbacks` counts how often in a row slots of it died or lacked memory. After each it rests, twice as long as before
+    (`Policy.rest`), and from the second on it is given one lease at a time; what it finishes clears it.
+    """
 
     name: str
     allow_custom: bool
@@ -48,6 +53,8 @@ class Worker:
     slots: list[Slot] = field(default_factory=list)
     draining: bool = False
     busy: int = 0
+    setbacks: int = 0
+    rests_until: float = 0.0
 
     @property
     def load(self) -> float:
@@ -56,8 +63,25 @@ class Worker:
     def accepts(self, custom: bool) -> bool:
         return not self.draining and (self.allow_custom or not custom)
 
+    def ready_at(self, now: float) -> float:
+        """When it may be given more work: `now` if it may at once."""
+        return max(now, self.rests_until, self.bucket.ready_at(now))
+
     def free_slots(self) -> list[Slot]:
+        """Those that may be leased, once the daemon is ready."""
+        if self.setbacks > 1 and self.busy:
+            return []
         return [slot for slot in self.slots if slot.lease is None]
+
+    def set_back(self, granted: float, now: float, policy: Policy) -> None:
+        """A lease that was granted then has failed by this daemon's fault. Those of one wave are one setback."""
+        if granted >= self.rests_until:
+            self.setbacks += 1
+            self.rests_until = now + policy.rest(self.setbacks)
+
+    def clear(self) -> None:
+        self.setbacks = 0
+        self.rests_until = 0.0
 
 
 @dataclass(slots=True, eq=False)
