@@ -242,13 +242,6 @@ def test_what_mp4_cannot_carry_is_said(tmp_path: Path) -> None:
     assert [t.codec for t in tracks(tmp_path / "b.mkv", "subtitle")] == ["hdmv_pgs_subtitle"]
 
 
-def test_sound_that_mp4_cannot_carry_names_the_way_out(tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", Plan(sounds=[Sound("wavpack")]))
-    losses = remake(source, tmp_path / "b.mp4")
-    assert losses == ["audio stream 1 (wavpack) cannot be kept in mp4; write to .mkv to keep it"]
-    assert tracks(tmp_path / "b.mp4", "audio") == []
-
-
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_transport_stream_keeps_its_clock(tmp_path: Path, container: str) -> None:
     source = make(tmp_path / "a.ts", Plan(sounds=[Sound(language="fra")], muxer={"muxdelay": "0.7"}))

@@ -29,7 +29,8 @@ from vidproc.media.film_clock import FilmClock, FrameTimes, Window
 from vidproc.media.kept import missing
 from vidproc.media.output_format import MUXERS, allowed, codec
 from vidproc.media.records import PacketFlag, PacketRecord, unpack
-from vidproc.media.stream_copy import StreamCopy, dress, is_cover
+from vidproc.media.stream_copy import StreamCopy, dress
+from vidproc.media.track import is_cover
 from vidproc.model import ChunkReport, EncoderSpec
 
 __all__ = ["Film", "FrameTimes", "Muxer", "Window", "allowed"]
