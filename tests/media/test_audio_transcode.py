@@ -214,6 +214,18 @@ def test_a_joined_source_goes_on_with_its_second_piece(tmp_path: Path) -> None:
         assert np.array_equal(one, other)
 
 
+def test_a_window_that_ends_before_the_second_piece(tmp_path: Path) -> None:
+    plan = Plan(sounds=[Sound("pcm_bluray", layout="stereo")], muxer={"mpegts_m2ts_mode": "1"})
+    piece, source = make(tmp_path / "piece.ts", plan), tmp_path / "a.ts"
+    source.write_bytes(piece.read_bytes() * 2)
+    begin = frames(piece)[0].time
+    losses = remake(source, tmp_path / "b.mp4", window=Window(begin, begin + Fraction(1, 2)))
+    was, now = heard(piece), heard(tmp_path / "b.mp4")
+    assert now.end == Fraction(1, 2)
+    assert np.array_equal(now.samples, was.during(begin + now.begin, begin + now.end))
+    assert not any("break off" in loss for loss in losses)
+
+
 def test_sound_that_nothing_decodes_is_said_to_be_lost(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", Plan(sounds=[Sound("wavpack")]))
     source.write_bytes(source.read_bytes().replace(b"A_WAVPACK4", b"A_UNHEARD4"))

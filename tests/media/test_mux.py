@@ -429,3 +429,14 @@ def test_losses_of_chunks_are_passed_on_once(plain: Any) -> None:
         assert muxer.finish() == ("one frame was grey",)
     with av.open(str(out)) as written:
         assert len(list(written.decode(video=0))) == 40
+
+
+def test_packets_of_the_other_tracks_are_heard_of(tmp_path: Path) -> None:
+    source, heard = make(tmp_path / "a.mkv", Plan(sounds=[Sound()])), list[None]()
+    decoded = frames(source)
+    made, _ = film(source, "mp4", decoded)
+    with Muxer(made, tmp_path / "b.mp4", lambda: heard.append(None)) as muxer:
+        for chunk in chunks(made.encoder, decoded, 0, 1):
+            muxer.append(chunk.records, report(chunk))
+        muxer.finish()
+    assert len(heard) == len(tracks(source, "audio")[0].sums)

@@ -139,6 +139,8 @@ class TranscodedTrack(Track):
     def take(self, packet: Packet[Stream]) -> Sequence[Packet[Stream]]:
         dts, _ = self._times(packet)
         self._follow(dts)
+        if self._stop is not None and dts * self._tick + self._shift >= self._stop:
+            return ()
         return list(self._encoded(self._decoded(packet)))
 
     def finish(self) -> Sequence[Packet[Stream]]:
@@ -166,21 +168,23 @@ class TranscodedTrack(Track):
 
     def _retimed(self, frame: AudioFrame) -> bool:
         """Move the frame into the output's time. False when none of it is shown."""
-        shift = self._clock.pieces[self._piece].shift
-        begin = self._end if frame.pts is None else frame.pts * (frame.time_base or self._tick) + shift
+        begin = self._end if frame.pts is None else frame.pts * (frame.time_base or self._tick) + self._shift
         self._end = begin + Fraction(frame.samples, frame.sample_rate)
         frame.pts, frame.time_base = round(begin * frame.sample_rate), Fraction(1, frame.sample_rate)
         stop = self._stop
         return self._end > 0 and (stop is None or begin < stop)
 
     @property
+    def _shift(self) -> Fraction:
+        """From the source's time to the output's, for the current piece."""
+        return self._clock.pieces[self._piece].shift
+
+    @property
     def _stop(self) -> Fraction | None:
         """When the sound of this piece must end, in the output's time."""
-        following = self._clock.pieces[self._piece + 1 : self._piece + 2]
-        if following:
-            return following[0].begin
+        stops = [piece.begin for piece in self._clock.pieces[self._piece + 1 : self._piece + 2]]
         window = self._clock.window
-        return window.stop - window.start if window else None
+        return min([*stops, window.stop - window.start] if window else stops, default=None)
 
     def _made_graph(self, frame: AudioFrame) -> Graph:
         graph, form, window = Graph(), self._form, self._clock.window
