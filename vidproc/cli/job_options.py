@@ -30,7 +30,12 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
     result.add_argument(
         "--encoder-preset", default="veryfast", metavar="NAME", help="speed of the encoder against size"
     )
-    result.add_argument("--audio", choices=("copy", "none"), default="copy", help="keep the sound as it is, or drop it")
+    result.add_argument(
+        "--audio",
+        choices=("copy", "none"),
+        default="copy",
+        help="keep the sound, as it is where the container can carry it, or drop it",
+    )
     result.add_argument("--start", type=float, metavar="T", help="begin at this second of the film")
     result.add_argument("--duration", type=float, metavar="T", help="stop after so many seconds")
     result.add_argument(
