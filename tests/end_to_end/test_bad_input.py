@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, Outcome, run, send
 from tests.media import clips
 from tests.media.clips import X264, Film, sound, write
@@ -267,6 +268,14 @@ def test_no_processes(film: Path, tmp_path: Path, words: tuple[str, ...]) -> Non
     outcome = run(film, "-o", tmp_path / "out.mp4", *words)
     assert outcome.code == 2
     assert "--processes" in outcome.complaint
+
+
+def test_a_run_s_limits(film: Path, gate: Gate, tmp_path: Path) -> None:
+    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter)
+    outcome = run(*words, "--frame-timeout", "0.3")
+    assert (outcome.code, "took longer than 0.3 s (--frame-timeout)" in outcome.complaint) == (4, True)
+    outcome = run(*words, "--memory-limit", "much")
+    assert (outcome.code, "--memory-limit" in outcome.complaint) == (2, True)
 
 
 def test_the_input_s_folder_is_not_touched(shared: Cluster, tmp_path: Path) -> None:
