@@ -77,3 +77,11 @@ def test_a_program_takes_no_module_from_the_folder_it_is_started_in(tmp_path: Pa
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert __version__ in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_program_without_its_packages_says_how_to_get_them(script: str) -> None:
+    command = [sys.executable, "-S", "-P", "-m", SCRIPTS[script].partition(":")[0], "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {sys.executable} has not the packages that vidproc needs: run make setup first\n"

@@ -133,4 +133,5 @@ def test_the_text_of_a_function_and_the_path_of_its_file_are_told_from_a_name(tm
     file = tmp_path / "negative.py"
     file.write_text(text)
     assert as_spec(text, None) == as_spec(str(file), None) == as_spec(file, None)
+    assert as_spec(f"{file}:function=negative", None) == FilterSpec("custom", code=text, function="negative")
     assert as_spec("blur:ksize=5", None).name == "blur"

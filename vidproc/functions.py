@@ -19,7 +19,8 @@ from vidproc.errors import ClientError
 from vidproc.model import FilterSpec
 
 FilterLike = str | FilterSpec | Path | Callable[..., Any]
-"""`"blur:ksize=5"`, the path or the text of a filter's file, a `FilterSpec`, or a function from frame to frame."""
+"""`"blur:ksize=5"`, the path or the text of a filter's file, `"FILE.py:function=f"` where that holds several, a
+`FilterSpec`, or a function from frame to frame."""
 
 _TEXT = """\
 from pathlib import Path
@@ -61,7 +62,7 @@ def _from_words(words: str) -> FilterSpec:
         return FilterSpec("custom", code=words)
     if words.endswith(".py"):
         return specs.from_file(Path(words))
-    return specs.parse(words)
+    return specs.with_file(specs.parse(words))
 
 
 def from_function(function: Callable[..., Any], pickles: Path) -> FilterSpec:

@@ -43,7 +43,8 @@ async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
     with _quiet_logs(), tempfile.TemporaryDirectory(prefix="vidproc-") as name:
         folder, token = Path(name), secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
-        coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token))
+        limit = worker.memory_limit
+        coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token, memory_limit=limit))
         daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token))
         await coordinator.start([address])
         try:

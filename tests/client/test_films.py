@@ -196,11 +196,10 @@ def test_an_output_that_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         films.check_output("in.mp4", out, overwrite=False)
 
 
-def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_written() -> None:
     """Not by its mode: root may write everywhere."""
-    monkeypatch.setattr(os, "access", lambda path, mode: not (path == str(tmp_path) and mode == os.W_OK))
-    with pytest.raises(ClientError, match=f"the folder {tmp_path} cannot be written to"):
-        films.check_output("in.mp4", str(tmp_path / "out.mp4"), overwrite=False)
+    with pytest.raises(ClientError, match="the folder /proc cannot be written to"):
+        films.check_output("in.mp4", "/proc/out.mp4", overwrite=False)
 
 
 # What goes in
@@ -253,6 +252,13 @@ def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch
     assert not Path(video).parent.exists()
     with films.on_disk("in.mp4") as video:
         assert video == "in.mp4"
+
+
+def test_nothing_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull, "rb") as nothing:
+        monkeypatch.setattr(films, "_STDIN", nothing.fileno())
+        with pytest.raises(ClientError, match=r"^standard input is empty$"), films.on_disk("-"):
+            raise AssertionError("there is no film")
 
 
 def test_reading_here_and_there(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, Outcome, run, send
 from tests.media import clips
 from tests.media.clips import X264, Film, sound, write
@@ -51,7 +52,7 @@ def test_a_folder(refused: Refused, tmp_path: Path) -> None:
 
 def test_a_pipe(refused: Refused, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert "--video -" in refused(2, tmp_path / "pipe.mp4")
+    assert "is not a file; a pipe can be given as standard input" in refused(2, tmp_path / "pipe.mp4")
 
 
 def test_an_empty_file(refused: Refused, tmp_path: Path) -> None:
@@ -192,6 +193,7 @@ def test_damage_can_be_made_to_fail_the_job(refused: Refused, films: Path) -> No
         ("--ipv4 --ipv6", "--ipv6"),
         ("--unix-socket s", "not both"),
         ("--port 99999", "ports are 0 to 65535"),
+        ("--port 0", "port 0 lets a coordinator choose"),
         ("--token-file none", "token file none"),
     ],
 )
@@ -204,7 +206,7 @@ def test_a_wrong_option(refused: Refused, film: Path, words: str, said: str) -> 
     [
         ("def f(frame:\n    return frame", "does not compile: line 1"),
         ("x = 1", "defines no function"),
-        ("def f(frame): return frame\ndef g(frame): return frame", "which of f, g"),
+        ("def f(frame): return frame\ndef g(frame): return frame", "which of f, g to use, as in FILE.py:function=f"),
         ("# " + "x" * 300_000 + "\ndef f(frame): return frame", "a job can carry 240 KiB"),
     ],
 )
@@ -240,6 +242,10 @@ def test_an_output_in_a_folder_that_is_not_there(refused: Refused, film: Path, t
     assert "there is no folder" in refused(2, film, out=tmp_path / "none" / "out.mp4")
 
 
+def test_an_output_in_a_folder_that_takes_no_files(refused: Refused, film: Path) -> None:
+    assert "the folder /proc cannot be written to" in refused(2, film, out="/proc/out.mp4")
+
+
 def test_an_output_that_is_a_folder(refused: Refused, film: Path, tmp_path: Path) -> None:
     assert "is a folder" in refused(2, film, "--overwrite", out=tmp_path)
 
@@ -265,6 +271,8 @@ def test_a_run_refuses_as_a_send_does(program: Callable[..., Outcome], film: Pat
     video = ("--video", film, "--out") if program is send else (film, "-o")
     assert "did you mean" in run(film, "-o", tmp_path / "out.mp4", "--filter", "blurr").complaint
     assert "is the input itself" in program(*video, film).complaint
+    missing = program(*("--video",) * (program is send), tmp_path / "none.mp4", "--out", tmp_path / "out.mp4")
+    assert missing.complaint == f"error: {tmp_path / 'none.mp4'}: No such file or directory"
     assert not list(tmp_path.iterdir())
 
 
@@ -273,6 +281,14 @@ def test_no_processes(film: Path, tmp_path: Path, words: tuple[str, ...]) -> Non
     outcome = run(film, "-o", tmp_path / "out.mp4", *words)
     assert outcome.code == 2
     assert "--processes" in outcome.complaint
+
+
+def test_a_run_s_limits(film: Path, gate: Gate, tmp_path: Path) -> None:
+    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter)
+    outcome = run(*words, "--frame-timeout", "0.3")
+    assert (outcome.code, "took longer than 0.3 s (--frame-timeout)" in outcome.complaint) == (4, True)
+    outcome = run(*words, "--memory-limit", "much")
+    assert (outcome.code, "--memory-limit" in outcome.complaint) == (2, True)
 
 
 def test_the_input_s_folder_is_not_touched(shared: Cluster, tmp_path: Path) -> None:

@@ -187,6 +187,34 @@ def test_a_reader_of_standard_output_that_leaves(shared: Cluster, film: Path) ->
     shared.nothing_left()
 
 
+def test_an_output_that_appears_meanwhile_stays(
+    shared: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
+) -> None:
+    sending = shared.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    gate.reached()
+    (tmp_path / "out.mp4").write_text("mine")
+    gate.open()
+    assert sending.wait() == 4
+    assert sending.said.endswith(f"was left alone; the result is {tmp_path / 'out.1.mp4'}\n")
+    assert (tmp_path / "out.mp4").read_text() == "mine"
+    assert sha256(tmp_path / "out.1.mp4") == plain
+
+
+def test_an_output_s_folder_that_vanishes_meanwhile(
+    shared: Cluster, film: Path, gate: Gate, tmp_path: Path
+) -> None:
+    out = tmp_path / "folder" / "out.mp4"
+    out.parent.mkdir()
+    sending = shared.sending(film, out, "--filter", gate.filter)
+    gate.reached()
+    out.parent.rmdir()
+    gate.open()
+    assert sending.wait() == 4
+    assert sending.said.splitlines()[-1] == f"error: --out {out}: No such file or directory"
+    assert "Traceback" not in sending.said
+    shared.nothing_left()
+
+
 def test_lines_where_there_is_no_terminal(shared: Cluster, film: Path, tmp_path: Path) -> None:
     (tmp_path / "new.mp4").write_bytes(film.read_bytes() + bytes(99))
     lines = shared.send(tmp_path / "new.mp4", tmp_path / "out.mp4").err.splitlines()

@@ -149,6 +149,7 @@ def test_a_picture_unlike_the_one_given_is_refused() -> None:
     [
         ("1 / 0", "ZeroDivisionError: division by zero (line 4)"),
         ("raise SystemExit(3)", "SystemExit: 3 (line 4)"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt (line 4)"),
         ("raise KeyError('a\\nb')", "(line 4)"),
         ("import numpy; numpy.linalg.inv(frame)", "(line 4)"),
     ],
@@ -170,6 +171,11 @@ def test_a_file_that_fails_says_where() -> None:
     assert (
         str(caught.value) == "the custom filter's file failed: ModuleNotFoundError: No module named 'nowhere' (line 2)"
     )
+
+
+def test_a_file_that_ends_the_program_fails_as_any_other() -> None:
+    with pytest.raises(FilterError, match=r"file failed: KeyboardInterrupt \(line 1\)"):
+        custom.load("raise KeyboardInterrupt\ndef f(frame): return frame")
 
 
 def test_a_file_may_hold_what_looks_up_its_module() -> None:

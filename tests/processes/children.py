@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import signal
+import subprocess
 
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
@@ -53,6 +54,12 @@ def hoard(channel: Channel, gauge: Gauge) -> None:
         except MemoryError:
             got = 0
         channel.send({"got": got})
+
+
+def procreate(channel: Channel, gauge: Gauge) -> None:
+    """Starts a process of its own, and says which."""
+    with subprocess.Popen(["sleep", "1000"]) as started:
+        channel.send({"pid": started.pid})
 
 
 def compute(channel: Channel, gauge: Gauge) -> None:

@@ -252,6 +252,49 @@ def test_children_leave_ctrl_c_to_their_parent_and_end_with_it_even_when_they_ar
     run(main())
 
 
+def test_what_a_child_started_ends_with_it() -> None:
+    async def main() -> None:
+        async with child("procreate") as it:
+            started = (await it.receive())[0]["pid"]
+            assert lives(started)
+        await until(lambda: not lives(started))
+
+    run(main())
+
+
+GRANDPARENT = """
+import asyncio
+from vidproc.processes.child import Child, ChildLimits
+
+
+async def main():
+    child = Child("child", "tests.processes.children:procreate", ChildLimits())
+    await child.start()
+    print((await child.receive())[0]["pid"], flush=True)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+"""
+
+
+def test_what_a_child_started_ends_with_the_child_s_parent(tmp_path: Path) -> None:
+    async def main() -> None:
+        (tmp_path / "grandparent.py").write_text(GRANDPARENT)
+        parent = await asyncio.create_subprocess_exec(
+            sys.executable, tmp_path / "grandparent.py", stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+        assert parent.stdout is not None
+        started = int(await parent.stdout.readline())
+        assert lives(started)
+        parent.kill()
+        await parent.wait()
+        await until(lambda: not lives(started))
+
+    run(main())
+
+
 NEWBORN = """
 import asyncio
 import pathlib

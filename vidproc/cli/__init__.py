@@ -5,6 +5,7 @@ name is not in `sys.argv` yet when this package is imported) says what any other
 One that is started with its output or its errors closed says them to nobody, and gives no file or socket their numbers.
 """
 
+import importlib.util
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ while (lowest := os.open(os.devnull, os.O_RDWR)) <= 2:
 os.close(lowest)
 sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
 sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+if importlib.util.find_spec("msgspec") is None:  # one for all: a source tree whose doors found no environment
+    print(f"error: {sys.executable} has not the packages that vidproc needs: run make setup first", file=sys.stderr)
+    sys.exit(2)
 
 if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, end_early)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from vidproc.client import films, specs
 from vidproc.client.containers import container_of
@@ -85,18 +84,5 @@ def _filters(options: argparse.Namespace) -> tuple[FilterSpec, ...]:
         raise ClientError("--param belongs to --processing; write --filter NAME:name=value")
     if options.processing:
         params = specs.parse_params(options.param)
-        return (_custom(FilterSpec(options.processing, params)),)
-    return tuple(_custom(specs.parse(text)) for text in options.filter)
-
-
-def _custom(spec: FilterSpec) -> FilterSpec:
-    """A filter of one's own: `FILE.py`, or `custom` with the parameters `file` and, if it holds many, `function`."""
-    if spec.name.endswith(".py"):
-        spec = FilterSpec("custom", {"file": spec.name, **spec.params})
-    if spec.name != "custom":
-        return spec
-    params = dict(spec.params)
-    path = params.pop("file", None)
-    if path is None:
-        raise ClientError("custom needs its file: --processing custom --param file=FILE.py, or --filter FILE.py")
-    return specs.from_file(Path(str(path)), str(params.pop("function", "")), params)
+        return (specs.with_file(FilterSpec(options.processing, params)),)
+    return tuple(specs.with_file(specs.parse(text)) for text in options.filter)

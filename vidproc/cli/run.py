@@ -6,10 +6,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
-from vidproc.errors import ClientError
+
+if TYPE_CHECKING:
+    from vidproc.config import WorkerSettings
 
 _EXAMPLES = """\
   vidproc-run in.mp4 -o out.mp4 --filter blur:ksize=9
@@ -26,7 +29,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output"
     )
-    made.add_argument("--processes", type=int, metavar="N", help="how many at once (default: the usable cores)")
+    made.add_argument("--processes", metavar="N", help="how many at once (default: the usable cores)")
+    made.add_argument("--frame-timeout", metavar="T", help="seconds that a process may stay on one frame (default: 30)")
+    made.add_argument(
+        "--memory-limit", metavar="SIZE", help="address space of a process; 0 for no limit (default: 4GiB)"
+    )
     add_output_options(made)
     add_job_options(made)
     return made
@@ -41,18 +48,24 @@ def _run(given: argparse.Namespace) -> int:
     from vidproc import local
     from vidproc.cli import reporting
     from vidproc.client import films
-    from vidproc.config import WorkerSettings
-    from vidproc.cores import usable_cores
 
-    if given.processes is not None and given.processes < 1:
-        raise ClientError(f"--processes {given.processes}: give 1 or more")
+    worker = _worker(given)
     check_outputs(given, given.overwrite)
     job = job_of(given, given.out)
-    worker = WorkerSettings(allow_custom=True, name="here", processes=given.processes or usable_cores())
     with films.on_disk(given.video) as video, reporting.progress(given.quiet) as tell:
         metrics = asyncio.run(local.run(worker, job, video, given.out, given.overwrite, tell))
     reporting.conclude(metrics, given)
     return 0
+
+
+def _worker(given: argparse.Namespace) -> WorkerSettings:
+    """Raises `ClientError`. What the environment says is for daemons."""
+    from vidproc.config import WorkerSettings, load
+    from vidproc.cores import usable_cores
+
+    processes = usable_cores() if given.processes is None else given.processes
+    options = {"processes": processes, "frame_timeout": given.frame_timeout, "memory_limit": given.memory_limit}
+    return load(WorkerSettings, {**options, "allow_custom": True, "name": "here"}, None, {})
 
 
 if __name__ == "__main__":

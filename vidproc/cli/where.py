@@ -12,13 +12,13 @@ from vidproc.transport.address import Address
 
 def endpoint(given: argparse.Namespace) -> Endpoint:
     """Raises `ClientError` when the options contradict each other."""
-    if given.unix_socket and (given.host or given.port or given.ipv4 or given.ipv6):
+    if given.unix_socket and (given.host or given.port is not None or given.ipv4 or given.ipv6):
         raise ClientError("give --unix-socket, or --host and --port with --ipv4 or --ipv6, not both")
     family = "ipv4" if given.ipv4 else "ipv6" if given.ipv6 else ""
     if given.unix_socket:
         address = Address.unix(given.unix_socket)
     else:
-        address = Address.tcp(given.host or "localhost", given.port or 9090)
+        address = Address.tcp(given.host or "localhost", 9090 if given.port is None else given.port)
     return Endpoint(address, _token(given.token_file) if given.token_file else None, family)
 
 

@@ -67,8 +67,10 @@ def check_place(option: str, name: str) -> None:
         raise ClientError(f"{option} {name} is a folder; give the name of a file")
     if not os.path.isdir(folder):
         raise ClientError(f"{option} {name}: there is no folder {folder}")
-    if not os.access(folder, os.W_OK):
-        raise ClientError(f"{option} {name}: the folder {folder} cannot be written to")
+    try:  # os.access would allow root to write into /proc
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ClientError(f"{option} {name}: the folder {folder} cannot be written to: {error.strerror}") from None
     if len(os.fsencode(os.path.basename(target))) > os.pathconf(folder, "PC_NAME_MAX"):
         raise ClientError(f"{option} {name}: the name is too long")
 
@@ -86,8 +88,11 @@ def on_disk(video: str) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
         path = Path(folder) / "standard input"
-        with _disk_errors(str(path)), open(_STDIN, "rb", closefd=False) as given, open(path, "wb") as kept:
+        place = f"standard input, kept as {path}"
+        with _disk_errors(place), open(_STDIN, "rb", closefd=False) as given, open(path, "wb") as kept:
             shutil.copyfileobj(given, kept, _BLOCK)
+        if path.stat().st_size == 0:
+            raise ClientError("standard input is empty")
         yield str(path)
 
 
@@ -102,16 +107,16 @@ async def source_of(video: str) -> Source:
                 size += len(block)
                 await asyncio.sleep(0)
     except OSError as error:
-        raise ClientError(f"--video {video}: {error.strerror}") from None
+        raise ClientError(f"{video}: {error.strerror}") from None
     if size == 0:
-        raise ClientError(f"--video {video} is empty")
+        raise ClientError(f"{video} is empty")
     name = os.path.basename(os.fsencode(video)).decode(errors="replace")
     return Source(Path(video), name, size, sha256.hexdigest())
 
 
 def _require_file(video: str) -> None:
     if os.path.exists(video) and not os.path.isfile(video):
-        raise ClientError(f"--video {video} is not a file; a pipe can be sent as standard input, --video -")
+        raise ClientError(f"{video} is not a file; a pipe can be given as standard input, by the name -")
 
 
 @contextlib.contextmanager
@@ -175,7 +180,11 @@ def demand_room(out: str, size: int) -> None:
     with _disk_errors(f"--out {out}"):
         free = shutil.disk_usage(Path(_named(out)).parent).free
     if size > free:
-        raise StorageError(f"--out {out}: too little disk, {size >> 20} MiB needed, {free >> 20} MiB free")
+        raise StorageError(f"--out {out}: too little disk, {_mib(size)} needed, {_mib(free)} free")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
 
 
 @contextlib.contextmanager

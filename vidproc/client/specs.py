@@ -45,6 +45,19 @@ def from_file(path: Path, function: str = "", params: Mapping[str, ParamValue] |
     return FilterSpec("custom", dict(params or {}), code, function)
 
 
+def with_file(spec: FilterSpec) -> FilterSpec:
+    """The same; for `FILE.py`, or `custom` with the parameters `file` and perhaps `function`, what the file holds."""
+    if spec.name.endswith(".py"):
+        spec = FilterSpec("custom", {"file": spec.name, **spec.params})
+    if spec.name != "custom":
+        return spec
+    params = dict(spec.params)
+    path = params.pop("file", None)
+    if path is None:
+        raise ClientError("custom needs its file: --processing custom --param file=FILE.py, or --filter FILE.py")
+    return from_file(Path(str(path)), str(params.pop("function", "")), params)
+
+
 def check_size(filters: Sequence[FilterSpec]) -> None:
     """Raises `ClientError` for filters that no message could carry to a coordinator."""
     if len(filters) > MOST_FILTERS:

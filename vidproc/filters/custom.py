@@ -2,7 +2,7 @@
 
 The function sees plain arrays that are its alone: the frame itself lies in the memory of the result, so drawing in
 place costs one copy, and its neighbours are copies, so that what it does to them is not seen by the next frame. What it
-raises or returns by mistake becomes a `FilterError` that says where in the user's file.
+raises or returns by mistake becomes a `FilterError` that says where in the user's file, also what would end a program.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def load(code: str, function: str = "") -> Filter:
     sys.modules[module.__name__] = module  # dataclasses and pickle look a class's module up by its name
     try:
         exec(source.code, module.__dict__)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise FilterError(f"the custom filter's file failed: {_last_line(error, FILENAME)}") from error
     declared = source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
     return dataclasses.replace(declared, apply=_Caller.of(getattr(module, source.function), declared.window))
@@ -92,7 +92,7 @@ class _Caller:
         own = [_lend(picture, out if i == here else None) for i, picture in enumerate(window)]
         try:
             result = self.function(own if self.window != (0, 0) else own[0], **params)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             way_out = "; raise the worker's --memory-limit" if isinstance(error, MemoryError) else ""
             raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}{way_out}") from error
         return _as_picture(result, out)

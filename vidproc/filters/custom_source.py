@@ -76,7 +76,10 @@ def _choose(asked: str, defined: list[str], decorated: list[str]) -> str:
     if not candidates:
         raise ClientError("the custom filter's file defines no function")
     kind = "decorated functions" if decorated else "functions"
-    raise ClientError(f"the custom filter's file defines several {kind}: say which of {', '.join(candidates)} to use")
+    raise ClientError(
+        f"the custom filter's file defines several {kind}: say which of {', '.join(candidates)} to use, "
+        f"as in FILE.py:function={candidates[0]}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

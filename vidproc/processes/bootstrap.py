@@ -1,4 +1,7 @@
-"""What every child does before its own work: take no Ctrl-C, keep to its limits, end with its parent."""
+"""What every child does before its own work: take no Ctrl-C, keep to its limits, end with its parent.
+
+It leads a process group of its own, so that what it starts, as a user's filter may, ends with it.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ class ChildLimits:
 
 def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> None:
     """The child's life. A terminal's Ctrl-C reaches it too, but is the parent's to act on."""
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -47,7 +51,7 @@ def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> N
 
 
 def _die_with_parent() -> None:
-    """Have the kernel end this process as soon as its parent is gone, even in the middle of a frame.
+    """Have the kernel end this process and its group as soon as its parent is gone, even in the middle of a frame.
 
     The parent holds one end of a pipe, and the kernel is asked to send SIGKILL when the other end has news, which can
     only be its closing. A thread that waited for it would wait for ever if a filter's C code kept Python's lock, and
@@ -55,7 +59,7 @@ def _die_with_parent() -> None:
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, os.O_ASYNC)
     if wait([parent.sentinel], timeout=0):  # it was gone before

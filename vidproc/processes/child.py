@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Mapping
@@ -132,6 +133,7 @@ class Child:
         """The sentinel is readable once the process is gone, and holds its exit code."""
         asyncio.get_running_loop().remove_reader(self._popen.sentinel)
         self._popen.wait()
+        _kill_orphans(self.pid)
         self._ended.set()
 
     async def _died(self) -> ChildDiedError:
@@ -151,6 +153,17 @@ async def _to_its_end(doing: asyncio.Future[T]) -> T:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({doing})
         raise
+
+
+def _kill_orphans(pid: int) -> None:
+    """What a process that is gone has left in its group.
+
+    At once, as the number may soon be another's. If it is there still, only the fork server is gone, and with it all
+    news of the process, which works on until it is closed.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        if not os.path.exists(f"/proc/{pid}"):
+            os.killpg(pid, signal.SIGKILL)
 
 
 _SIGNALS = {number.value: number.name for number in signal.Signals}

@@ -10,7 +10,7 @@ import secrets
 import socket
 from typing import Any
 
-from vidproc.errors import UnreachableError
+from vidproc.errors import ClientError, UnreachableError
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.party import NONCE_BYTES, Party
 from vidproc.transport.address import Address
@@ -35,8 +35,10 @@ async def connect(
     """An open session with the coordinator at `address`. A host's addresses are all tried; `family` leaves some out.
 
     Raises `UnreachableError` if nobody answers in `timeout_s` seconds or the coordinator is full, `PeerError` and its
-    kinds if the handshake fails.
+    kinds if the handshake fails, and `ClientError` for port 0.
     """
+    if address.scheme == "tcp" and address.port == 0:
+        raise ClientError("port 0 lets a coordinator choose one when it listens: give the one that it chose")
     settings = settings or SessionSettings()
     sock = await _connected(address, family, timeout_s)
     with contextlib.ExitStack() as stack:
