@@ -94,6 +94,13 @@ class StalledError(WorkerError):
     code = "stalled"
 
 
+class MemoryLimitError(WorkerError):
+    """A process has no room to work in under the limit that it was given."""
+
+    code = "memory-limit"
+    exit_code = 2
+
+
 class MediaError(VidprocError):
     """The source is not something that can be read. Running it again gives the same, so it is not retried."""
 

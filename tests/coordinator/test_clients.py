@@ -120,7 +120,7 @@ def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:
             assert offsets == [MIB, 2 * MIB, len(FILM)]
             finished = await answer(client, Finished)
             assert (finished.state, finished.code) == (JobState.FAILED, "media")
-            assert at.sources == [""]
+            assert at.sources == [], "what is no film is not kept"
 
     run(main())
 
@@ -131,10 +131,10 @@ def test_a_job_that_another_connection_cancels_as_its_upload_ends(
     async def main() -> None:
         begun, go_on, finish = threading.Event(), threading.Event(), Upload.finish
 
-        def slowly(upload: Upload) -> None:
+        def slowly(upload: Upload, folder: JobFolder) -> None:
             begun.set()
             go_on.wait(LIMIT_S)
-            finish(upload)
+            finish(upload, folder)
 
         monkeypatch.setattr(Upload, "finish", slowly)
         async with served(tmp_path) as at, at.client() as client, at.client() as other:
@@ -257,7 +257,7 @@ def test_two_clients_send_the_same_film_at_once(tmp_path: Path) -> None:
             for client in (one, other):
                 assert [(await answer(client, Received)).offset for _ in range(3)] == [MIB, 2 * MIB, len(FILM)]
                 await answer(client, Finished)
-            assert at.sources == [""]
+            assert at.sources == []
 
     run(main())
 
@@ -265,13 +265,20 @@ def test_two_clients_send_the_same_film_at_once(tmp_path: Path) -> None:
 def test_a_film_that_is_held_is_not_asked_for(tmp_path: Path) -> None:
     async def main() -> None:
         async with served(tmp_path) as at, at.client() as client:
-            job = await accepted(client)
-            await upload(client, job.job_id, 0, len(FILM))
-            for _ in range(3):
-                await answer(client, Received)
-            await answer(client, Finished)
+            (at.folder / "sources" / submission().sha256).write_bytes(FILM)
             assert (await accepted(client)).offset == len(FILM)
             await answer(client, Finished)
+
+    run(main())
+
+
+def test_unless_it_holds_other_bytes_than_its_name_says(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            (at.folder / "sources" / submission().sha256).write_bytes(FILM[:-1] + b"!")
+            job = await accepted(client)
+            assert job.offset == 0
+            assert at.sources == [f".{job.job_id}"]
 
     run(main())
 

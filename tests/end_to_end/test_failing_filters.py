@@ -65,3 +65,16 @@ def test_a_frame_that_takes_too_long(film: Path, tmp_path: Path) -> None:
         made.add_worker(1, "--allow-custom", "--frame-timeout", "0.3")
         said = complaint(made, film, tmp_path, "def f(frame):\n    while True: pass\n")
         assert "frame 0 took longer than 0.3 s (--frame-timeout)" in said
+
+
+def test_the_coordinator_says_once_what_happened(film: Path, tmp_path: Path) -> None:
+    """A slot that died is no reason to take the media process for dead."""
+    filter_file = tmp_path / "deadly.py"
+    filter_file.write_text("import os\n\ndef deadly(frame):\n    os._exit(9)\n")
+    with cluster(tmp_path / "cluster") as own:
+        own.add_worker(1, "--allow-custom")
+        outcome = own.send(film, tmp_path / "out.mp4", "--filter", filter_file, "--quiet")
+        assert "ended with exit code 9" in outcome.complaint
+        own.nothing_left()
+        assert own.log("media process lost") == []
+        assert len(own.log("job ended")) == 1

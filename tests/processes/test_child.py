@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.transport.places import run, until
+from vidproc.errors import MemoryLimitError
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 
 pytestmark = pytest.mark.process
@@ -53,6 +54,18 @@ def test_it_answers_in_order_whatever_the_size() -> None:
             for size in (0, 1, 3 * MIB):
                 await it.send({"size": size}, b"x" * size)
                 assert await it.receive() == ({"size": size}, b"x" * size)
+
+    run(main())
+
+
+def test_a_limit_that_leaves_no_room_is_refused_in_words_whatever_it_is_asked_first() -> None:
+    async def main() -> None:
+        async with child("echo", memory=1) as it:
+            await it.send({"number": 5}, b"payload")
+            answer, _ = await it.receive()
+            error = it.raised(answer["failed"])
+            assert isinstance(error, MemoryLimitError)
+            assert "0 MiB of address space are too little" in str(error)
 
     run(main())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.storage.folders import folder
 from vidproc.errors import ClientError, StorageError
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.spool import Spool
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -27,12 +29,6 @@ def keep(spool: Spool, sha256: str, size: int = 10, used_at: int = 0, suffix: st
     path.write_bytes(bytes(size))
     os.utime(path, (used_at, used_at))
     return path
-
-
-def folder(spool: Spool, job_id: str = "job") -> JobFolder:
-    made = spool.job(job_id)
-    made.create()
-    return made
 
 
 def test_one_coordinator_at_a_time_holds_it(spool: Spool) -> None:
@@ -68,39 +64,53 @@ def test_what_a_coordinator_that_was_killed_left_is_cleared_away(spool: Spool) -
     "name", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "../" * 21 + "a", "a" * 64 + "\n", "a" * 62 + "/b", "/etc/x"]
 )
 def test_no_other_name_than_a_hash_becomes_a_path(spool: Spool, name: str) -> None:
-    for use in (spool.source, lambda sha256: spool.holds(sha256, 1)):
+    for use in (spool.source, lambda sha256: spool.take(sha256, 1, spool.job("j"))):
         with pytest.raises(ClientError, match="64 lower-case hexadecimal digits"):
             use(name)
 
 
 def test_a_source_is_held_when_it_is_whole_and_of_that_size(spool: Spool) -> None:
-    assert not spool.holds(A, 10)
+    job = folder(spool)
+    assert not spool.take(A, 10, job)
     keep(spool, A, size=10, suffix=".part")
-    assert not spool.holds(A, 10)
+    assert not spool.take(A, 10, job)
     keep(spool, A, size=10)
-    assert spool.holds(A, 10)
-    assert not spool.holds(A, 11)
+    assert not spool.take(A, 11, job)
+    assert not job.source.exists()
+    assert spool.take(A, 10, job)
 
 
-def test_a_jobs_link_outlives_the_cache(spool: Spool) -> None:
+def test_what_a_job_was_told_is_held_outlives_the_cache(spool: Spool) -> None:
     keep(spool, A, size=10)
     job = folder(spool)
-    spool.adopt(A, job)
+    assert spool.take(A, 10, job)
     spool.trim(0)
-    assert not spool.holds(A, 10)
+    assert not spool.source(A).exists()
     assert job.source.read_bytes() == bytes(10)
 
 
-def test_a_source_that_is_not_there_cannot_be_adopted(spool: Spool) -> None:
-    with pytest.raises(StorageError, match="cannot link the source: No such file"):
-        spool.adopt(A, folder(spool))
+def test_a_source_is_trusted_from_its_verification_until_it_is_written_to(spool: Spool) -> None:
+    sha256 = hashlib.sha256(bytes(10)).hexdigest()
+    kept = keep(spool, sha256, size=10)
+    for number in range(2):
+        job = folder(spool, str(number))
+        assert spool.take(sha256, 10, job)
+        assert spool.trusts(sha256, job) == (number > 0)
+        assert spool.verify(sha256, job)
+    kept.write_bytes(b"ten others")
+    job = folder(spool, "altered")
+    assert spool.take(sha256, 10, job)
+    assert not spool.trusts(sha256, job)
+    assert not spool.verify(sha256, job)
+    assert not kept.exists()
+    assert not job.source.exists()
 
 
 def test_sources_used_longest_ago_are_forgotten_first(spool: Spool) -> None:
     old, older, oldest = keep(spool, A, 10, 300), keep(spool, B, 10, 200, ".part"), keep(spool, C, 10, 100)
     spool.trim(30)
     assert oldest.exists()
-    spool.adopt(C, folder(spool))
+    assert spool.take(C, 10, folder(spool))
     spool.trim(20)
     assert (old.exists(), older.exists(), oldest.exists()) == (True, False, True)
 
@@ -122,7 +132,7 @@ def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:
 def test_of_a_finished_job_the_result_is_kept(spool: Spool) -> None:
     keep(spool, A)
     job = folder(spool)
-    spool.adopt(A, job)
+    assert spool.take(A, 10, job)
     job.chunk(0).write_bytes(b"a chunk")
     (job.path / "packets-1").write_bytes(b"packets")
     job.result.write_bytes(b"the film")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.folders import folder
 from vidproc.errors import ClientError, StorageError
 from vidproc.storage.spool import Spool, Upload
 
@@ -40,10 +41,28 @@ def test_what_came_whole_is_kept_under_its_hash(spool: Spool) -> None:
     for at in range(0, len(FILM), 100_000):
         assert upload.offset == at
         upload.write(memoryview(FILM)[at : at + 100_000])
-    assert not spool.holds(SHA256, len(FILM))
-    upload.finish()
+    assert not spool.source(SHA256).exists()
+    upload.finish(folder(spool, "upload"))
     assert files(spool) == [SHA256]
     assert spool.source(SHA256).read_bytes() == FILM
+
+
+def test_its_job_has_it_before_the_cache_may_forget_it_and_it_is_trusted(spool: Spool) -> None:
+    upload, job = begun(spool), folder(spool)
+    upload.write(FILM)
+    upload.finish(job)
+    assert spool.trusts(SHA256, job)
+    spool.trim(0)
+    assert files(spool) == []
+    assert job.source.read_bytes() == FILM
+
+
+def test_a_job_that_is_gone_meanwhile_leaves_it_to_the_next(spool: Spool) -> None:
+    upload = begun(spool)
+    upload.write(FILM)
+    with pytest.raises(StorageError, match="No such file"):
+        upload.finish(spool.job("gone"))
+    assert files(spool) == [SHA256]
 
 
 def test_one_that_broke_off_is_taken_up_behind_its_last_byte(spool: Spool) -> None:
@@ -54,7 +73,7 @@ def test_one_that_broke_off_is_taken_up_behind_its_last_byte(spool: Spool) -> No
     second = begun(spool, "second")
     assert second.offset == 1000
     second.write(FILM[1000:])
-    second.finish()
+    second.finish(folder(spool, "second"))
     assert files(spool) == [SHA256]
 
 
@@ -74,7 +93,7 @@ def test_bytes_that_are_not_those_announced_are_not_kept(spool: Spool) -> None:
         upload = begun(spool)
         upload.write(wrong)
         with pytest.raises(ClientError, match="do not match their SHA-256"):
-            upload.finish()
+            upload.finish(spool.job("refused before it is linked"))
         assert files(spool) == []
 
 
@@ -83,7 +102,7 @@ def test_a_rest_that_was_altered_is_found_out_and_the_next_upload_begins_anew(sp
     upload = begun(spool)
     upload.write(FILM[upload.offset :])
     with pytest.raises(ClientError):
-        upload.finish()
+        upload.finish(folder(spool, "upload"))
     again = begun(spool, "again")
     assert again.offset == 0
     again.abandon()
@@ -93,9 +112,9 @@ def test_two_clients_may_send_the_same_film(spool: Spool) -> None:
     one, other = begun(spool, "one"), begun(spool, "other")
     one.write(FILM[:1000])
     other.write(FILM)
-    other.finish()
+    other.finish(folder(spool, "other"))
     one.write(FILM[1000:])
-    one.finish()
+    one.finish(folder(spool, "one"))
     assert files(spool) == [SHA256]
     assert spool.source(SHA256).read_bytes() == FILM
 
@@ -105,7 +124,7 @@ def test_one_that_no_longer_has_a_place_says_so_and_holds_nothing(spool: Spool) 
     upload.write(FILM)
     spool.source(SHA256).with_suffix(".job").unlink()
     with pytest.raises(StorageError, match="cannot store the upload: No such file"):
-        upload.finish()
+        upload.finish(folder(spool, "upload"))
 
 
 @contextlib.contextmanager
@@ -128,5 +147,5 @@ def test_what_came_before_there_was_no_more_room_is_not_lost(spool: Spool) -> No
     again = begun(spool, "again")
     assert again.offset == 100_000
     again.write(FILM[100_000:])
-    again.finish()
-    assert spool.holds(SHA256, len(FILM))
+    again.finish(folder(spool, "again"))
+    assert spool.source(SHA256).stat().st_size == len(FILM)

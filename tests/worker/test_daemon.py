@@ -16,7 +16,7 @@ from tests.worker.coordinator import Leaser
 from tests.worker.work import FOR_EVER, Work, at_frame, until_there
 from vidproc._version import __version__
 from vidproc.config import WorkerSettings
-from vidproc.errors import AuthenticationError, VersionError
+from vidproc.errors import AuthenticationError, MemoryLimitError, VersionError
 from vidproc.processes.child import ChildDiedError
 from vidproc.protocol.messages import Committed, Drain
 from vidproc.transport.address import Address
@@ -188,6 +188,14 @@ def test_slots_that_cannot_begin_end_it_and_leave_nothing(tmp_path: Path, monkey
         monkeypatch.setattr(slot_module, "_ENTRY", "tests.worker.children:stillborn")
         with pytest.raises(ChildDiedError, match="ended with exit code 5"):
             await Daemon(settings(tmp_path, processes=3)).run()
+
+    run(main())
+
+
+def test_it_does_not_even_dial_with_a_limit_that_leaves_its_slots_no_room(tmp_path: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(MemoryLimitError, match=r"200 MiB .* too little: a process takes at least \d+ MiB"):
+            await Daemon(settings(tmp_path, processes=2, memory_limit=200 * 2**20)).run()
 
     run(main())
 

@@ -157,12 +157,13 @@ class ClientLink:
         try:
             if job.upload is not None:
                 upload, job.upload = job.upload, None
-                await asyncio.to_thread(upload.finish)
+                await asyncio.to_thread(upload.finish, job.folder)
             if job.state.final:  # by another connection, meanwhile
                 raise CancelledError("the job was cancelled")
             self._desk.uploaded(job)
         except VidprocError as error:
-            job.tell(Error(error.code, str(error), error.blame, job.id))
+            told = CancelledError("the job was cancelled") if job.state.final else error
+            job.tell(Error(told.code, str(told), told.blame, job.id))
             if not job.state.final:
                 self._desk.abandon(job)
 

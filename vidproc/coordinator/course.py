@@ -44,6 +44,8 @@ class Course:
                 await self._attempt(attempt)
                 return
             except (ChildDiedError, StalledError) as error:
+                if error is self._job.error:  # a slot's, in its own process
+                    raise
                 log.warning("media process lost", job=self._job.id, attempt=attempt, error=str(error))
                 if attempt == _MEDIA_ATTEMPTS:
                     raise

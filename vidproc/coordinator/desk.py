@@ -20,7 +20,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
 from vidproc.coordinator.results import Surroundings, metrics
-from vidproc.errors import CancelledError, ClientError, UnknownJobError
+from vidproc.errors import CancelledError, ClientError, MediaError, UnknownJobError
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Finished, Submit
 from vidproc.storage.spool import Spool, Upload
@@ -61,23 +61,28 @@ class Desk:
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
-        held = self._spool.holds(job.sha256, job.size)
         self._spool.demand_room(job.size)
         job.folder.create()
-        if not held:
-            job.upload = Upload(self._spool, job.sha256, job.size, job.id)
-            await asyncio.to_thread(self._open_upload, job)
+        try:
+            held = await self._take_source(job)
+        except BaseException:
+            job.folder.remove()
+            raise
         self._dispatch.jobs[job.id] = job
         log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
         return job
 
-    def _open_upload(self, job: Job) -> None:
-        assert job.upload is not None
-        try:
-            job.upload.open()
-        except BaseException:
-            job.folder.remove()
-            raise
+    async def _take_source(self, job: Job) -> bool:
+        """Whether a source that is held became the job's; otherwise the job has an upload now. One that was kept by an
+        earlier coordinator, or that somebody has written to, is hashed first."""
+        spool = self._spool
+        if spool.take(job.sha256, job.size, job.folder) and (
+            spool.trusts(job.sha256, job.folder) or await asyncio.to_thread(spool.verify, job.sha256, job.folder)
+        ):
+            return True
+        job.upload = Upload(spool, job.sha256, job.size, job.id)
+        await asyncio.to_thread(job.upload.open)
+        return False
 
     def _check_source(self, submission: Submit) -> None:
         limit = self._settings.upload_limit
@@ -101,7 +106,6 @@ class Desk:
         )
 
     def uploaded(self, job: Job) -> None:
-        self._spool.adopt(job.sha256, job.folder)
         job.seconds["upload"] = time.monotonic() - job.submitted_at
         job.enter(JobState.INDEXING)
         if self._settings.source_cache:
@@ -192,6 +196,8 @@ class Desk:
         self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
         if job.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
+        if isinstance(job.error, MediaError) and job.opened is None:
+            self._spool.forget(job.sha256)  # it is no film, and will never be one
         job.finished = finished
         job.tell(finished)
         if job.state is JobState.DONE:

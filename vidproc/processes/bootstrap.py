@@ -1,6 +1,7 @@
 """What every child does before its own work: take no Ctrl-C, keep to its limits, end with its parent.
 
 It leads a process group of its own, so that what it starts, as a user's filter may, ends with it.
+A limit that is too small to work with is refused in words, before it holds: under it a child could not even say so.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
+from vidproc.errors import MemoryLimitError
 from vidproc.processes.channel import Channel
+from vidproc.processes.failure import plain
 from vidproc.processes.gauge import Gauge
 
 Entry = Callable[[Channel, Gauge], None]
 """What a child runs. It is named, as "package.module:function", so that the parent need not import it; it returns when
 the channel ends."""
+
+_LEAST_ROOM = 64 * 2**20
+"""Bytes beyond what a child takes from its first moment on. The smallest films need about so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +45,48 @@ def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> N
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
-    if limits.memory:
-        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):  # standard output may be the film; what a filter prints goes to the messages
         os.dup2(2, 1)
+    try:
+        with contextlib.suppress(ConnectionError):  # the parent wants no more answers
+            _work(entry, Channel(sock), gauge, limits)
+    except MemoryError:  # outside any task, so that nobody else tells of it; a traceback would say no more
+        os.write(2, b"vidproc: a process ran out of memory: raise --memory-limit\n")
+        os._exit(1)
+
+
+def _work(entry: str, channel: Channel, gauge: Gauge, limits: ChildLimits) -> None:
+    try:
+        _limit_memory(limits.memory)
+    except MemoryLimitError as error:
+        channel.send({"failed": plain(error)})
+        for _ in channel:  # until the parent, which may be about to send something, has read that
+            pass
+        return
     module, _, function = entry.partition(":")
     main: Entry = getattr(importlib.import_module(module), function)
-    with contextlib.suppress(ConnectionError):  # the parent wants no more answers
-        main(Channel(sock), gauge)
+    main(channel, gauge)
+
+
+def _limit_memory(asked: int) -> None:
+    """Set the limit, or one that whoever started us has set already if that is lower."""
+    limits = [limit for limit in (asked or -1, resource.getrlimit(resource.RLIMIT_AS)[1]) if limit >= 0]
+    if not limits:
+        return
+    limit, least = min(limits), _address_space() + _LEAST_ROOM
+    if limit < least:
+        raise MemoryLimitError(
+            f"{limit >> 20} MiB of address space are too little: a process takes at least {(least >> 20) + 1} MiB "
+            "(--memory-limit)"
+        )
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _address_space() -> int:
+    """What this process has, in bytes; see proc_pid_statm(5)."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _die_with_parent() -> None:

@@ -34,7 +34,12 @@ class Telling:
             told = error
         else:
             told, bug = self.bug(f"{self.prefix}{type(error).__name__}: {error}"), True
-        return {"code": told.code, "message": one_line(str(told)), "bug": bug, "trace": _trace(error)}
+        return plain(told, bug, _trace(error))
+
+
+def plain(error: VidprocError, bug: bool = False, trace: str = "") -> dict[str, Any]:
+    """What crosses the channel of an error."""
+    return {"code": error.code, "message": one_line(str(error)), "bug": bug, "trace": trace}
 
 
 def _trace(error: Exception) -> str:

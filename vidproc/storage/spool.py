@@ -1,7 +1,7 @@
 """The coordinator's folder: sources by their hash, and one folder a job.
 
     lock                     held while a coordinator runs here
-    sources/<sha256>         whole sources, verified, kept for the next job on the same film
+    sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
     jobs/<id>/source         a hard link, so that a source may leave the cache while a job reads it
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
@@ -20,6 +20,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -72,12 +73,27 @@ class JobFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+_Identity = tuple[int, int, int]
+"""A file's inode, size and time of its last change: whoever writes to it changes that."""
+
+
+def _identity(path: Path) -> _Identity:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _note_use(path: Path) -> None:
+    """By the access time, so that the time of the last change still tells of changes."""
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+
 class Upload:
     """A source on its way in. It is kept under a name of its own, so that two clients may send the same film."""
 
     def __init__(self, spool: Spool, sha256: str, size: int, job_id: str) -> None:
         self.size = size
         self._sha256 = sha256
+        self._spool = spool
         self._target = spool.source(sha256)
         self._broken_off = self._target.with_suffix(".part")
         self._path = self._target.with_suffix(f".{job_id}")
@@ -101,8 +117,8 @@ class Upload:
         self._hash.update(data)
         self.offset += len(data)
 
-    def finish(self) -> None:
-        """Verify and keep. Raises `ClientError` when the bytes are not those that were announced."""
+    def finish(self, folder: JobFolder) -> None:
+        """Verify, give the job its link, and keep. Raises `ClientError` when the bytes are not those announced."""
         with disk_errors("cannot store the upload"), self._file:
             if self._hash.hexdigest() != self._sha256:
                 self._path.unlink(missing_ok=True)
@@ -110,7 +126,12 @@ class Upload:
                     "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
                 )
             os.fsync(self._file.fileno())
-            self._path.rename(self._target)
+            _note_use(self._path)
+            self._spool.trust(self._sha256, self._path)
+            try:
+                os.link(self._path, folder.source)
+            finally:  # of use to another job, should this one's folder be gone
+                self._path.rename(self._target)
             sync_folder(self._target.parent)
 
     def abandon(self) -> None:
@@ -127,6 +148,7 @@ class Spool:
         self.root = root
         self._sources = root / "sources"
         self._jobs = root / "jobs"
+        self._trusted: dict[str, _Identity] = {}
 
     def open(self) -> None:
         """Lock the folder, and clear away what a coordinator that was killed left of its jobs."""
@@ -154,10 +176,6 @@ class Spool:
             raise ClientError("the SHA-256 of the source must be 64 lower-case hexadecimal digits")
         return self._sources / sha256
 
-    def holds(self, sha256: str, size: int) -> bool:
-        source = self.source(sha256)
-        return source.is_file() and source.stat().st_size == size
-
     def demand_room(self, size: int) -> None:
         """Refuse a job before it starts when its source, packets and result will not fit."""
         need, free = 3 * size + _RESERVE, shutil.disk_usage(self.root).free
@@ -166,11 +184,45 @@ class Spool:
                 f"too little disk at the coordinator: about {need >> 20} MiB needed, {free >> 20} MiB free"
             )
 
-    def adopt(self, sha256: str, folder: JobFolder) -> None:
-        """Give a job its link to a source that is held whole."""
+    def take(self, sha256: str, size: int, folder: JobFolder) -> bool:
+        """Give a job its link to a source, if it is held and of that size. From then on the cache may forget it."""
         with disk_errors("cannot link the source"):
-            os.link(self.source(sha256), folder.source)
-            os.utime(folder.source)
+            try:
+                os.link(self.source(sha256), folder.source)
+            except FileNotFoundError:
+                return False
+            if folder.source.stat().st_size != size:
+                folder.source.unlink()
+                return False
+            _note_use(folder.source)
+            return True
+
+    def trusts(self, sha256: str, folder: JobFolder) -> bool:
+        """Whether a job's source was verified since the start, and nobody has written to it since then."""
+        return self._trusted.get(sha256) == _identity(folder.source)
+
+    def trust(self, sha256: str, path: Path) -> None:
+        """This source has just been verified."""
+        self._trusted[sha256] = _identity(path)
+
+    def verify(self, sha256: str, folder: JobFolder) -> bool:
+        """Hash a job's source, which takes a while. One with other bytes is forgotten, and the job's link removed."""
+        with disk_errors("cannot read the source"):
+            before = _identity(folder.source)
+            with open(folder.source, "rb") as file:
+                good = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+            if good:
+                self._trusted[sha256] = before
+            else:
+                folder.source.unlink()
+                self.forget(sha256)
+        return good
+
+    def forget(self, sha256: str) -> None:
+        """Do not keep a source. A job that has its link goes on."""
+        self._trusted.pop(sha256, None)
+        with contextlib.suppress(OSError):
+            self.source(sha256).unlink()
 
     def trim(self, limit: int) -> None:
         """Forget the sources used longest ago until at most `limit` bytes of them are kept."""
@@ -178,7 +230,7 @@ class Spool:
         for path in self._sources.iterdir():
             with contextlib.suppress(FileNotFoundError):  # an upload may just have taken it over
                 if path.suffix in _AT_REST:
-                    kept.append((path.stat().st_mtime, path.stat().st_size, path))
+                    kept.append((path.stat().st_atime, path.stat().st_size, path))
         kept.sort(reverse=True)
         for _, size, path in kept:
             total += size

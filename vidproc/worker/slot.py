@@ -56,7 +56,7 @@ class Slot:
         return self._child.pid if self._child else 0
 
     async def start(self) -> None:
-        """A fresh process, ready for work. Raises `ChildDiedError` or `StalledError` if it cannot even begin."""
+        """A fresh process, ready for work. Raises a `WorkerError` if it cannot even begin."""
         async with self._turn:
             await self._begin()
 
@@ -88,6 +88,8 @@ class Slot:
         try:
             child.gauge.start()
             hello, _ = await self._within_limit(child, child.receive())
+            if "failed" in hello:
+                raise child.raised(hello["failed"])
         except BaseException:
             await child.close()
             raise
