@@ -70,11 +70,10 @@ def _start(given: argparse.Namespace) -> int:
     from vidproc.config import CoordinatorSettings
 
     daemons.configure_logs(given)
-    asyncio.run(_serve(daemons.settings_of(CoordinatorSettings, given)))
-    return 0
+    return asyncio.run(_serve(daemons.settings_of(CoordinatorSettings, given)))
 
 
-async def _serve(settings: CoordinatorSettings) -> None:
+async def _serve(settings: CoordinatorSettings) -> int:
     import structlog
 
     from vidproc.cli import daemons
@@ -84,11 +83,12 @@ async def _serve(settings: CoordinatorSettings) -> None:
     preload(*PRELOADED)
     stop = asyncio.Event()
     coordinator = Coordinator(settings)
-    daemons.on_stop_signals(stop.set)
+    signals = daemons.StopSignals(stop.set)
     await coordinator.start(listening_addresses(settings))
     structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
     await stop.wait()
     await coordinator.stop()
+    return signals.exit_code
 
 
 if __name__ == "__main__":

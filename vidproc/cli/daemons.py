@@ -14,16 +14,18 @@ from typing import TypeVar
 
 import structlog
 
+from vidproc.cli import options
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
 from vidproc.errors import one_line, printable
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 _Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
 
 
 def settings_of(kind: type[_Settings], given: argparse.Namespace) -> _Settings:
     """The settings from options, environment and file. Raises `ClientError`."""
-    options = {key: getattr(given, key, None) for key in keys(kind)}
-    return load(kind, options, Path(given.config) if given.config else None, os.environ)
+    said = {key: getattr(given, key, None) for key in keys(kind)}
+    return load(kind, said, Path(given.config) if given.config else None, os.environ)
 
 
 def configure_logs(given: argparse.Namespace) -> None:
@@ -52,14 +54,22 @@ def _printable(logger: object, method: str, event: structlog.typing.EventDict) -
     return event
 
 
-def on_stop_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` once on SIGTERM or SIGINT; a second one ends the process as if it had no handler."""
-    loop = asyncio.get_running_loop()
+class StopSignals:
+    """Calls `stop` once on SIGTERM or SIGINT; a second one ends the process as if it had no handler."""
 
-    def first() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        stop()
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._came = 0
+        for number in _STOPPING:
+            asyncio.get_running_loop().add_signal_handler(number, self._first, number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, first)
+    @property
+    def exit_code(self) -> int:
+        """Of a program that has stopped: an operator's Ctrl-C has interrupted it, a service manager has not."""
+        return options.INTERRUPTED if self._came == signal.SIGINT else 0
+
+    def _first(self, number: int) -> None:
+        self._came = number
+        for each in _STOPPING:
+            asyncio.get_running_loop().remove_signal_handler(each)
+        self._stop()

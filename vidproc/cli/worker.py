@@ -59,19 +59,19 @@ def _start(given: argparse.Namespace) -> int:
     from vidproc.config import WorkerSettings
 
     daemons.configure_logs(given)
-    asyncio.run(_work(daemons.settings_of(WorkerSettings, given)))
-    return 0
+    return asyncio.run(_work(daemons.settings_of(WorkerSettings, given)))
 
 
-async def _work(settings: WorkerSettings) -> None:
+async def _work(settings: WorkerSettings) -> int:
     from vidproc.cli import daemons
     from vidproc.processes.child import preload
     from vidproc.worker.daemon import PRELOADED, Daemon
 
     preload(*PRELOADED)
     daemon = Daemon(settings)
-    daemons.on_stop_signals(daemon.drain)
+    signals = daemons.StopSignals(daemon.drain)
     await daemon.run()
+    return signals.exit_code
 
 
 if __name__ == "__main__":
