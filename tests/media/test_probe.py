@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.codec.context import Flags
 from av.filter import Graph
@@ -103,8 +104,9 @@ def marked_film(path: Path, order: str, header: int) -> None:
         marking = Graph()
         source = marking.add_buffer(width=64, height=48, format=av.VideoFormat("yuv420p"), time_base=Fraction(1, 25))
         marking.link_nodes(source, marking.add("setfield", order), marking.add("buffersink")).configure()
+        noise = np.random.default_rng(1)  # enough of it for a TS to be recognised by
         for pts in range(3):
-            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame = av.VideoFrame.from_ndarray(noise.integers(0, 256, (72, 64), np.uint8), "yuv420p")
             frame.pts, frame.time_base = pts, Fraction(1, 25)
             marking.push(frame)
             film.mux(stream.encode(marking.vpull()))
