@@ -163,7 +163,7 @@ def test_slots_that_cannot_begin_end_the_job(film: Path, tmp_path: Path, monkeyp
         ({"filters": (5,)}, "5 is no filter"),
         ({"processes": 0}, "processes must be 1 or more, not 0"),
         ({"colour": "red"}, "wrong option: .*'colour'"),
-        ({"crf": "23"}, "wrong option: .*Expected `float`, got `str` - at `\\$.crf`"),
+        ({"crf": "23"}, "wrong option: .*Expected `float . null`, got `str` - at `\\$.crf`"),
         ({"filters": (FilterSpec("blur", {"ksize": [5]}),)}, r"wrong option: .*filters\[0\]\.params"),  # type: ignore[dict-item]
         ({"crf": 99.0}, "crf 99 is out of range"),
         ({"out": "out.xyz"}, "must end in .mp4"),

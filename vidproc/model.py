@@ -57,15 +57,18 @@ class FilterSpec(Struct, frozen=True):
 class JobSpec(Struct, frozen=True):
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
 
-    An empty `codec` leaves it to the coordinator. `digest_frames` asks for a hash of the frames as they go into the
+    An empty `codec` leaves it to the coordinator and the container, no `crf` and an empty `encoder_preset` to the
+    codec. `pix_fmt` is "source" to keep the depth and the chroma of the film's pixels as far as the codec can, or empty
+    for what most players of it show. `digest_frames` asks for a hash of the frames as they go into the
     encoder, to compare runs by.
     """
 
     filters: tuple[FilterSpec, ...]
     container: str = "mp4"
     codec: str = "h264"
-    crf: float = 23.0
-    encoder_preset: str = "veryfast"
+    crf: float | None = None
+    encoder_preset: str = ""
+    pix_fmt: str = ""
     audio: str = "copy"
     on_decode_error: str = "conceal"
     start: float | None = None

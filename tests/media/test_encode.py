@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tests.media.films import pixels
 from tests.media.remake import first_field
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, fit
+from vidproc.media.encode import ChunkEncoder, EncodedChunk
+from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec
 

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
-from vidproc.media.output_format import allowed, encoder_spec, fit
+from vidproc.media.output_codecs import allowed
+from vidproc.media.output_format import encoder_spec, fit
 from vidproc.model import Colour, JobSpec, StreamFormat
 
 pytestmark = pytest.mark.media

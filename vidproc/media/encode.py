@@ -21,12 +21,13 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from vidproc.errors import MediaError
-from vidproc.media.output_format import KEYFRAME_DISTANCE, allowed, codec, encoder_spec, fit
+from vidproc.media import ffmpeg
+from vidproc.media.output_codecs import codec
+from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
 from vidproc.model import EncoderSpec
 
-__all__ = ["ChunkEncoder", "EncodedChunk", "allowed", "codec", "encoder_spec", "fit", "open_encoder", "plane_views"]
-
+FULL_RANGE = 2
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
 """FFmpeg's AVFieldOrder."""
 
@@ -54,15 +55,24 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     context.sample_aspect_ratio = spec.sar
     context.color_primaries, context.color_trc = spec.colour.primaries, spec.colour.transfer
     context.colorspace, context.color_range = spec.colour.matrix, spec.colour.range
-    context.gop_size = KEYFRAME_DISTANCE
+    if spec.pix_fmt.startswith("yuvj"):
+        context.color_range = FULL_RANGE
+    context.gop_size = row.gop
+    context.reorder_depth = row.reorder
     context.thread_count, context.thread_type = 1, ThreadType.FRAME
-    context.flags |= Flags.global_header | Flags.closed_gop
+    context.flags |= Flags.global_header
     context.field_order = FIELD_ORDERS[spec.field_order]
     if spec.field_order != "progressive":
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-    fields = row.interlaced.get(spec.field_order, {})
+    context.options = options(spec)
+
+
+def options(spec: EncoderSpec) -> dict[str, str]:
+    """The encoder's own options."""
+    row = codec(spec.codec)
     siting = {"chroma_sample_location": spec.colour.siting} if spec.colour.siting else {}
-    context.options = {**row.options, **fields, **siting, "crf": f"{spec.crf:g}", "preset": spec.preset}
+    chosen = {**row.options, **row.interlaced.get(spec.field_order, {}), **row.presets.get(spec.preset, {}), **siting}
+    return {name: value.format(crf=spec.crf) for name, value in chosen.items()}
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
@@ -71,7 +81,8 @@ def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
     assert isinstance(context, av.VideoCodecContext)
     configure(context, spec)
     try:
-        context.open()
+        with ffmpeg.ordinary_priority():
+            context.open()
     except av.FFmpegError as error:
         wide, high = fit(spec)
         raise MediaError(f"{spec.codec} can't be encoded at {wide}x{high}: {error.strerror}") from error

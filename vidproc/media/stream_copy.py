@@ -21,10 +21,10 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
+from vidproc.media import output_codecs
 from vidproc.media.container import last_words, open_source
 from vidproc.media.film_clock import FilmClock
-from vidproc.media.output_format import MUXERS
-from vidproc.media.text_subtitles import TEXT_CODECS, add_text_stream, convert, is_text
+from vidproc.media.text_subtitles import add_text_stream, convert, is_text
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # it is in PyAV's type stubs alone
@@ -74,7 +74,7 @@ class Track:
         self.source, self.target = source, target
         self.overlapping = self.unreadable = 0
         self._clock = clock
-        self._step, self._signless = (1, False) if container == "mp4" else (0, True)
+        self._step, self._signless = (1, False) if output_codecs.container(container).iso else (0, True)
         self._tick = source.time_base or Fraction(1, av.time_base)
         self._converts = source.type == "subtitle" and source.name != target.name
         context = source.codec_context
@@ -219,7 +219,7 @@ class StreamCopy:
         """Give the output a track for one of the source's, if it can carry it."""
         if isinstance(stream, AttachmentStream):
             self._attach(output, stream)
-        elif is_cover(stream) and self._container == "mkv":
+        elif is_cover(stream) and output_codecs.container(self._container).attachments:
             self._attach_cover(output, stream)
         elif not self._remade(stream) and (self._audio or stream.type != "audio"):
             self._add_track(output, stream)
@@ -274,9 +274,9 @@ class StreamCopy:
         if _accepts(self._container, stream):
             return output.add_stream_from_template(stream, opaque=True)
         if isinstance(stream, SubtitleStream) and is_text(stream):
-            text = TEXT_CODECS[self._container]
+            text = output_codecs.container(self._container).text
             self._losses.append(f"{describe(stream)} became {text}, as {self._container} demands")
-            return add_text_stream(output, self._container, stream)
+            return add_text_stream(output, text, stream)
         return None
 
     def _lose(self, stream: Stream) -> None:
@@ -284,7 +284,7 @@ class StreamCopy:
         self._losses.append(f"{describe(stream)} cannot be kept in {self._container}{way_out}")
 
     def _attach(self, output: OutputContainer, stream: AttachmentStream) -> None:
-        if self._container != "mkv":
+        if not output_codecs.container(self._container).attachments:
             name = f"attachment {stream.name or stream.index}"
             self._losses.append(f"{name} cannot be kept in {self._container}; write to .mkv to keep it")
             return
@@ -327,7 +327,7 @@ def dress(target: Stream, source: Stream) -> None:
 
 def _accepts(container: str, stream: Stream) -> bool:
     """Whether FFmpeg's muxer for a container takes a track like this one."""
-    trial = av.open(io.BytesIO(), "w", format=MUXERS[container])
+    trial = av.open(io.BytesIO(), "w", format=output_codecs.container(container).muxer)
     try:
         trial.add_stream_from_template(stream, opaque=True)
         trial.start_encoding()

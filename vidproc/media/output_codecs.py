@@ -1,0 +1,161 @@
+"""What can be written, as data: a row for each codec, a row for each container.
+
+A codec's row is what an encoder needs to know that does not depend on the film, and what a job may ask of it. Adding a
+codec is adding a row; nothing anywhere asks for one by name. FFmpeg is not imported here, so that the programs' help
+can name what there is.
+
+What makes equal bytes stands in each row's options: the encoder's own threads are off, and so is all that looks at the
+processor or the clock. Chunks are joined, so their groups of pictures are closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from vidproc.errors import ClientError
+
+Options = Mapping[str, str]
+
+KEYFRAME_DISTANCE = 250
+"""Most frames from one keyframe to the next: x264's own default. Chunks are usually shorter."""
+
+SPEEDS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+"""Names of presets, x264's own, which all codecs with presets understand."""
+
+
+class Quality(Struct, frozen=True):
+    """The range of CRF, what it is when a job doesn't say, and whether it is a whole number. Less is better."""
+
+    low: float
+    high: float
+    default: float
+    whole: bool = False
+
+
+class OutputCodec(Struct, frozen=True):
+    """One row of the table.
+
+    encoder: FFmpeg's name of the encoder.
+    pix_fmts: what it is fed; the first unless the source's is to be kept. keeps_format: whether that goes without
+        asking, since every player of the codec takes them all.
+    options: for the encoder; `{crf:g}` stands for the quality, where there is one.
+    presets: what each means in options, `veryfast` being the one for jobs that name none; empty where there are none.
+    interlaced: what else is set for a film of fields, by the one that is shown first; empty where the codec can't
+        say that there are any.
+    pads: whether a picture's sides must be whole samples of chroma.
+    reorder: how many frames decode order runs behind, where the encoder does not tell FFmpeg.
+    matrix: the one by which the codec's pictures are always read; 0 where it can say which.
+    tags: FFmpeg's fourcc by container, where its first choice is not what players look for.
+    """
+
+    name: str
+    encoder: str
+    pix_fmts: tuple[str, ...]
+    quality: Quality | None
+    presets: Mapping[str, Options]
+    options: Options
+    interlaced: Mapping[str, Options] = {}
+    keeps_format: bool = False
+    pads: bool = False
+    gop: int = KEYFRAME_DISTANCE
+    reorder: int = 0
+    matrix: int = 0
+    tags: Mapping[str, str] = {}
+
+
+class Container(Struct, frozen=True):
+    """What a file can be. muxer: FFmpeg's name. codecs: what it takes, the one for jobs that name none first.
+
+    iso: whether it is of the family of ISO/IEC 14496-12, with edit lists, a time scale, and decode times that grow.
+    attachments: whether it carries fonts and covers as files. text: the codec of its text subtitles.
+    """
+
+    muxer: str
+    codecs: tuple[str, ...]
+    text: str
+    iso: bool = False
+    attachments: bool = False
+
+
+# The same bytes whatever processor it runs on, and nothing in them that counts threads.
+_X264 = "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0"
+_X265 = (
+    "pools=none:frame-threads=1:wpp=0:pmode=0:pme=0:lookahead-slices=0:lookahead-threads=0:open-gop=0:info=0:"
+    "log-level=none"
+)
+_PLANAR_420_TO_444 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
+
+H264 = OutputCodec(
+    name="h264",
+    encoder="libx264",
+    pix_fmts=_PLANAR_420_TO_444,
+    quality=Quality(0, 51, 23),
+    presets={speed: {"preset": speed} for speed in SPEEDS},
+    options={"crf": "{crf:g}", "flags": "+cgop", "x264-params": _X264, "forced-idr": "1"},
+    # FFmpeg's wrapper opens x264 with the top field first and looks at frames too late: of a film that is shown bottom
+    # field first most pictures' timing would say the contrary of their order.
+    interlaced={"tt": {"x264-params": f"{_X264}:tff=1"}, "bb": {"x264-params": f"{_X264}:bff=1"}},
+    pads=True,
+)
+
+H265 = OutputCodec(
+    name="h265",
+    encoder="libx265",
+    pix_fmts=(*_PLANAR_420_TO_444, "yuv420p12le", "yuv422p12le", "yuv444p12le"),
+    quality=Quality(0, 51, 28),
+    presets={speed: {"preset": speed} for speed in SPEEDS},
+    options={"crf": "{crf:g}", "flags": "+cgop", "x265-params": _X265, "forced-idr": "1"},
+    pads=True,
+    reorder=2,  # its pyramid of B-frames has two levels in every preset
+    tags={"mp4": "hvc1", "mov": "hvc1"},  # Apple's players want the parameter sets outside the packets
+)
+
+CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (H264, H265)})
+
+CONTAINERS: Mapping[str, Container] = MappingProxyType(
+    {
+        "mp4": Container("mp4", ("h264", "h265"), "mov_text", iso=True),
+        "mkv": Container("matroska", ("h264", "h265"), "subrip", attachments=True),
+        "mov": Container("mov", ("h264", "h265"), "mov_text", iso=True),
+    }
+)
+"""By the name that people use."""
+
+
+def codec(name: str) -> OutputCodec:
+    """The codec of that name. Raises `ClientError` naming those that there are."""
+    try:
+        return CODECS[name]
+    except KeyError:
+        raise ClientError(f"codec {name!r} is not available; choose from {', '.join(CODECS)}") from None
+
+
+def container(name: str) -> Container:
+    """The container of that name. Raises `ClientError` naming those that there are."""
+    try:
+        return CONTAINERS[name]
+    except KeyError:
+        raise ClientError(f"container {name!r} is not available; choose from {', '.join(CONTAINERS)}") from None
+
+
+def allowed(codec_name: str, container_name: str) -> None:
+    """Raises `ClientError` for a codec, a container or a pair of them that can't be written."""
+    codec(codec_name)
+    taken = container(container_name).codecs
+    if codec_name not in taken:
+        others = ", ".join(name for name, row in CONTAINERS.items() if codec_name in row.codecs)
+        raise ClientError(
+            f"{codec_name} can't be put into {container_name}, which takes {', '.join(taken)}; {codec_name} goes into "
+            f"{others}"
+        )
+
+
+def choice(container_name: str, preferred: str) -> str:
+    """The codec for a job that names none: the preferred one if the container takes it, else the container's own."""
+    taken = container(container_name).codecs
+    return preferred if preferred in taken else taken[0]
