@@ -20,7 +20,7 @@ from vidproc.errors import BadParameterError, ClientError
 from vidproc.media.container import open_source
 from vidproc.media.encode import ChunkEncoder, EncodedChunk, plane_views
 from vidproc.media.output_codecs import CODECS, CONTAINERS, allowed, choice, codec
-from vidproc.media.output_format import check_settings, encoder_spec
+from vidproc.media.output_format import check_settings, encoder_spec, fit
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
 
@@ -31,6 +31,9 @@ PAIRS = [(name, container) for container, row in CONTAINERS.items() for name in 
 DEEP = [(row.name, pix_fmt) for row in CODECS.values() for pix_fmt in row.pix_fmts]
 SOUNDS = {"mp4": ["eng", "fra"], "mkv": ["eng", "fra"], "mov": ["eng"], "webm": ["fra"]}
 """Of an AAC track in English and an Opus track in French, those that each container carries as they are."""
+DECODERS = {"av1": "libdav1d"}
+"""Where FFmpeg's own decoder by the name of the codec needs special hardware."""
+
 BT2020 = Colour(primaries=9, transfer=1, matrix=9, range=1)
 
 
@@ -50,7 +53,9 @@ def encode(spec: EncoderSpec, start: int = 0, count: int = 20) -> EncodedChunk:
 
 def decode(spec: EncoderSpec, *chunks: EncodedChunk) -> list[av.VideoFrame]:
     """As one stream; a frame's time is its rank."""
-    decoder: Any = av.CodecContext.create(av.Codec(codec(spec.codec).encoder, "w").canonical_name, "r")
+    name = av.Codec(codec(spec.codec).encoder, "w").canonical_name
+    decoder: Any = av.CodecContext.create(DECODERS.get(name, name), "r")
+    decoder.width, decoder.height = fit(spec)  # which FFV1 leaves to the container
     decoder.extradata, decoder.thread_count = chunks[0].extradata or None, 1
     found: list[av.VideoFrame] = []
     for record in (record for chunk in chunks for record in unpack(chunk.records)):

@@ -90,7 +90,7 @@ class Muxer:
     def append(self, records: bytes | memoryview, report: ChunkReport) -> None:
         """Write the next chunk's packets, and the other tracks' up to their times."""
         context = self._picture.codec_context
-        if report.extradata != context.extradata or report.delay > context.reorder_depth:
+        if report.extradata != (context.extradata or b"") or report.delay > context.reorder_depth:
             raise WorkerError("a chunk was made by an encoder of another version and can't be joined to this film")
         stop = self._packets + report.frames
         for record in unpack(records):

@@ -115,13 +115,74 @@ H265 = OutputCodec(
     tags={"mp4": "hvc1", "mov": "hvc1"},  # Apple's players want the parameter sets outside the packets
 )
 
-CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (H264, H265)})
+# The wheels' libvpx has 8 bits only. Its quality is CRF alone where the bit rate is none.
+VP9 = OutputCodec(
+    name="vp9",
+    encoder="libvpx-vp9",
+    pix_fmts=("yuv420p", "yuv422p", "yuv440p", "yuv444p"),
+    quality=Quality(0, 63, 32, whole=True),
+    presets={
+        "ultrafast": {"deadline": "realtime", "cpu-used": "8"},
+        "superfast": {"deadline": "realtime", "cpu-used": "7"},
+        **{speed: {"deadline": "good", "cpu-used": f"{max(0, 5 - n)}"} for n, speed in enumerate(SPEEDS[2:-1])},
+        "placebo": {"deadline": "best", "cpu-used": "0"},
+    },
+    options={"crf": "{crf:g}", "b": "0", "row-mt": "0", "lag-in-frames": "25", "auto-alt-ref": "1"},
+)
+
+# All decoders of AV1 take both depths: they are its main profile. SVT-AV1's own numbers for its speeds are presets too.
+AV1 = OutputCodec(
+    name="av1",
+    encoder="libsvtav1",
+    pix_fmts=("yuv420p", "yuv420p10le"),
+    quality=Quality(1, 63, 35, whole=True),
+    presets={
+        **{speed: {"preset": f"{10 - n}"} for n, speed in enumerate(SPEEDS)},
+        **{f"{number}": {"preset": f"{number}"} for number in range(14)},
+    },
+    options={"crf": "{crf:g}", "flags": "+cgop", "svtav1-params": "lp=1"},
+    keeps_format=True,
+)
+
+# As archives want it: each frame can be decoded alone and has a checksum.
+FFV1 = OutputCodec(
+    name="ffv1",
+    encoder="ffv1",
+    pix_fmts=(
+        *(f"yuv{chroma}p" for chroma in ("420", "422", "444", "440", "411", "410")),
+        *(f"yuv{chroma}p{bits}le" for bits in (9, 10, 12, 14, 16) for chroma in ("420", "422", "444")),
+        "yuv440p10le",
+        "yuv440p12le",
+    ),
+    quality=None,
+    presets={},
+    options={"level": "3", "coder": "1", "context": "0", "slicecrc": "1"},
+    interlaced={"tt": {}, "bb": {}},
+    keeps_format=True,
+    gop=1,
+)
+
+# CRF is FFmpeg's own scale from 1 to 31, given as both limits of the rate control: what asks for a fixed one is a field
+# of frames that PyAV has not. Readers take all of it for JFIF's: BT.601 at full range.
+MJPEG = OutputCodec(
+    name="mjpeg",
+    encoder="mjpeg",
+    pix_fmts=("yuvj420p", "yuvj422p", "yuvj444p"),
+    quality=Quality(1, 31, 3, whole=True),
+    presets={},
+    options={"qmin": "{crf:g}", "qmax": "{crf:g}"},
+    gop=1,
+    matrix=5,
+)
+
+CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (H264, H265, VP9, AV1, FFV1, MJPEG)})
 
 CONTAINERS: Mapping[str, Container] = MappingProxyType(
     {
-        "mp4": Container("mp4", ("h264", "h265"), "mov_text", iso=True),
-        "mkv": Container("matroska", ("h264", "h265"), "subrip", attachments=True),
-        "mov": Container("mov", ("h264", "h265"), "mov_text", iso=True),
+        "mp4": Container("mp4", ("h264", "h265", "vp9", "av1", "mjpeg"), "mov_text", iso=True),
+        "mkv": Container("matroska", tuple(CODECS), "subrip", attachments=True),
+        "webm": Container("webm", ("vp9", "av1"), "webvtt"),
+        "mov": Container("mov", ("h264", "h265", "mjpeg"), "mov_text", iso=True),
     }
 )
 """By the name that people use."""
