@@ -80,7 +80,9 @@ class Colour(Struct, frozen=True):
     """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range).
 
     `siting` is where samples of chroma lie among those of brightness, by FFmpeg's names; empty where that is not said
-    or usual.
+    or usual. `mastering` is the display that an HDR film was graded on (SMPTE ST 2086): x and y of green, blue, red and
+    white in steps of 0.00002, then its brightest and its darkest light in steps of 0.0001 cd/m2; `light_level` the
+    brightest pixel and the brightest frame's mean in cd/m2 (CTA-861.3). Both are empty where they are not said.
     """
 
     primaries: int = 2
@@ -88,6 +90,8 @@ class Colour(Struct, frozen=True):
     matrix: int = 2
     range: int = 0
     siting: str = ""
+    mastering: tuple[int, ...] = ()
+    light_level: tuple[int, ...] = ()
 
 
 class StreamFormat(Struct, frozen=True):

@@ -21,6 +21,7 @@ from vidproc.media.container import open_source
 from vidproc.media.encode import ChunkEncoder, EncodedChunk, plane_views
 from vidproc.media.output_codecs import CODECS, CONTAINERS, allowed, choice, codec
 from vidproc.media.output_format import check_settings, encoder_spec, fit
+from vidproc.media.probe import refine
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
 
@@ -193,6 +194,27 @@ def test_a_container_has_a_codec_of_its_own() -> None:
     chosen = {"mp4": "h264", "mkv": "h264", "mov": "h264", "webm": "vp9"}
     assert {name: choice(name, "h264") for name in CONTAINERS} == {name: chosen[name] for name in CONTAINERS}
     assert choice("mkv", "h265") == "h265"
+
+
+MASTERING = (13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450, 10_000_000, 50)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_the_display_of_an_hdr_film_is_kept_or_said_to_be_lost(name: str) -> None:
+    colour = structs.replace(BT2020, mastering=MASTERING, light_level=(1000, 400))
+    stream = StreamFormat("hevc", b"", 64, 48, "yuv420p10le", colour=colour)
+    container = next(container for container, row in CONTAINERS.items() if name in row.codecs)
+    spec, losses = encoder_spec(stream, JobSpec((), container, name))
+    seen = refine(stream_of(spec), decode(spec, encode(spec, count=1))[0]).colour
+    if any("what display" in loss for loss in losses):
+        assert (seen.mastering, seen.light_level) == ((), ())
+    else:
+        assert np.abs(np.subtract(seen.mastering, MASTERING)).max() <= 2, "AV1 has units of its own"
+        assert seen.light_level == (1000, 400)
+
+
+def stream_of(spec: EncoderSpec) -> StreamFormat:
+    return StreamFormat(spec.codec, b"", spec.width, spec.height, spec.pix_fmt)
 
 
 @pytest.mark.parametrize("name", CODECS)

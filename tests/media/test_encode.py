@@ -177,6 +177,14 @@ def test_a_frame_of_another_kind_is_refused(frame: av.VideoFrame) -> None:
         ChunkEncoder(SPEC).encode(0, frame)
 
 
+def test_an_encoder_that_empties_itself_is_seen_to_be_alive() -> None:
+    encoder, heard = ChunkEncoder(SPEC), []
+    for rank in range(30):
+        encoder.encode(rank, pixels(rank))
+    chunk = encoder.finish(lambda: heard.append(len(heard)))
+    assert 1 < len(heard) < chunk.frames == 30
+
+
 def test_a_chunk_without_frames_is_empty() -> None:
     chunk = ChunkEncoder(SPEC).finish()
     assert (chunk.records, chunk.frames) == (b"", 0)

@@ -11,6 +11,7 @@ was an I, P or B picture, and libx264's wrapper would obey that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,10 @@ from numpy.typing import NDArray
 
 from vidproc.errors import MediaError
 from vidproc.media import ffmpeg
-from vidproc.media.output_codecs import codec
+from vidproc.media.output_codecs import Display, codec
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
-from vidproc.model import EncoderSpec
+from vidproc.model import Colour, EncoderSpec
 
 FULL_RANGE = 2
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
@@ -72,7 +73,19 @@ def options(spec: EncoderSpec) -> dict[str, str]:
     row = codec(spec.codec)
     siting = {"chroma_sample_location": spec.colour.siting} if spec.colour.siting else {}
     chosen = {**row.options, **row.interlaced.get(spec.field_order, {}), **row.presets.get(spec.preset, {}), **siting}
+    if row.display is not None:
+        chosen[row.display.option] += _display_words(row.display, spec.colour)
     return {name: value.format(crf=spec.crf) for name, value in chosen.items()}
+
+
+def _display_words(display: Display, colour: Colour) -> str:
+    words = ""
+    if colour.mastering:
+        places, lights = colour.mastering[:8], colour.mastering[8:]
+        words += display.mastering.format(*(n / display.place for n in places), *(n / display.light for n in lights))
+    if colour.light_level:
+        words += display.level.format(*colour.light_level)
+    return words
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
@@ -145,10 +158,13 @@ class ChunkEncoder:
         for used in {id(frame), id(coded)} & self._lent.keys():
             self._spare.append(self._lent.pop(used))
 
-    def finish(self) -> EncodedChunk:
-        """The whole chunk. Nothing can be encoded afterwards."""
+    def finish(self, alive: Callable[[], None] = lambda: None) -> EncodedChunk:
+        """The whole chunk. Nothing can be encoded afterwards.
+
+        `alive` hears of each packet: an encoder may hold dozens of frames back, and take seconds for each.
+        """
         if self._ranks:
-            self._take(None)
+            self._take(None, alive)
         return EncodedChunk(
             records=pack(self._records),
             extradata=self._context.extradata or b"",
@@ -156,8 +172,9 @@ class ChunkEncoder:
             frames=len(self._ranks),
         )
 
-    def _take(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._context.encode(frame):
+    def _take(self, frame: av.VideoFrame | None, alive: Callable[[], None] = lambda: None) -> None:
+        for packet in self._context.encode_lazy(frame):
+            alive()
             rank, flags = self._ranks[packet.pts or 0], PacketFlag.KEY if packet.is_keyframe else 0
             self._records.append(PacketRecord(rank, len(self._records), 1, int(flags), bytes(packet)))
 

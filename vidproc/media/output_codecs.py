@@ -37,6 +37,20 @@ class Quality(Struct, frozen=True):
     whole: bool = False
 
 
+class Display(Struct, frozen=True):
+    """How an encoder is told of the display that an HDR film was made for.
+
+    option: the option that `mastering` and `level` are appended to. place, light: how many steps of `Colour.mastering`
+    make one of the encoder's units.
+    """
+
+    option: str
+    mastering: str
+    level: str
+    place: int = 1
+    light: int = 1
+
+
 class OutputCodec(Struct, frozen=True):
     """One row of the table.
 
@@ -50,6 +64,7 @@ class OutputCodec(Struct, frozen=True):
     pads: whether a picture's sides must be whole samples of chroma.
     reorder: how many frames decode order runs behind, where the encoder does not tell FFmpeg.
     matrix: the one by which the codec's pictures are always read; 0 where it can say which.
+    display: how it is told of the display that an HDR film was made for; none where it can't be.
     tags: FFmpeg's fourcc by container, where its first choice is not what players look for.
     """
 
@@ -65,6 +80,7 @@ class OutputCodec(Struct, frozen=True):
     gop: int = KEYFRAME_DISTANCE
     reorder: int = 0
     matrix: int = 0
+    display: Display | None = None
     tags: Mapping[str, str] = {}
 
 
@@ -88,6 +104,7 @@ _X265 = (
     "pools=none:frame-threads=1:wpp=0:pmode=0:pme=0:lookahead-slices=0:lookahead-threads=0:open-gop=0:info=0:"
     "log-level=none"
 )
+_MASTERING = "G({:.0f},{:.0f})B({:.0f},{:.0f})R({:.0f},{:.0f})WP({:.0f},{:.0f})L({:.0f},{:.0f})"
 _PLANAR_420_TO_444 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
 
 H264 = OutputCodec(
@@ -101,6 +118,7 @@ H264 = OutputCodec(
     # field first most pictures' timing would say the contrary of their order.
     interlaced={"tt": {"x264-params": f"{_X264}:tff=1"}, "bb": {"x264-params": f"{_X264}:bff=1"}},
     pads=True,
+    display=Display("x264-params", f":mastering-display={_MASTERING}", ":cll={},{}"),
 )
 
 H265 = OutputCodec(
@@ -111,6 +129,7 @@ H265 = OutputCodec(
     presets={speed: {"preset": speed} for speed in SPEEDS},
     options={"crf": "{crf:g}", "flags": "+cgop", "x265-params": _X265, "forced-idr": "1"},
     pads=True,
+    display=Display("x265-params", f":master-display={_MASTERING}", ":max-cll={},{}"),
     reorder=2,  # its pyramid of B-frames has two levels in every preset
     tags={"mp4": "hvc1", "mov": "hvc1"},  # Apple's players want the parameter sets outside the packets
 )
@@ -141,6 +160,13 @@ AV1 = OutputCodec(
         **{f"{number}": {"preset": f"{number}"} for number in range(14)},
     },
     options={"crf": "{crf:g}", "flags": "+cgop", "svtav1-params": "lp=1"},
+    display=Display(
+        "svtav1-params",
+        ":mastering-display=G({:.5f},{:.5f})B({:.5f},{:.5f})R({:.5f},{:.5f})WP({:.5f},{:.5f})L({:.4f},{:.4f})",
+        ":content-light={},{}",
+        place=50_000,
+        light=10_000,
+    ),
     keeps_format=True,
 )
 

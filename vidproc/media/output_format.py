@@ -162,6 +162,8 @@ def _depth_losses(spec: EncoderSpec, stream: StreamFormat) -> list[str]:
 def _untold(row: OutputCodec, spec: EncoderSpec, stream: StreamFormat) -> list[str]:
     """What is so still, but players are not told of."""
     losses = []
+    if row.display is None and (spec.colour.mastering or spec.colour.light_level):
+        losses.append(f"{row.name} can't say what display the film was made for (ST 2086 and light levels)")
     if spec.field_order != stream.field_order:
         losses.append(f"{row.name} can't say that frames are made of fields ({SAID[stream.field_order]})")
     matrix = matrix_of(spec.colour, spec.width, spec.height)
