@@ -23,7 +23,7 @@ _ASS_HEADER = (
 
 @dataclass(frozen=True)
 class Sound:
-    """A track of sound: a sine wave from `start` for `seconds`."""
+    """A track of sound: sine waves, slower ones in later channels, from `start` for `seconds`."""
 
     codec: str = "aac"
     language: str = "und"
@@ -31,6 +31,9 @@ class Sound:
     seconds: float = 2.0
     disposition: int = 0
     title: str = ""
+    rate: int = 48000
+    layout: str = "mono"
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,11 @@ def _video(output: OutputContainer, plan: Plan, times: Sequence[int]) -> list[Pa
 
 
 def _sound(output: OutputContainer, sound: Sound) -> list[Packet[Stream]]:
-    rate = 48000
-    stream: Any = output.add_stream(sound.codec, rate=rate, layout="mono")
+    rate, channels = sound.rate, np.arange(av.AudioLayout(sound.layout).nb_channels)
+    stream: Any = output.add_stream(sound.codec, rate=rate, layout=sound.layout)
     stream.metadata["language"] = sound.language
+    if sound.format:
+        stream.codec_context.format = sound.format
     if sound.title:
         stream.metadata["title"] = sound.title
     stream.disposition = sound.disposition
@@ -149,11 +154,11 @@ def _sound(output: OutputContainer, sound: Sound) -> list[Packet[Stream]]:
     size = stream.codec_context.frame_size or 1024
     packets: list[Any] = []
     for start in range(0, int(sound.seconds * rate), size):
-        wave = np.sin(np.arange(start, start + size) / 20).astype(np.float32) / 2
-        frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+        wave = np.sin(np.arange(start, start + size) / (20 + channels[:, None])).astype(np.float32) / 2
+        frame = av.AudioFrame.from_ndarray(wave.T.reshape(1, -1).copy(), format="flt", layout=sound.layout)
         frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
         frame.pts = start + round(sound.start * rate)
-        resampled = av.AudioResampler(format=stream.format, layout="mono", rate=rate).resample(frame)
+        resampled = av.AudioResampler(format=stream.format, layout=sound.layout, rate=rate).resample(frame)
         packets += [packet for part in resampled for packet in stream.encode(part)]
     packets += stream.encode(None)
     return packets

@@ -243,13 +243,6 @@ def test_what_mp4_cannot_carry_is_said(tmp_path: Path) -> None:
     assert [t.codec for t in tracks(tmp_path / "b.mkv", "subtitle")] == ["hdmv_pgs_subtitle"]
 
 
-def test_sound_that_mp4_cannot_carry_names_the_way_out(tmp_path: Path) -> None:
-    source = make(tmp_path / "a.mkv", Plan(sounds=[Sound("wavpack")]))
-    losses = remake(source, tmp_path / "b.mp4")
-    assert losses == ["audio stream 1 (wavpack) cannot be kept in mp4; write to .mkv to keep it"]
-    assert tracks(tmp_path / "b.mp4", "audio") == []
-
-
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_transport_stream_keeps_its_clock(tmp_path: Path, container: str) -> None:
     source = make(tmp_path / "a.ts", Plan(sounds=[Sound(language="fra")], muxer={"muxdelay": "0.7"}))
@@ -437,3 +430,14 @@ def test_losses_of_chunks_are_passed_on_once(plain: Any) -> None:
         assert muxer.finish() == ("one frame was grey",)
     with av.open(str(out)) as written:
         assert len(list(written.decode(video=0))) == 40
+
+
+def test_packets_of_the_other_tracks_are_heard_of(tmp_path: Path) -> None:
+    source, heard = make(tmp_path / "a.mkv", Plan(sounds=[Sound()])), list[None]()
+    decoded = frames(source)
+    made, _ = film(source, "mp4", decoded)
+    with Muxer(made, tmp_path / "b.mp4", lambda: heard.append(None)) as muxer:
+        for chunk in chunks(made.encoder, decoded, 0, 1):
+            muxer.append(chunk.records, report(chunk))
+        muxer.finish()
+    assert len(heard) == len(tracks(source, "audio")[0].sums)

@@ -38,7 +38,12 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         choices=("source",),
         help="keep the depth and the chroma of the film's pixels (default: what most players of the codec show)",
     )
-    result.add_argument("--audio", choices=("copy", "none"), default="copy", help="keep the sound as it is, or drop it")
+    result.add_argument(
+        "--audio",
+        choices=("copy", "none"),
+        default="copy",
+        help="keep the sound, as it is where the container can carry it, or drop it",
+    )
     result.add_argument("--start", type=float, metavar="T", help="begin at this second of the film")
     result.add_argument("--duration", type=float, metavar="T", help="stop after so many seconds")
     result.add_argument(

@@ -63,7 +63,7 @@ class _Process:
     def open(self, request: Mapping[str, Any]) -> None:
         assert self._source is not None
         self._result = Path(request["result"])
-        self._muxer = Muxer(self._source.film(), self._result)
+        self._muxer = Muxer(self._source.film(), self._result, self._gauge.start)
         self._channel.send({"opened": {}})
 
     def append(self, request: Mapping[str, Any]) -> None:
@@ -134,7 +134,8 @@ class _Reading:
         most = self._order.max_pixels
         if info.stream.width * info.stream.height > most:
             size = f"{info.stream.width}x{info.stream.height}"
-            raise MediaError(f"frames of {size} are larger than this coordinator takes ({most} pixels)")
+            way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
+            raise MediaError(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
         self._encoder, losses = encoder_spec(info.stream, self._order.job)
         opened = Opened(self._encoder, info.frames_from_header or 0, losses)
         self._channel.send({"opened": to_plain(opened)})

@@ -8,7 +8,8 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from vidproc.media.container import open_source
-from vidproc.media.stream_copy import describe, is_cover, kept_tags
+from vidproc.media.stream_copy import kept_tags
+from vidproc.media.track import describe, is_cover
 
 _TRACK_TAGS = ("language", "title")
 

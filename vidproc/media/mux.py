@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,7 +30,8 @@ from vidproc.media.film_clock import FilmClock, FrameTimes, Window
 from vidproc.media.kept import missing
 from vidproc.media.output_codecs import allowed, codec, container
 from vidproc.media.records import PacketFlag, PacketRecord, unpack
-from vidproc.media.stream_copy import StreamCopy, dress, is_cover
+from vidproc.media.stream_copy import StreamCopy, dress
+from vidproc.media.track import is_cover
 from vidproc.model import ChunkReport, EncoderSpec
 
 _FINEST_MOVIE = 1_000_000  # finer ones need 64-bit durations sooner than old players like
@@ -60,12 +61,16 @@ class Film:
 class Muxer:
     """Writes one film. `append` the chunks in order, then `finish`; as a context manager it closes what it opened.
 
+    `alive` hears of each packet of the other tracks: sound that gets another codec, and goes on for long after the
+    picture, takes its time.
+
     Errors: `StorageError` when the disk is full or refuses; `WorkerError` for a chunk that doesn't fit to the others;
     `MediaError` for what FFmpeg's muxer refuses.
     """
 
-    def __init__(self, film: Film, out: Path) -> None:
+    def __init__(self, film: Film, out: Path, alive: Callable[[], None] = lambda: None) -> None:
         allowed(film.encoder.codec, film.container)
+        self._alive = alive
         self._film, self._out = film, out
         self._clock = FilmClock(film.frames, film.window)
         self._copy = StreamCopy(film.source, self._clock, film.container, film.audio == "copy")
@@ -121,6 +126,7 @@ class Muxer:
 
     def _write_others(self, until: Fraction | None) -> None:
         for packet in self._copy.until(until):
+            self._alive()
             with _writing(self._out):
                 self._output.mux_one(packet)
 

@@ -88,12 +88,16 @@ class Container(Struct, frozen=True):
     """What a file can be. muxer: FFmpeg's name. codecs: what it takes, the one for jobs that name none first.
 
     iso: whether it is of the family of ISO/IEC 14496-12, with edit lists, a time scale, and decode times that grow.
-    attachments: whether it carries fonts and covers as files. text: the codec of its text subtitles.
+    attachments: whether it carries fonts and covers as files.
+    text: the codec of its text subtitles. lossless, lossy: the encoders of sound that it can't carry as it is, those
+        first that most of its players know; without a lossless one, all becomes lossy.
     """
 
     muxer: str
     codecs: tuple[str, ...]
     text: str
+    lossless: tuple[str, ...]
+    lossy: tuple[str, ...]
     iso: bool = False
     attachments: bool = False
 
@@ -205,10 +209,13 @@ CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (
 
 CONTAINERS: Mapping[str, Container] = MappingProxyType(
     {
-        "mp4": Container("mp4", ("h264", "h265", "vp9", "av1", "mjpeg"), "mov_text", iso=True),
-        "mkv": Container("matroska", tuple(CODECS), "subrip", attachments=True),
-        "webm": Container("webm", ("vp9", "av1"), "webvtt"),
-        "mov": Container("mov", ("h264", "h265", "mjpeg"), "mov_text", iso=True),
+        # ALAC knows few arrangements of channels.
+        "mp4": Container(
+            "mp4", ("h264", "h265", "vp9", "av1", "mjpeg"), "mov_text", ("alac", "flac"), ("aac",), iso=True
+        ),
+        "mkv": Container("matroska", tuple(CODECS), "subrip", ("flac",), ("aac",), attachments=True),
+        "webm": Container("webm", ("vp9", "av1"), "webvtt", (), ("libopus",)),
+        "mov": Container("mov", ("h264", "h265", "mjpeg"), "mov_text", ("alac",), ("aac",), iso=True),
     }
 )
 """By the name that people use."""

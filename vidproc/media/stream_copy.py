@@ -1,4 +1,4 @@
-"""Everything of the source but the picture, carried into the output as it is.
+"""Everything of the source but the picture, carried into the output as it is wherever that can be.
 
 The source is opened a second time and read along with the film: packets of the other tracks are pulled only as far as
 the picture has come, so that a film's sound is never held in memory. Whether a container can carry a track is asked of
@@ -8,29 +8,29 @@ FFmpeg's own muxer, by writing a header for that track alone into memory.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Discard, Disposition, Stream
+from av.stream import AttachmentStream, Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidproc.media import output_codecs
+from vidproc.media.audio_transcode import TranscodedTrack, add_audio_stream, form_for
 from vidproc.media.container import last_words, open_source
 from vidproc.media.film_clock import FilmClock
-from vidproc.media.text_subtitles import add_text_stream, convert, is_text
+from vidproc.media.text_subtitles import add_text_stream, is_text
+from vidproc.media.track import Track, describe, is_cover
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # it is in PyAV's type stubs alone
-
-JUMP = Fraction(1, 10)
-"""Seconds that a track's clock may step back by within one piece of a joined source."""
 
 _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
 _OWN_PREFIXES = ("bps", "number_of_", "_statistics_", "duration-")
@@ -52,138 +52,6 @@ def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def is_cover(stream: Stream) -> bool:
-    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
-
-
-def describe(stream: Stream) -> str:
-    """For sentences: kind, number, codec."""
-    context = stream.codec_context
-    name = context.codec.canonical_name if context is not None else stream.name
-    return f"{stream.type} stream {stream.index} ({name or 'unknown codec'})"
-
-
-class Track:
-    """One stream of the source and the one of the output that it goes into.
-
-    `overlapping` counts packets left out because they sound into the next piece of a joined source, `unreadable` those
-    that could not be converted.
-    """
-
-    def __init__(self, source: Stream, target: Stream, clock: FilmClock, container: str) -> None:
-        self.source, self.target = source, target
-        self.overlapping = self.unreadable = 0
-        self._clock = clock
-        self._step, self._signless = (1, False) if output_codecs.container(container).iso else (0, True)
-        self._tick = source.time_base or Fraction(1, av.time_base)
-        self._converts = source.type == "subtitle" and source.name != target.name
-        context = source.codec_context
-        self._depth = context.reorder_depth if isinstance(context, av.VideoCodecContext) else 0
-        self._jump = JUMP / self._tick
-        self._piece = 0
-        self._last: int | None = None
-        self._written: int | None = None
-
-    def take(self, packet: Packet[Stream]) -> Packet[Stream] | None:
-        """The packet as the output gets it, or None when it is not part of it."""
-        if is_cover(self.source):
-            packet.pts = packet.dts = 0
-        elif not self._retime(packet):
-            return None
-        made = self._converted(packet) if self._converts else packet
-        if made is not None:
-            made.stream = self.target
-        return made
-
-    @cached_property
-    def tick(self) -> Fraction:
-        """The output's unit of time for this track; to be asked for once the muxer chose it, with the header."""
-        return self.target.time_base or self._tick
-
-    @cached_property
-    def _measures(self) -> tuple[Fraction | int, Fraction | int]:
-        """(scale, shift) from the source's ticks to the output's, for the current piece. Whole numbers are quick."""
-        scale, shift = self._tick / self.tick, self._clock.pieces[self._piece].shift / self.tick
-        return _whole(scale), _whole(shift)
-
-    def _converted(self, packet: Packet[Stream]) -> Packet[Stream] | None:
-        assert isinstance(self.source, SubtitleStream)
-        assert isinstance(self.target, SubtitleStream)
-        try:
-            return convert(packet, self.source, self.target)
-        except av.FFmpegError:
-            self.unreadable += 1
-            return None
-
-    def _retime(self, packet: Packet[Stream]) -> bool:
-        """Move the packet into the output's time. False when it is left out."""
-        dts, pts = self._times(packet)
-        self._follow(dts)
-        scale, shift = self._measures
-        packet.time_base = self.tick
-        packet.pts, packet.dts = round(pts * scale + shift), round(dts * scale + shift)
-        packet.duration = round((packet.duration or 0) * scale)
-        if self._hidden(packet) or not self._cut(packet) or not self._fits(packet):
-            return False
-        if self._written is not None:
-            packet.dts = max(packet.dts, self._written + self._step)
-        packet.pts = max(packet.pts, packet.dts)
-        self._written = packet.dts
-        return True
-
-    def _times(self, packet: Packet[Stream]) -> tuple[int, int]:
-        """The packet's own (dts, pts), and where one is not said, a guess.
-
-        Matroska has no decode times, and FFmpeg knows those of the first frames only when it has seen some more.
-        """
-        dts, pts = packet.dts, packet.pts
-        if dts is None and self._last is not None:
-            dts = self._last + (packet.duration or 1)
-        elif dts is None:
-            dts = (pts or 0) - self._depth * (packet.duration or 1)
-        return dts, dts if pts is None else pts
-
-    def _follow(self, dts: int) -> None:
-        """Go on to the next piece of a joined source when the clock steps back."""
-        if self._last is not None and self._last - dts > self._jump and self._piece + 1 < len(self._clock.pieces):
-            self._piece += 1
-            del self._measures
-        self._last = dts
-
-    def _hidden(self, packet: Packet[Stream]) -> bool:
-        """Whether it is sound that an edit list cuts away, where the output has no edit lists.
-
-        The last packet before zero stays: decoders need it to begin.
-        """
-        return self._signless and packet.is_discard and (packet.pts or 0) + 2 * (packet.duration or 0) <= 0
-
-    def _cut(self, packet: Packet[Stream]) -> bool:
-        """Whether it is part of the kept window; subtitles that reach over its ends are cut there."""
-        window, pts = self._clock.window, packet.pts or 0
-        if window is None:
-            return True
-        end, stop = pts + (packet.duration or 1), round((window.stop - window.start) / self.tick)
-        if end <= 0 or pts >= stop:
-            return False
-        if self.source.type == "subtitle":
-            packet.pts = packet.dts = max(pts, 0)
-            packet.duration = min(end, stop) - packet.pts
-        # Other video that is copied can begin at a keyframe only.
-        return self.source.type != "video" or self._written is not None or packet.is_keyframe
-
-    def _fits(self, packet: Packet[Stream]) -> bool:
-        """Whether it lies in its own piece: a piece's sound may be longer than its picture."""
-        following = self._clock.pieces[self._piece + 1 : self._piece + 2]
-        too_late = any((packet.pts or 0) * self.tick >= piece.begin for piece in following)
-        too_early = self._piece > 0 and self._written is not None and (packet.dts or 0) <= self._written
-        self.overlapping += too_late or too_early
-        return not (too_late or too_early)
-
-
-def _whole(number: Fraction) -> Fraction | int:
-    return number.numerator if number.denominator == 1 else number
-
-
 class StreamCopy:
     """The other tracks of a source on their way into an output. Close it when done.
 
@@ -197,7 +65,8 @@ class StreamCopy:
         self._path, self._clock, self._container, self._audio = path, clock, container, audio
         self._losses: list[str] = []
         self._packets: Iterator[Packet[Stream]] = iter(())
-        self._next: tuple[Track, Packet[Stream]] | None = None
+        self._unfinished: list[Track] = []
+        self._ready: deque[Packet[Stream]] = deque()
 
     def close(self) -> None:
         self._packets = iter(())
@@ -209,7 +78,8 @@ class StreamCopy:
         losses = list(self._losses)
         for track in self.tracks.values():
             if track.unreadable:
-                losses.append(f"{track.unreadable} events of {describe(track.source)} could not be read")
+                what = "events" if track.source.type == "subtitle" else "packets"
+                losses.append(f"{track.unreadable} {what} of {describe(track.source)} could not be read")
             if track.overlapping:
                 what = f"{track.overlapping} packets of {describe(track.source)}"
                 losses.append(f"{what} were left out: they overlap the next piece of a joined source")
@@ -231,57 +101,76 @@ class StreamCopy:
         for stream in self.source.streams:
             if stream.index not in self.tracks:
                 stream.discard = Discard.all
+        self._unfinished = list(self.tracks.values())
         if self.tracks:
             self._packets = self.source.demux([track.source for track in self.tracks.values()])
 
     def until(self, seconds: Fraction | None) -> Iterator[Packet[Stream]]:
         """Packets in the source's order, up to a moment of the output's time (None: all that are left)."""
-        while True:
-            self._next = self._next or self._pull()
-            if self._next is None:
+        while self._ready or self._pull():
+            packet = self._ready[0]
+            if seconds is not None and packet.dts is not None and packet.dts * packet.time_base > seconds:
                 return
-            track, packet = self._next
-            if seconds is not None and packet.dts is not None and packet.dts * track.tick > seconds:
-                return
-            self._next = None
-            yield packet
+            yield self._ready.popleft()
 
-    def _pull(self) -> tuple[Track, Packet[Stream]] | None:
+    def _pull(self) -> bool:
+        """Read on until there is something to write. False at the end."""
         try:
             for packet in self._packets:
                 if packet.size == 0 and packet.pts is None:
                     continue  # the demuxer's word for the end of a stream
-                track = self.tracks[packet.stream.index]
-                taken = track.take(packet)
-                if taken is not None:
-                    return track, taken
+                self._ready.extend(self.tracks[packet.stream.index].take(packet))
+                if self._ready:
+                    return True
         except av.FFmpegError as error:
             self._losses.append(f"the other tracks break off where the source can't be read: {last_words(error)}")
             self._packets = iter(())
-        return None
+        return self._finish()
+
+    def _finish(self) -> bool:
+        left, self._unfinished = self._unfinished, []
+        for track in left:
+            self._ready.extend(track.finish())
+        return bool(self._ready)
 
     def _add_track(self, output: OutputContainer, stream: Stream) -> None:
-        target = self._target(output, stream)
-        if target is None:
+        track = self._track(output, stream)
+        if track is None:
             self._lose(stream)
             return
-        dress(target, stream)
-        if stream.time_base:
-            target.time_base = stream.time_base
-        self.tracks[stream.index] = Track(stream, target, self._clock, self._container)
+        dress(track.target, stream)
+        self.tracks[stream.index] = track
 
-    def _target(self, output: OutputContainer, stream: Stream) -> Stream | None:
+    def _track(self, output: OutputContainer, stream: Stream) -> Track | None:
         if _accepts(self._container, stream):
-            return output.add_stream_from_template(stream, opaque=True)
+            return self._copied(stream, output.add_stream_from_template(stream, opaque=True))
         if isinstance(stream, SubtitleStream) and is_text(stream):
             text = output_codecs.container(self._container).text
             self._losses.append(f"{describe(stream)} became {text}, as {self._container} demands")
-            return add_text_stream(output, text, stream)
+            return self._copied(stream, add_text_stream(output, text, stream))
+        if isinstance(stream, AudioStream):
+            return self._transcoded(output, stream)
         return None
 
+    def _copied(self, stream: Stream, target: Stream) -> Track:
+        if stream.time_base:
+            target.time_base = stream.time_base
+        return Track(stream, target, self._clock, self._container)
+
+    def _transcoded(self, output: OutputContainer, stream: AudioStream) -> Track | None:
+        form = form_for(self._container, stream)
+        if form is None:
+            return None
+        became = f"{describe(stream)} became {form.codec}{form.changes(stream)}, as {self._container} demands"
+        self._losses.append(f"{became}{self._way_out(stream)}")
+        target = add_audio_stream(output, form)
+        return TranscodedTrack(stream, target, self._clock, self._container, form)
+
     def _lose(self, stream: Stream) -> None:
-        way_out = "; write to .mkv to keep it" if self._container != "mkv" and _accepts("mkv", stream) else ""
-        self._losses.append(f"{describe(stream)} cannot be kept in {self._container}{way_out}")
+        self._losses.append(f"{describe(stream)} cannot be kept in {self._container}{self._way_out(stream)}")
+
+    def _way_out(self, stream: Stream) -> str:
+        return "; write to .mkv to keep it" if self._container != "mkv" and _accepts("mkv", stream) else ""
 
     def _attach(self, output: OutputContainer, stream: AttachmentStream) -> None:
         if not output_codecs.container(self._container).attachments:
