@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from benchmarks.work import Work
 from vidproc.media import ffmpeg
-from vidproc.media.encode import encoder_spec, open_encoder, plane_views
+from vidproc.media.encode import open_encoder, plane_views
+from vidproc.media.output_format import encoder_spec
 from vidproc.media.probe import main_video, probe
 from vidproc.model import FilterSpec, JobSpec
 

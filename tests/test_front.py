@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import structlog
 
@@ -84,6 +85,13 @@ def test_a_function_its_file_and_its_text_give_the_same_bytes(film: Path, invert
         out = tmp_path / f"{number}.mp4"
         vidproc.process(film, out, it, processes=1)
         assert sha256(out) == inverted
+
+
+def test_a_webm_is_vp9_where_no_codec_is_named(film: Path, tmp_path: Path) -> None:
+    figures = vidproc.process(film, tmp_path / "out.webm", "blur", processes=2, encoder_preset="ultrafast")
+    with av.open(str(tmp_path / "out.webm")) as written:
+        assert written.streams.video[0].codec_context.name == "vp9"
+        assert len(list(written.decode(video=0))) == figures["frames_out"] == 60
 
 
 def test_functions_and_names_make_a_chain(film: Path, tmp_path: Path) -> None:
@@ -163,10 +171,12 @@ def test_slots_that_cannot_begin_end_the_job(film: Path, tmp_path: Path, monkeyp
         ({"filters": (5,)}, "5 is no filter"),
         ({"processes": 0}, "processes must be 1 or more, not 0"),
         ({"colour": "red"}, "wrong option: .*'colour'"),
-        ({"crf": "23"}, "wrong option: .*Expected `float`, got `str` - at `\\$.crf`"),
+        ({"crf": "23"}, "wrong option: .*Expected `float . null`, got `str` - at `\\$.crf`"),
         ({"filters": (FilterSpec("blur", {"ksize": [5]}),)}, r"wrong option: .*filters\[0\]\.params"),  # type: ignore[dict-item]
         ({"crf": 99.0}, "crf 99 is out of range"),
         ({"out": "out.xyz"}, "must end in .mp4"),
+        ({"out": "out.webm", "codec": "h264"}, "h264 can't be put into webm, which takes vp9, av1"),
+        ({"codec": "av1", "encoder_preset": "14"}, "unknown to av1; choose from ultrafast"),
         ({"video": "nobody.mp4"}, "(?i)no such file"),
     ],
 )

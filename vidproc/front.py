@@ -45,7 +45,8 @@ def process(
         width x 3, or what `@vidproc.filter` declares), its text, or the path of a file that holds one.
     processes: how many at once; by default one for each usable core.
     on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
-    options: fields of `vidproc.model.JobSpec`: crf, encoder_preset, codec, audio, start, duration, on_decode_error.
+    options: fields of `vidproc.model.JobSpec`: codec, crf, encoder_preset, pix_fmt, audio, start, duration,
+        on_decode_error.
 
     Returns the job's metrics (see docs/metrics.md). Raises kinds of `VidprocError`.
     """

@@ -57,15 +57,18 @@ class FilterSpec(Struct, frozen=True):
 class JobSpec(Struct, frozen=True):
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
 
-    An empty `codec` leaves it to the coordinator. `digest_frames` asks for a hash of the frames as they go into the
+    An empty `codec` leaves it to the coordinator and the container, no `crf` and an empty `encoder_preset` to the
+    codec. `pix_fmt` is "source" to keep the depth and the chroma of the film's pixels as far as the codec can, or empty
+    for what most players of it show. `digest_frames` asks for a hash of the frames as they go into the
     encoder, to compare runs by.
     """
 
     filters: tuple[FilterSpec, ...]
     container: str = "mp4"
     codec: str = "h264"
-    crf: float = 23.0
-    encoder_preset: str = "veryfast"
+    crf: float | None = None
+    encoder_preset: str = ""
+    pix_fmt: str = ""
     audio: str = "copy"
     on_decode_error: str = "conceal"
     start: float | None = None
@@ -77,7 +80,9 @@ class Colour(Struct, frozen=True):
     """How numbers become light, in FFmpeg's enumerations: 2 is 'unspecified' (0 for the range).
 
     `siting` is where samples of chroma lie among those of brightness, by FFmpeg's names; empty where that is not said
-    or usual.
+    or usual. `mastering` is the display that an HDR film was graded on (SMPTE ST 2086): x and y of green, blue, red and
+    white in steps of 0.00002, then its brightest and its darkest light in steps of 0.0001 cd/m2; `light_level` the
+    brightest pixel and the brightest frame's mean in cd/m2 (CTA-861.3). Both are empty where they are not said.
     """
 
     primaries: int = 2
@@ -85,6 +90,8 @@ class Colour(Struct, frozen=True):
     matrix: int = 2
     range: int = 0
     siting: str = ""
+    mastering: tuple[int, ...] = ()
+    light_level: tuple[int, ...] = ()
 
 
 class StreamFormat(Struct, frozen=True):

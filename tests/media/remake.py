@@ -13,8 +13,10 @@ import av
 from av.stream import Stream
 
 from vidproc.media.container import open_source
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, encoder_spec, plane_views
-from vidproc.media.mux import Film, FrameTimes, Muxer, Window
+from vidproc.media.encode import ChunkEncoder, EncodedChunk, plane_views
+from vidproc.media.film_clock import FrameTimes, Window
+from vidproc.media.mux import Film, Muxer
+from vidproc.media.output_format import encoder_spec
 from vidproc.media.probe import main_video, probe
 from vidproc.model import ChunkReport, EncoderSpec, JobSpec
 
@@ -54,21 +56,25 @@ def chunks(spec: EncoderSpec, decoded: list[Frame], first: int, seed: int) -> It
         at = stop
 
 
-def film(path: Path, container: str, decoded: list[Frame], **settings: object) -> tuple[Film, tuple[str, ...]]:
+def film(
+    path: Path, container: str, decoded: list[Frame], codec: str = "h264", **settings: object
+) -> tuple[Film, tuple[str, ...]]:
     """The film that a source becomes, and what its picture loses."""
     info = probe(path)
-    job = JobSpec(filters=(), container=container)
+    job = JobSpec(filters=(), container=container, codec=codec)
     spec, losses = encoder_spec(info.stream, job)
     times = FrameTimes([f.ticks for f in decoded], [f.duration for f in decoded], info.time_base)
     made = Film(path, container, spec, times, info.video, info.display_matrix, **settings)  # type: ignore[arg-type]
     return made, losses
 
 
-def remake(source: Path, out: Path, seed: int = 1, audio: str = "copy", window: Window | None = None) -> list[str]:
+def remake(
+    source: Path, out: Path, seed: int = 1, audio: str = "copy", window: Window | None = None, codec: str = "h264"
+) -> list[str]:
     """Decode, encode and mux; the losses."""
     decoded = frames(source)
     kept = [n for n, f in enumerate(decoded) if window is None or window.start <= f.time < window.stop]
-    made, losses = film(source, out.suffix[1:], decoded, audio=audio, window=window)
+    made, losses = film(source, out.suffix[1:], decoded, codec, audio=audio, window=window)
     decoded = [decoded[n] for n in kept]
     times = FrameTimes([f.ticks for f in decoded], [f.duration for f in decoded], made.frames.time_base, kept[0])
     made = Film(source, made.container, made.encoder, times, made.stream, made.display_matrix, audio, window)

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tests.media.films import pixels
 from tests.media.remake import first_field
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, fit
+from vidproc.media.encode import ChunkEncoder, EncodedChunk
+from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec
 
@@ -174,6 +175,14 @@ def test_padding_keeps_fields_apart() -> None:
 def test_a_frame_of_another_kind_is_refused(frame: av.VideoFrame) -> None:
     with pytest.raises(ValueError, match="expected a yuv420p frame"):
         ChunkEncoder(SPEC).encode(0, frame)
+
+
+def test_an_encoder_that_empties_itself_is_seen_to_be_alive() -> None:
+    encoder, heard = ChunkEncoder(SPEC), []
+    for rank in range(30):
+        encoder.encode(rank, pixels(rank))
+    chunk = encoder.finish(lambda: heard.append(len(heard)))
+    assert 1 < len(heard) < chunk.frames == 30
 
 
 def test_a_chunk_without_frames_is_empty() -> None:

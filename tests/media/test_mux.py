@@ -20,7 +20,8 @@ from tests.media.films import Plan, Sound, Text, jpeg, make
 from tests.media.remake import chunks, drift, film, first_field, frames, remake, report, tracks
 from vidproc.errors import ClientError, StorageError, WorkerError
 from vidproc.media.container import open_source
-from vidproc.media.mux import Muxer, Window
+from vidproc.media.film_clock import Window
+from vidproc.media.mux import Muxer
 from vidproc.media.probe import probe
 
 pytestmark = pytest.mark.media

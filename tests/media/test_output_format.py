@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
-from vidproc.media.output_format import allowed, encoder_spec, fit
+from vidproc.media.output_codecs import allowed
+from vidproc.media.output_format import encoder_spec, fit
 from vidproc.model import Colour, JobSpec, StreamFormat
 
 pytestmark = pytest.mark.media
@@ -108,3 +109,73 @@ def test_h264_goes_into_mp4_and_mkv() -> None:
 def test_where_chroma_lies_is_kept_where_its_samples_are(pix_fmt: str, siting: str) -> None:
     stream = replace(STREAM, pix_fmt=pix_fmt, colour=Colour(siting="center"))
     assert encoder_spec(stream, JOB)[0].colour.siting == siting
+
+
+@pytest.mark.parametrize(
+    ("codec", "asked", "source", "fed"),
+    [
+        ("h264", "", "yuv422p10le", "yuv420p"),
+        ("h264", "source", "yuv422p10le", "yuv422p10le"),
+        ("h264", "source", "yuv420p12le", "yuv420p10le"),
+        ("h264", "source", "yuv411p", "yuv422p"),
+        ("h264", "source", "gray", "yuv420p"),
+        ("h264", "source", "gbrp", "yuv444p"),
+        ("h265", "source", "yuv444p12le", "yuv444p12le"),
+        ("h265", "source", "p010le", "yuv420p10le"),
+        ("vp9", "", "yuv444p", "yuv420p"),
+        ("vp9", "source", "yuv422p10le", "yuv422p"),
+        ("av1", "", "yuv420p10le", "yuv420p10le"),
+        ("av1", "", "yuv422p12le", "yuv420p10le"),
+        ("av1", "", "yuv420p", "yuv420p"),
+        ("ffv1", "", "yuv444p16le", "yuv444p16le"),
+        ("ffv1", "", "yuv440p10le", "yuv440p10le"),
+        ("ffv1", "", "yuva420p10le", "yuv420p10le"),
+        ("ffv1", "", "yuvj420p", "yuv420p"),
+        ("ffv1", "", "gray12le", "yuv420p12le"),
+        ("mjpeg", "", "yuv422p", "yuvj420p"),
+        ("mjpeg", "source", "yuv422p10le", "yuvj422p"),
+    ],
+)
+def test_the_source_s_pixel_format_is_kept_as_far_as_the_codec_can(
+    codec: str, asked: str, source: str, fed: str
+) -> None:
+    spec, losses = encoder_spec(
+        replace(STREAM, pix_fmt=source), replace(JOB, container="mkv", codec=codec, pix_fmt=asked)
+    )
+    assert spec.pix_fmt == fed
+    if fed == source:
+        assert not any("became" in loss for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "way_out"),
+    [
+        ("h265", "mp4", "--codec h264 --pix-fmt source or --codec h265 --pix-fmt source or --codec av1 or a source"),
+        ("vp9", "webm", "use --codec av1 or a source"),
+        ("mjpeg", "mkv", "--codec av1 or --codec ffv1 or a source"),
+    ],
+)
+def test_hdr_goes_into_ten_bits(codec: str, container: str, way_out: str) -> None:
+    stream = replace(STREAM, pix_fmt="yuv420p10le", colour=Colour(9, 16, 9, 1))
+    job = replace(JOB, codec=codec, container=container)
+    with pytest.raises(ClientError, match=way_out):
+        encoder_spec(stream, job)
+    for taken in (
+        replace(job, codec="h265", container="mp4", pix_fmt="source"),
+        replace(job, codec="av1", container="mkv"),
+    ):
+        spec, losses = encoder_spec(stream, taken)
+        assert (spec.pix_fmt, spec.colour, losses) == ("yuv420p10le", Colour(9, 16, 9, 1), ())
+
+
+@pytest.mark.parametrize(("codec", "padded"), [("h264", True), ("h265", True), ("vp9", False), ("av1", False)])
+def test_odd_sizes_are_padded_where_the_codec_must(codec: str, padded: bool) -> None:
+    spec, losses = encoder_spec(replace(STREAM, width=63), replace(JOB, container="mkv", codec=codec))
+    assert fit(spec) == ((64, 48) if padded else (63, 48))
+    assert any("padded" in loss for loss in losses) == padded
+
+
+def test_codecs_without_presets_or_quality_take_none() -> None:
+    for change in ({"codec": "ffv1", "encoder_preset": "slow"}, {"codec": "ffv1", "crf": 3.0}, {"pix_fmt": "yuv444p"}):
+        with pytest.raises(ClientError, match=r"has no presets|is lossless|can be 'source'"):
+            encoder_spec(STREAM, replace(JOB, container="mkv", **change))  # type: ignore[arg-type]

@@ -11,9 +11,11 @@ import pytest
 from tests.media.clips import CLIPS, DAMAGED
 from tests.media.remake import frames, report
 from vidproc.media.decode import Decoder
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, encoder_spec
+from vidproc.media.encode import ChunkEncoder, EncodedChunk
+from vidproc.media.film_clock import FrameTimes
 from vidproc.media.ingest import Ingested, Listener, Request, ingest
-from vidproc.media.mux import Film, FrameTimes, Muxer
+from vidproc.media.mux import Film, Muxer
+from vidproc.media.output_format import encoder_spec
 from vidproc.model import Chunk, EncoderSpec, JobSpec, StreamFormat
 
 pytestmark = pytest.mark.media

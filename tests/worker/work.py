@@ -11,6 +11,7 @@ from msgspec import structs
 
 from tests.media.reading import Read, read
 from vidproc.media.ingest import Request
+from vidproc.media.output_codecs import CODECS
 from vidproc.media.output_format import encoder_spec
 from vidproc.media.plan import Tuning
 from vidproc.media.records import PacketRecord, unpack
@@ -96,9 +97,12 @@ class Work:
         return structs.replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
 
 
-def work_on(path: Path, folder: Path, filters: tuple[FilterSpec, ...] = (BLUR,), crf: float = 23.0) -> Work:
+def work_on(
+    path: Path, folder: Path, filters: tuple[FilterSpec, ...] = (BLUR,), crf: float | None = None, codec: str = "h264"
+) -> Work:
     film = read(path, folder, Request(window=check(filters), tuning=HALF_A_SECOND))
-    job = JobSpec(filters, crf=crf, encoder_preset="ultrafast")
+    speed = "ultrafast" if CODECS[codec].presets else ""
+    job = JobSpec(filters, "mkv", codec, crf, speed)
     return Work(film, encoder_spec(film.result.info.stream, job)[0], filters)
 
 

@@ -7,6 +7,7 @@ import argparse
 from vidproc.client import films, specs
 from vidproc.client.containers import container_of
 from vidproc.errors import ClientError
+from vidproc.media.output_codecs import CODECS, CONTAINERS
 from vidproc.model import FilterSpec, JobSpec
 
 
@@ -24,10 +25,17 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         help="a filter with its parameters, or FILE.py with a function of your own; repeatable, in order",
     )
     result = to.add_argument_group("the result")
-    result.add_argument("--codec", help="video codec: h264 (default: the coordinator's)")
-    result.add_argument("--crf", type=float, default=23.0, metavar="N", help="quality: less is better and larger")
+    result.add_argument("--codec", metavar="NAME", help=f"video codec: {_codecs()} (default: the coordinator's)")
     result.add_argument(
-        "--encoder-preset", default="veryfast", metavar="NAME", help="speed of the encoder against size"
+        "--crf", type=float, metavar="N", help=f"quality: less is better and larger (default: {_qualities()})"
+    )
+    result.add_argument(
+        "--encoder-preset", metavar="NAME", help="speed of the encoder against size, such as slow (default: veryfast)"
+    )
+    result.add_argument(
+        "--pix-fmt",
+        choices=("source",),
+        help="keep the depth and the chroma of the film's pixels (default: what most players of the codec show)",
     )
     result.add_argument(
         "--audio",
@@ -43,6 +51,15 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         default="conceal",
         help="fill frames that do not decode from their neighbours and list them, or fail",
     )
+
+
+def _codecs() -> str:
+    goes_into = {codec: [name for name, row in CONTAINERS.items() if codec in row.codecs] for codec in CODECS}
+    return ", ".join(f"{codec} ({' '.join(containers)})" for codec, containers in goes_into.items())
+
+
+def _qualities() -> str:
+    return ", ".join(f"{row.name} {row.quality.default:g}" for row in CODECS.values() if row.quality)
 
 
 def add_output_options(to: argparse.ArgumentParser) -> None:
@@ -69,7 +86,8 @@ def job_of(options: argparse.Namespace, out: str) -> JobSpec:
         container=container_of(out),
         codec=options.codec or "",
         crf=options.crf,
-        encoder_preset=options.encoder_preset,
+        encoder_preset=options.encoder_preset or "",
+        pix_fmt=options.pix_fmt or "",
         audio=options.audio,
         on_decode_error=options.on_decode_error,
         start=options.start,

@@ -7,7 +7,7 @@ from pathlib import Path
 from vidproc.client.films import STANDARD
 from vidproc.errors import ClientError
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mkv": "mkv"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mkv": "mkv", ".webm": "webm", ".mov": "mov"}
 
 
 def container_of(out: str) -> str:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from vidproc.config import CoordinatorSettings
 from vidproc.errors import ClientError
-from vidproc.media import output_format
+from vidproc.media import output_codecs, output_format
 from vidproc.model import FilterSpec, JobSpec
 from vidproc.pipelines import plan as pipelines
 
@@ -17,11 +17,12 @@ _ON_DECODE_ERROR = ("conceal", "fail")
 def completed(job: JobSpec, settings: CoordinatorSettings) -> JobSpec:
     """The job with this coordinator's own choice of what its client left open."""
     filters = job.filters or (FilterSpec(settings.default_processing),)
-    return replace(job, filters=filters, codec=job.codec or settings.codec)
+    return replace(job, filters=filters, codec=job.codec or output_codecs.choice(job.container, settings.codec))
 
 
 def check_defaults(settings: CoordinatorSettings) -> None:
     """Raises `ClientError` when the coordinator's own choices make no good job."""
+    output_codecs.codec(settings.codec)
     check(completed(JobSpec(filters=(), codec=""), settings))
 
 

@@ -25,12 +25,9 @@ from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 
+from vidproc.media import output_codecs
 from vidproc.media.film_clock import FilmClock
 from vidproc.media.track import Track
-
-LOSSLESS: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("alac", "flac"), "mkv": ("flac",)})
-LOSSY: Mapping[str, tuple[str, ...]] = MappingProxyType({"mp4": ("aac",), "mkv": ("aac",)})
-"""Encoders by container, those first that most players of it know. ALAC knows few arrangements of channels."""
 
 BITS_A_CHANNEL = 96_000
 """A second, of lossy sound: 192 kbit/s for stereo."""
@@ -79,8 +76,9 @@ def form_for(container: str, source: AudioStream) -> Form | None:
     context = source.codec_context
     if context is None or not context.sample_rate:
         return None
-    lossless = context.codec.lossless
-    names = (LOSSLESS if lossless else LOSSY)[container]
+    row = output_codecs.container(container)
+    lossless = context.codec.lossless and bool(row.lossless)
+    names = row.lossless if lossless else row.lossy
     forms = (_form(name, source, layout, lossless) for layout in _layouts(source.layout) for name in names)
     return next((form for form in forms if _opens(form)), None)
 

@@ -11,6 +11,7 @@ was an I, P or B picture, and libx264's wrapper would obey that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +22,13 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from vidproc.errors import MediaError
-from vidproc.media.output_format import KEYFRAME_DISTANCE, allowed, codec, encoder_spec, fit
+from vidproc.media import ffmpeg
+from vidproc.media.output_codecs import Display, codec
+from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
-from vidproc.model import EncoderSpec
+from vidproc.model import Colour, EncoderSpec
 
-__all__ = ["ChunkEncoder", "EncodedChunk", "allowed", "codec", "encoder_spec", "fit", "open_encoder", "plane_views"]
-
+FULL_RANGE = 2
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
 """FFmpeg's AVFieldOrder."""
 
@@ -54,15 +56,36 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     context.sample_aspect_ratio = spec.sar
     context.color_primaries, context.color_trc = spec.colour.primaries, spec.colour.transfer
     context.colorspace, context.color_range = spec.colour.matrix, spec.colour.range
-    context.gop_size = KEYFRAME_DISTANCE
+    if spec.pix_fmt.startswith("yuvj"):
+        context.color_range = FULL_RANGE
+    context.gop_size = row.gop
+    context.reorder_depth = row.reorder
     context.thread_count, context.thread_type = 1, ThreadType.FRAME
-    context.flags |= Flags.global_header | Flags.closed_gop
+    context.flags |= Flags.global_header
     context.field_order = FIELD_ORDERS[spec.field_order]
     if spec.field_order != "progressive":
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-    fields = row.interlaced.get(spec.field_order, {})
+    context.options = options(spec)
+
+
+def options(spec: EncoderSpec) -> dict[str, str]:
+    """The encoder's own options."""
+    row = codec(spec.codec)
     siting = {"chroma_sample_location": spec.colour.siting} if spec.colour.siting else {}
-    context.options = {**row.options, **fields, **siting, "crf": f"{spec.crf:g}", "preset": spec.preset}
+    chosen = {**row.options, **row.interlaced.get(spec.field_order, {}), **row.presets.get(spec.preset, {}), **siting}
+    if row.display is not None:
+        chosen[row.display.option] += _display_words(row.display, spec.colour)
+    return {name: value.format(crf=spec.crf) for name, value in chosen.items()}
+
+
+def _display_words(display: Display, colour: Colour) -> str:
+    words = ""
+    if colour.mastering:
+        places, lights = colour.mastering[:8], colour.mastering[8:]
+        words += display.mastering.format(*(n / display.place for n in places), *(n / display.light for n in lights))
+    if colour.light_level:
+        words += display.level.format(*colour.light_level)
+    return words
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
@@ -71,7 +94,8 @@ def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
     assert isinstance(context, av.VideoCodecContext)
     configure(context, spec)
     try:
-        context.open()
+        with ffmpeg.ordinary_priority():
+            context.open()
     except av.FFmpegError as error:
         wide, high = fit(spec)
         raise MediaError(f"{spec.codec} can't be encoded at {wide}x{high}: {error.strerror}") from error
@@ -134,10 +158,13 @@ class ChunkEncoder:
         for used in {id(frame), id(coded)} & self._lent.keys():
             self._spare.append(self._lent.pop(used))
 
-    def finish(self) -> EncodedChunk:
-        """The whole chunk. Nothing can be encoded afterwards."""
+    def finish(self, alive: Callable[[], None] = lambda: None) -> EncodedChunk:
+        """The whole chunk. Nothing can be encoded afterwards.
+
+        `alive` hears of each packet: an encoder may hold dozens of frames back, and take seconds for each.
+        """
         if self._ranks:
-            self._take(None)
+            self._take(None, alive)
         return EncodedChunk(
             records=pack(self._records),
             extradata=self._context.extradata or b"",
@@ -145,8 +172,9 @@ class ChunkEncoder:
             frames=len(self._ranks),
         )
 
-    def _take(self, frame: av.VideoFrame | None) -> None:
-        for packet in self._context.encode(frame):
+    def _take(self, frame: av.VideoFrame | None, alive: Callable[[], None] = lambda: None) -> None:
+        for packet in self._context.encode_lazy(frame):
+            alive()
             rank, flags = self._ranks[packet.pts or 0], PacketFlag.KEY if packet.is_keyframe else 0
             self._records.append(PacketRecord(rank, len(self._records), 1, int(flags), bytes(packet)))
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import av
 
 VERSION: str = av.ffmpeg_version_info
@@ -14,3 +19,26 @@ def silence() -> None:
     Its log callback needs Python's lock and has deadlocked with its own threads (https://github.com/PyAV-Org/PyAV/issues/751).
     """
     av.logging.set_level(None)
+    os.environ["SVT_LOG"] = "0"  # SVT-AV1 writes there by itself, unless only fatal errors are asked for
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """To open an encoder in. SVT-AV1 makes the thread that opens it and those that it starts real-time ones where it
+    may, as it may for root; whatever is started later inherits that, and what is busy then leaves nothing to others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in _threads():
+            if os.sched_getscheduler(thread) != policy:
+                os.sched_setscheduler(thread, policy, parameters)
+
+
+def _threads() -> list[int]:
+    """Of this process. None but the caller's where the system doesn't list them."""
+    tasks = Path("/proc/self/task")
+    return [int(each.name) for each in tasks.iterdir()] if tasks.is_dir() else [0]

@@ -23,17 +23,16 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vidproc.errors import MediaError, StorageError, WorkerError
+from vidproc.media import ffmpeg
 from vidproc.media.container import last_words
 from vidproc.media.encode import configure
 from vidproc.media.film_clock import FilmClock, FrameTimes, Window
 from vidproc.media.kept import missing
-from vidproc.media.output_format import MUXERS, allowed, codec
+from vidproc.media.output_codecs import allowed, codec, container
 from vidproc.media.records import PacketFlag, PacketRecord, unpack
 from vidproc.media.stream_copy import StreamCopy, dress
 from vidproc.media.track import is_cover
 from vidproc.model import ChunkReport, EncoderSpec
-
-__all__ = ["Film", "FrameTimes", "Muxer", "Window", "allowed"]
 
 _FINEST_MOVIE = 1_000_000  # finer ones need 64-bit durations sooner than old players like
 _HEADER_SIZE = 1 << 16
@@ -96,7 +95,7 @@ class Muxer:
     def append(self, records: bytes | memoryview, report: ChunkReport) -> None:
         """Write the next chunk's packets, and the other tracks' up to their times."""
         context = self._picture.codec_context
-        if report.extradata != context.extradata or report.delay > context.reorder_depth:
+        if report.extradata != (context.extradata or b"") or report.delay > context.reorder_depth:
             raise WorkerError("a chunk was made by an encoder of another version and can't be joined to this film")
         stop = self._packets + report.frames
         for record in unpack(records):
@@ -134,7 +133,10 @@ class Muxer:
     def _open(self) -> tuple[OutputContainer, VideoStream]:
         """The output with all its tracks and its header written."""
         output = av.open(
-            f"file:{self._out.absolute()}", "w", MUXERS[self._film.container], container_options=self._muxer_options()
+            f"file:{self._out.absolute()}",
+            "w",
+            container(self._film.container).muxer,
+            container_options=self._muxer_options(),
         )
         for stream in self._copy.source.streams:
             if stream.index == self._film.stream:
@@ -142,13 +144,17 @@ class Muxer:
             else:
                 self._copy.add(output, stream)
         self._copy.begin(output)
-        output.start_encoding()
+        with ffmpeg.ordinary_priority():
+            output.start_encoding()
         return output, picture
 
     def _add_picture(self, output: OutputContainer, source: Stream) -> VideoStream:
-        picture = output.add_stream(codec(self._film.encoder.codec).encoder)
+        row = codec(self._film.encoder.codec)
+        picture = output.add_stream(row.encoder)
         assert isinstance(picture, VideoStream)
         configure(picture.codec_context, self._film.encoder)
+        if tag := row.tags.get(self._film.container):
+            picture.codec_context.codec_tag = tag
         picture.time_base = self._clock.tick
         picture.set_display_matrix(self._film.display_matrix or None)
         dress(picture, source)
@@ -156,7 +162,7 @@ class Muxer:
 
     def _muxer_options(self) -> dict[str, str]:
         """Bit-exact: no clock, no random numbers. MP4 gets units in which starts and edit lists are exact."""
-        if self._film.container != "mp4":
+        if not container(self._film.container).iso:
             return {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
         scale = self._clock.tick.denominator
         rates = [stream.codec_context.sample_rate for stream in self._copy.source.streams.audio if stream.codec_context]

@@ -1,14 +1,9 @@
-"""What can be written: the codecs and containers, what each takes, and what a source loses on its way into them.
-
-Codecs are data. A codec is what an encoder needs to know that does not depend on the film (its name, its fixed
-options, its pixel format) and what a job may ask of it (containers, presets, the range of CRF). Adding one is adding a
-row to `CODECS`; nothing here or in the encoder asks for a codec by name.
-"""
+"""How a film is to be encoded, and what its picture loses on the way. What there is to choose from: `output_codecs`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -16,14 +11,10 @@ import av
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
+from vidproc.media.colour import matrix_of
+from vidproc.media.field_order import SAID
+from vidproc.media.output_codecs import CODECS, CONTAINERS, OutputCodec, allowed, codec
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
-
-X264_PRESETS = (
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
-)  # fmt: skip
-
-KEYFRAME_DISTANCE = 250
-"""Most frames from one keyframe to the next: x264's own default. Chunks are usually shorter."""
 
 UNSPECIFIED = 2
 HDR_TRANSFERS: Mapping[int, str] = MappingProxyType({16: "PQ", 18: "HLG"})
@@ -31,83 +22,35 @@ FULL_RANGE = 2
 LIMITED_RANGE = 1
 BT709 = 1
 RGB_MATRIX = 0
-
-
-@dataclass(frozen=True, slots=True)
-class OutputCodec:
-    """One row of the table.
-
-    encoder: FFmpeg's name of the encoder.
-    options: the encoder's private options that make it deterministic; crf and preset are added to them.
-    interlaced: what else is set for a film of fields, by the one that is shown first.
-    pix_fmt, bits: what it is fed. containers: where it may be put, best first.
-    """
-
-    name: str
-    encoder: str
-    pix_fmt: str
-    bits: int
-    containers: tuple[str, ...]
-    presets: tuple[str, ...]
-    crf: tuple[float, float]
-    options: Mapping[str, str]
-    interlaced: Mapping[str, Mapping[str, str]]
-
-
-# The same bytes whatever processor it runs on, and nothing in them that counts threads.
-_X264_PARAMS = "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0"
-
-H264 = OutputCodec(
-    name="h264",
-    encoder="libx264",
-    pix_fmt="yuv420p",
-    bits=8,
-    containers=("mp4", "mkv"),
-    presets=X264_PRESETS,
-    crf=(0.0, 51.0),
-    options={"x264-params": _X264_PARAMS, "forced-idr": "1"},
-    # FFmpeg's wrapper opens x264 with the top field first and looks at frames too late: of a film that is shown bottom
-    # field first most pictures' timing would say the contrary of their order.
-    interlaced={
-        "tt": {"x264-params": f"{_X264_PARAMS}:tff=1"},
-        "bb": {"x264-params": f"{_X264_PARAMS}:bff=1"},
-    },
-)
-
-CODECS: Mapping[str, OutputCodec] = MappingProxyType({row.name: row for row in (H264,)})
-
-MUXERS: Mapping[str, str] = MappingProxyType({"mp4": "mp4", "mkv": "matroska"})
-"""Containers by the name that people use, and FFmpeg's name for the muxer."""
-
-
-def codec(name: str) -> OutputCodec:
-    """The codec of that name. Raises `ClientError` naming those that there are."""
-    try:
-        return CODECS[name]
-    except KeyError:
-        raise ClientError(f"codec {name!r} is not available; choose from {', '.join(CODECS)}") from None
-
-
-def allowed(codec_name: str, container: str) -> None:
-    """Raises `ClientError` for a codec, a container or a pair of them that can't be written."""
-    row = codec(codec_name)
-    if container not in MUXERS:
-        raise ClientError(f"container {container!r} is not available; choose from {', '.join(MUXERS)}")
-    if container not in row.containers:
-        raise ClientError(f"{codec_name} can't be put into {container}; choose from {', '.join(row.containers)}")
+DEFAULT_PRESET = "veryfast"
+PIX_FMTS = ("", "source")
 
 
 def check_settings(job: JobSpec) -> None:
     """What can be said of a job's output before its source is known. Raises as `encoder_spec` does."""
     allowed(job.codec, job.container)
     row = codec(job.codec)
-    low, high = row.crf
-    if not low <= job.crf <= high:
-        raise BadParameterError(f"crf {job.crf:g} is out of range for {row.name}: {low:g} to {high:g}")
-    if job.encoder_preset not in row.presets:
+    _check_quality(row, job.crf)
+    if job.encoder_preset and job.encoder_preset not in row.presets:
+        if not row.presets:
+            raise BadParameterError(f"{row.name} has no presets; leave --encoder-preset out")
         raise BadParameterError(
             f"encoder preset {job.encoder_preset!r} is unknown to {row.name}; choose from {', '.join(row.presets)}"
         )
+    if job.pix_fmt not in PIX_FMTS:
+        raise ClientError(f"pix-fmt {job.pix_fmt!r}: it can be 'source', or left out for what most players show")
+
+
+def _check_quality(row: OutputCodec, crf: float | None) -> None:
+    quality = row.quality
+    if crf is None:
+        return
+    if quality is None:
+        raise BadParameterError(f"{row.name} is lossless; leave --crf out")
+    if not quality.low <= crf <= quality.high:
+        raise BadParameterError(f"crf {crf:g} is out of range for {row.name}: {quality.low:g} to {quality.high:g}")
+    if quality.whole and crf != math.floor(crf):
+        raise BadParameterError(f"crf {crf:g}: {row.name} takes whole numbers")
 
 
 def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple[str, ...]]:
@@ -118,20 +61,42 @@ def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple
     """
     check_settings(job)
     row = codec(job.codec)
-    _refuse_hdr(row, stream)
+    pix_fmt = _pix_fmt(row, stream, job)
+    _refuse_hdr(pix_fmt, stream, job)
+    default = row.quality.default if row.quality else 0.0
     spec = EncoderSpec(
         codec=row.name,
         width=stream.width,
         height=stream.height,
-        pix_fmt=row.pix_fmt,
-        crf=job.crf,
-        preset=job.encoder_preset,
+        pix_fmt=pix_fmt,
+        crf=default if job.crf is None else job.crf,
+        preset=job.encoder_preset or (DEFAULT_PRESET if row.presets else ""),
         sar=stream.sar,
-        colour=_colour(row, stream),
-        field_order=stream.field_order,
+        colour=_colour(row, pix_fmt, stream),
+        field_order=stream.field_order if stream.field_order in row.interlaced else "progressive",
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
-    return spec, (*_depth_losses(row, stream), *_size_losses(spec))
+    return spec, (*_depth_losses(spec, stream), *_size_losses(spec), *_untold(row, spec, stream))
+
+
+def _pix_fmt(row: OutputCodec, stream: StreamFormat, job: JobSpec) -> str:
+    """What the encoder is fed: of what it takes the least that loses nothing, or else what loses the least."""
+    if not (row.keeps_format or job.pix_fmt):
+        return row.pix_fmts[0]
+    # Filters see RGB of any depth as 8 bits, which become YUV.
+    form = av.VideoFormat("yuv444p" if is_rgb(stream.pix_fmt) else stream.pix_fmt)
+
+    def cost(name: str) -> tuple[int, bool, int]:
+        target = av.VideoFormat(name)
+        samples = target.chroma_width(8) * target.chroma_height(8)
+        coarser = _has_chroma(form) and _finer(form, target)
+        return max(0, _bits(form) - _bits(target)), coarser, samples * _bits(target)
+
+    return min(row.pix_fmts, key=cost)
+
+
+def _bits(form: av.VideoFormat) -> int:
+    return max(component.bits for component in form.components)
 
 
 def scaling_loss(stream: StreamFormat, start: int, spec: EncoderSpec) -> tuple[str, ...]:
@@ -142,13 +107,18 @@ def scaling_loss(stream: StreamFormat, start: int, spec: EncoderSpec) -> tuple[s
     return (f"from frame {start} on the picture was scaled from {sizes}, the size that the film begins with",)
 
 
-def _refuse_hdr(row: OutputCodec, stream: StreamFormat) -> None:
+def _refuse_hdr(pix_fmt: str, stream: StreamFormat, job: JobSpec) -> None:
     kind = HDR_TRANSFERS.get(stream.colour.transfer)
-    if kind is None or row.bits > 8:
+    if kind is None or _bits(av.VideoFormat(pix_fmt)) > 8:
         return
-    deep = [f"--codec {other.name}" for other in CODECS.values() if other.bits > 8]
+    rows = [CODECS[name] for name in CONTAINERS[job.container].codecs]
+    deep = [
+        f"--codec {row.name}" + ("" if row.keeps_format else " --pix-fmt source")
+        for row in rows
+        if any(_bits(av.VideoFormat(name)) > 8 for name in row.pix_fmts)
+    ]
     way_out = " or ".join([*deep, "a source that was tone-mapped to SDR (BT.709)"])
-    raise ClientError(f"the film is HDR ({kind}), which 8-bit {row.name} can't carry; use {way_out}")
+    raise ClientError(f"the film is HDR ({kind}), which 8-bit {job.codec} can't carry; use {way_out}")
 
 
 def is_rgb(pix_fmt: str) -> bool:
@@ -157,35 +127,48 @@ def is_rgb(pix_fmt: str) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def _colour(row: OutputCodec, stream: StreamFormat) -> Colour:
+def _colour(row: OutputCodec, pix_fmt: str, stream: StreamFormat) -> Colour:
     """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
-    colour = stream.colour if _samples_chroma_like(row, stream) else replace(stream.colour, siting="")
+    colour = stream.colour if _samples_chroma_like(pix_fmt, stream) else replace(stream.colour, siting="")
     if is_rgb(stream.pix_fmt):
-        return replace(colour, matrix=BT709, range=LIMITED_RANGE)
+        return replace(colour, matrix=row.matrix or BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
         colour = replace(colour, range=FULL_RANGE)
     # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
     return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
 
 
-def _samples_chroma_like(row: OutputCodec, stream: StreamFormat) -> bool:
+def _samples_chroma_like(pix_fmt: str, stream: StreamFormat) -> bool:
     """Whether the result's chroma samples lie where the source's do."""
-    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(row.pix_fmt)
+    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(pix_fmt)
     return not is_rgb(stream.pix_fmt) and _has_chroma(form) and _subsampling(form) == _subsampling(target)
 
 
-def _depth_losses(row: OutputCodec, stream: StreamFormat) -> list[str]:
-    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(row.pix_fmt)
+def _depth_losses(spec: EncoderSpec, stream: StreamFormat) -> list[str]:
+    form, target = av.VideoFormat(stream.pix_fmt), av.VideoFormat(spec.pix_fmt)
     losses = []
-    bits = max(component.bits for component in form.components)
-    if bits > row.bits:
-        losses.append(f"{bits}-bit colour became {row.bits}-bit (dithered), as {row.name} is written here")
+    if _bits(form) > _bits(target):
+        became = f"{_bits(form)}-bit colour became {_bits(target)}-bit (dithered)"
+        losses.append(f"{became}, as {spec.codec} is written here")
     if is_rgb(stream.pix_fmt):
         losses.append(f"RGB became YUV {_subsampling(target)} (BT.709)")
     elif _has_chroma(form) and _finer(form, target):
         losses.append(f"chroma {_subsampling(form)} became {_subsampling(target)}")
     if any(component.is_alpha for component in form.components) and "pal8" not in stream.pix_fmt:
-        losses.append(f"transparency is not kept: {row.name} has none")
+        losses.append(f"transparency is not kept: {spec.codec} has none")
+    return losses
+
+
+def _untold(row: OutputCodec, spec: EncoderSpec, stream: StreamFormat) -> list[str]:
+    """What is so still, but players are not told of."""
+    losses = []
+    if row.display is None and (spec.colour.mastering or spec.colour.light_level):
+        losses.append(f"{row.name} can't say what display the film was made for (ST 2086 and light levels)")
+    if spec.field_order != stream.field_order:
+        losses.append(f"{row.name} can't say that frames are made of fields ({SAID[stream.field_order]})")
+    matrix = matrix_of(spec.colour, spec.width, spec.height)
+    if row.matrix and matrix != row.matrix:
+        losses.append(f"{row.name} can't say by which matrix its colours are to be read; players take BT.601")
     return losses
 
 
@@ -210,8 +193,11 @@ def _subsampling(form: av.VideoFormat) -> str:
 def fit(spec: EncoderSpec) -> tuple[int, int]:
     """(width, height) that the encoder really makes: the picture's, rounded up to what chroma and fields demand.
 
-    A 4:2:0 picture has even sides, and an interlaced one has two such fields: a height divisible by four.
+    A 4:2:0 picture has even sides where the codec can't cut one sample of chroma in two, and an interlaced one has two
+    such fields: a height divisible by four.
     """
+    if not codec(spec.codec).pads:
+        return spec.width, spec.height
     form = av.VideoFormat(spec.pix_fmt)
     across = 8 // form.chroma_width(8)
     down = 8 // form.chroma_height(8) * (1 if spec.field_order == "progressive" else 2)

@@ -137,7 +137,36 @@ def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:
         transfer=pick(frame.color_trc, said.transfer, 2),
         matrix=pick(frame.colorspace, said.matrix, 2),
         range=pick(frame.color_range, said.range, 0),
+        mastering=_mastering(frame) or said.mastering,
+        light_level=_light_level(frame) or said.light_level,
     )
+
+
+def _mastering(frame: av.VideoFrame) -> tuple[int, ...]:
+    """From FFmpeg's AVMasteringDisplayMetadata: ten fractions, of red, green, blue, white, darkest and brightest light,
+    and whether the places and the lights are given. One without the other says nothing that encoders could be told."""
+    data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if len(data) < 88:
+        return ()
+    *numbers, places, lights = struct.unpack("=22i", data[:88])
+    if not (places and lights) or min(numbers) < 0 or 0 in numbers[1::2]:
+        return ()
+    red, green, blue, white, (dark,), (bright,) = (
+        [Fraction(numbers[2 * n], numbers[2 * n + 1]) for n in pair]
+        for pair in ((0, 1), (2, 3), (4, 5), (6, 7), (8,), (9,))
+    )
+    steps = [round(each * 50_000) for each in (*green, *blue, *red, *white)]
+    return (*steps, round(bright * 10_000), round(dark * 10_000))
+
+
+def _light_level(frame: av.VideoFrame) -> tuple[int, ...]:
+    data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    return struct.unpack("=2I", data[:8]) if len(data) >= 8 else ()
+
+
+def _side_data(frame: av.VideoFrame, name: str) -> bytes:
+    found: Any = frame.side_data
+    return next((bytes(side) for side in found if side.type.name == name), b"")
 
 
 def _stream_format(video: VideoStream, frame: av.VideoFrame | None) -> StreamFormat:
@@ -185,11 +214,8 @@ def _time_base(stream: Any) -> Fraction:
 
 
 def _display_matrix(frame: av.VideoFrame | None) -> tuple[int, ...]:
-    found: Any = frame.side_data if frame is not None else ()
-    for side in found:
-        if side.type.name == "DISPLAYMATRIX":
-            return struct.unpack("=9i", bytes(side))
-    return ()
+    matrix = _side_data(frame, "DISPLAYMATRIX") if frame is not None else b""
+    return struct.unpack("=9i", matrix) if matrix else ()
 
 
 def _has_captions(frame: av.VideoFrame | None) -> bool:

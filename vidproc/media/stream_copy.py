@@ -22,11 +22,11 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
+from vidproc.media import output_codecs
 from vidproc.media.audio_transcode import TranscodedTrack, add_audio_stream, form_for
 from vidproc.media.container import last_words, open_source
 from vidproc.media.film_clock import FilmClock
-from vidproc.media.output_format import MUXERS
-from vidproc.media.text_subtitles import TEXT_CODECS, add_text_stream, is_text
+from vidproc.media.text_subtitles import add_text_stream, is_text
 from vidproc.media.track import Track, describe, is_cover
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class StreamCopy:
         """Give the output a track for one of the source's, if it can carry it."""
         if isinstance(stream, AttachmentStream):
             self._attach(output, stream)
-        elif is_cover(stream) and self._container == "mkv":
+        elif is_cover(stream) and output_codecs.container(self._container).attachments:
             self._attach_cover(output, stream)
         elif not self._remade(stream) and (self._audio or stream.type != "audio"):
             self._add_track(output, stream)
@@ -145,9 +145,9 @@ class StreamCopy:
         if _accepts(self._container, stream):
             return self._copied(stream, output.add_stream_from_template(stream, opaque=True))
         if isinstance(stream, SubtitleStream) and is_text(stream):
-            text = TEXT_CODECS[self._container]
+            text = output_codecs.container(self._container).text
             self._losses.append(f"{describe(stream)} became {text}, as {self._container} demands")
-            return self._copied(stream, add_text_stream(output, self._container, stream))
+            return self._copied(stream, add_text_stream(output, text, stream))
         if isinstance(stream, AudioStream):
             return self._transcoded(output, stream)
         return None
@@ -173,7 +173,7 @@ class StreamCopy:
         return "; write to .mkv to keep it" if self._container != "mkv" and _accepts("mkv", stream) else ""
 
     def _attach(self, output: OutputContainer, stream: AttachmentStream) -> None:
-        if self._container != "mkv":
+        if not output_codecs.container(self._container).attachments:
             name = f"attachment {stream.name or stream.index}"
             self._losses.append(f"{name} cannot be kept in {self._container}; write to .mkv to keep it")
             return
@@ -216,7 +216,7 @@ def dress(target: Stream, source: Stream) -> None:
 
 def _accepts(container: str, stream: Stream) -> bool:
     """Whether FFmpeg's muxer for a container takes a track like this one."""
-    trial = av.open(io.BytesIO(), "w", format=MUXERS[container])
+    trial = av.open(io.BytesIO(), "w", format=output_codecs.container(container).muxer)
     try:
         trial.add_stream_from_template(stream, opaque=True)
         trial.start_encoding()

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import av
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
-
-TEXT_CODECS: Mapping[str, str] = MappingProxyType({"mp4": "mov_text", "mkv": "subrip"})
-"""What each container's text subtitles are written as; both keep italics and the like."""
 
 
 def is_text(stream: SubtitleStream) -> bool:
@@ -21,10 +15,10 @@ def is_text(stream: SubtitleStream) -> bool:
     return context is not None and context.codec.text_sub
 
 
-def add_text_stream(output: av.container.OutputContainer, container: str, source: SubtitleStream) -> SubtitleStream:
-    """A stream for what `source` holds in the container's own text codec. Raises `av.FFmpegError`, `ValueError`."""
+def add_text_stream(output: av.container.OutputContainer, codec: str, source: SubtitleStream) -> SubtitleStream:
+    """A stream for what `source` holds in another text codec. Raises `av.FFmpegError`, `ValueError`."""
     source.codec_context.open(strict=False)
-    stream = output.add_stream(TEXT_CODECS[container])
+    stream = output.add_stream(codec)
     assert isinstance(stream, SubtitleStream)
     # Both sides speak ASS to each other; the header says what its styles mean.
     stream.codec_context.subtitle_header = source.codec_context.subtitle_header

@@ -11,6 +11,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
+from vidproc.media import output_codecs
 from vidproc.media.film_clock import FilmClock
 from vidproc.media.text_subtitles import convert
 
@@ -40,7 +41,7 @@ class Track:
         self.source, self.target = source, target
         self.overlapping = self.unreadable = 0
         self._clock = clock
-        self._step, self._signless = (1, False) if container == "mp4" else (0, True)
+        self._step, self._signless = (1, False) if output_codecs.container(container).iso else (0, True)
         self._tick = source.time_base or Fraction(1, av.time_base)
         self._converts = source.type == "subtitle" and source.name != target.name
         context = source.codec_context

@@ -134,7 +134,7 @@ class _Work:
             self._encode_s += ended - filtered
             self._latency.add(ended - began)
             began = ended
-        self._chunk = self._encoder.finish()
+        self._chunk = self._encoder.finish(self._mark)
         encoded = time.perf_counter()
         self._encode_s += encoded - began
         for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
