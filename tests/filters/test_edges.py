@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.pictures import noise, room_like
+from tests.filters.pictures import applied, noise
 from vidproc import filters
 from vidproc.errors import BadParameterError
 from vidproc.filters.contract import Picture
+from vidproc.model import FilterSpec
 
-EDGES = filters.get("edges")
 SCENE = cv2.GaussianBlur(noise("gray", 160, 120).array, (7, 7), 0)
 
 
@@ -28,21 +28,18 @@ SCENE = cv2.GaussianBlur(noise("gray", 160, 120).array, (7, 7), 0)
 )
 def test_edges_are_cannys(params: dict[str, Any], like_opencv: dict[str, Any]) -> None:
     picture = Picture("gray", (SCENE,))
-    room = room_like(picture)
-    result = EDGES.apply((picture,), room, **EDGES.resolve(params))
+    room = applied("edges", picture, **params)
     truth = cv2.Canny(SCENE, **like_opencv)
-    assert result is room
     assert np.array_equal(room.array, truth)
     assert 0 < np.count_nonzero(truth) < truth.size / 2
 
 
 def test_the_smallest_pictures() -> None:
     for width, height in ((1, 1), (2, 3), (1, 40)):
-        picture = noise("gray", width, height)
-        assert EDGES.apply((picture,), room_like(picture), **EDGES.resolve({})).array.shape == (height, width)
+        assert applied("edges", noise("gray", width, height)).array.shape == (height, width)
 
 
 @pytest.mark.parametrize("aperture", [1, 4, 9])
 def test_apertures_that_the_operator_lacks_are_refused(aperture: int) -> None:
     with pytest.raises(BadParameterError, match="edges: aperture must be an odd whole number from 3 to 7"):
-        EDGES.resolve({"aperture": aperture})
+        filters.find(FilterSpec("edges", {"aperture": aperture}))

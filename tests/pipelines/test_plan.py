@@ -41,7 +41,7 @@ def test_a_pipeline_explains_itself(specs: list[FilterSpec], source: str, line: 
 
 def test_parameters_are_checked_and_filled_in() -> None:
     (step,) = plan([spec("blur", ksize="5")], FORM, FORM).steps
-    assert step.params == {"kind": "gaussian", "ksize": 5, "sigma": 0.0}
+    assert step.params == {"ksize": 5, "sigma": 0.0}
 
 
 def test_windows_add_up() -> None:
@@ -62,7 +62,8 @@ def test_checking_gives_the_window_that_planning_finds(specs: list[FilterSpec]) 
     ("refused", "error", "said"),
     [
         (spec("blurr"), UnknownFilterError, "there is no filter 'blurr'"),
-        (spec("blur", ksize=4), BadParameterError, "blur: ksize must be an odd whole number from 1 to 255, not '4'"),
+        (spec("blur", ksize=4), BadParameterError, "blur kind=gaussian: ksize must be an odd whole number"),
+        (spec("blur", kind="median", sigma=2), BadParameterError, "blur kind=median has no parameter 'sigma'"),
         (spec("motion", ksize=5), BadParameterError, "motion has no parameter 'ksize'"),
         (own(PLAIN, gian=1), BadParameterError, "custom has no parameter 'gian'"),
         (own("def f(frame"), ClientError, "the custom filter does not compile: line 1"),

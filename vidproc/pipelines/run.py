@@ -110,7 +110,7 @@ class Runner:
         except VidprocError as error:
             raise type(error)(f"frame {rank}: {error}") from error
         except Exception as error:
-            raise FilterError(f"frame {rank}: {step.filter.name} failed: {error}") from error
+            raise FilterError(f"frame {rank}: {step.filter.title} failed: {error}") from error
         self.spent.filters += self.clock() - began
         return _checked(result, step, rank, room)
 
@@ -166,8 +166,8 @@ def _complete(frames: Frames, wanted: range) -> Frames:
 def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:
     """What a filter gave, if it is a picture of the right size."""
     if not isinstance(result, Picture):
-        raise FilterError(f"frame {rank}: {step.filter.name} returned {type(result).__name__}, not a picture")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned {type(result).__name__}, not a picture")
     if (result.height, result.width) != (like.height, like.width):
         sizes = f"{result.width}x{result.height}, not {like.width}x{like.height}"
-        raise FilterError(f"frame {rank}: {step.filter.name} returned a picture of {sizes}")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned a picture of {sizes}")
     return result
