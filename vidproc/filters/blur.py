@@ -12,6 +12,7 @@ import functools
 import cv2
 import numpy as np
 
+from vidproc.filters.bilateral import BILATERAL
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import plane_steps
 from vidproc.filters.kinds import Kinds
@@ -62,4 +63,4 @@ GAUSSIAN = Filter(
     kind="gaussian",
 )
 
-FILTER = Kinds(help="Blur the picture.", how="how to blur", filters=(GAUSSIAN, MEDIAN))
+FILTER = Kinds(help="Blur the picture.", how="how to blur", filters=(GAUSSIAN, MEDIAN, BILATERAL))
