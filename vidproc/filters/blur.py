@@ -63,4 +63,4 @@ GAUSSIAN = Filter(
     kind="gaussian",
 )
 
-FILTER = Kinds(help="Blur the picture.", how="how to blur", filters=(GAUSSIAN, MEDIAN, BILATERAL))
+FILTER = Kinds("Blur the picture.", "how to blur", (GAUSSIAN, MEDIAN, BILATERAL))
