@@ -28,7 +28,7 @@ def applied(name: str, *window: Picture | None, **params: ParamValue) -> Picture
     chosen, checked = filters.find(FilterSpec(name, params))
     here = window[-chosen.window[0]]
     assert here is not None
-    room = room_like(here)
+    room = room_like(noise(chosen.gives, here.width, here.height) if chosen.gives else here)
     assert chosen.apply(window, room, **checked) is room
     return room
 

@@ -1,4 +1,4 @@
-"""Motion: the difference to the frame before."""
+"""Motion by the difference to the frame before."""
 
 from __future__ import annotations
 

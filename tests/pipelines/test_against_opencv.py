@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from tests.filters.pictures import bits_of, smooth_bgr
+from tests.filters.test_flow import coloured
+from tests.pipelines.stand_in import decoded, same
 from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import yuv_layout
 from vidproc.media.convert import Converter
@@ -33,7 +36,7 @@ def film(name: str, width: int, height: int, length: int = 1) -> tuple[list[Pict
 def run(spec: FilterSpec, frames: list[Picture], target: str, convert: Converter) -> list[tuple[Array, ...]]:
     """The planes of each frame that comes out of a chain of this filter alone."""
     pipeline = plan([spec], frames[0].format, target)
-    results = pipeline.run(iter(list(enumerate(frames))), 0, len(frames), convert)
+    results = pipeline.run(iter(enumerate(frames)), 0, len(frames), convert)
     return [tuple(plane.copy() for plane in picture.planes) for _, picture in results]
 
 
@@ -65,6 +68,41 @@ def test_filters_of_gray_or_bgr_frames(
     (frame,), convert = film(name, width, height)
     ((result,),) = run(FilterSpec(filter_, params), [frame], form, convert)
     assert np.array_equal(result, like_opencv(convert.convert(frame, form).array))
+
+
+def _dis(before: Array, now: Array) -> Array:
+    flow: Array = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(before, now, None)  # type: ignore[call-overload]
+    return flow
+
+
+def _farneback(before: Array, now: Array) -> Array:
+    flow: Array = cv2.calcOpticalFlowFarneback(before, now, None, 0.5, 3, 15, 3, 5, 1.1, 0)  # type: ignore[call-overload]
+    return flow
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(("width", "height"), [(61, 47), (64, 48)])
+@pytest.mark.parametrize(("kind", "like_opencv"), [("flow", _dis), ("farneback", _farneback)])
+def test_optical_flow_between_frames(
+    name: str, width: int, height: int, kind: str, like_opencv: Callable[[Array, Array], Array]
+) -> None:
+    frames, convert = film(name, width, height, 3)
+    (first,), *later = run(FilterSpec("motion", {"kind": kind}), frames, "bgr24", convert)
+    assert not first.any()
+    gray = [np.ascontiguousarray(convert.convert(frame, "gray").array) for frame in frames]
+    for (result,), (before, now) in zip(later, itertools.pairwise(gray), strict=True):
+        assert np.array_equal(result, coloured(like_opencv(before, now), 16))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("kind", ["difference", "flow", "farneback"])
+def test_motion_is_the_same_however_a_film_is_cut(name: str, kind: str) -> None:
+    frames, convert = film(name, 61, 47, 6)
+    pipeline = plan([FilterSpec("motion", {"kind": kind}), FilterSpec("motion")], name, name)
+    whole = [picture for _, picture in pipeline.run(iter(enumerate(frames)), 0, 6, convert)]
+    for start, stop in ((0, 1), (1, 4), (3, 4), (4, 6)):
+        seen = decoded(frames, start + pipeline.window[0], stop)
+        assert same(pipeline.run(seen, start, stop, convert), enumerate(whole[start:stop], start))
 
 
 @pytest.mark.parametrize("name", FORMATS)

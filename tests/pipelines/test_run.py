@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.filters.pictures import noise
-from tests.pipelines.stand_in import Frames, PlainConverter, decoded, film, passing, same, weighted
+from tests.pipelines.stand_in import Frames, PlainConverter, colouring, decoded, film, passing, same, weighted
 from vidproc import filters
 from vidproc.errors import FilterError, MediaError
 from vidproc.filters.contract import Filter, Picture
@@ -42,7 +42,7 @@ FORMATS = st.sampled_from([("yuv", "gray", "bgr24"), ("yuv",), ("gray",), ("bgr2
 FILTERS = st.one_of(
     st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
     st.just(weighted(-2, 1)),
-    st.sampled_from([built_in("blur"), built_in("motion"), passing()]),
+    st.sampled_from([built_in("blur"), built_in("motion"), built_in("motion", kind="flow"), passing()]),
 )
 
 
@@ -142,6 +142,23 @@ def test_the_last_conversion_writes_where_it_is_told() -> None:
     for (rank, picture), expected in zip(results, truth, strict=True):
         assert picture is canvas
         assert same([(rank, picture)], [expected])
+
+
+def test_a_filter_writes_where_it_is_told_in_the_format_that_it_gives() -> None:
+    canvas = PlainConverter().allocate("bgr24", 6, 5)
+    frames, converter = film(1), PlainConverter()
+    pipeline = chain(weighted(0, 0, ("gray",)), colouring(), target="bgr24")
+    ((_, picture),) = pipeline.run(decoded(frames, 0, 1), 0, 1, converter, lambda: canvas)
+    assert picture is canvas
+    assert converter.conversions == [("yuv420p", "gray")]
+    assert canvas.array[..., 0].any()
+    assert not canvas.array[..., 1:].any()
+
+
+def test_what_a_filter_gives_in_another_format_is_converted_from_that() -> None:
+    converter = PlainConverter()
+    list(chain(colouring(), passing(("bgr24",))).run(decoded(film(1), 0, 1), 0, 1, converter))
+    assert converter.conversions == [("yuv420p", "gray"), ("bgr24", "yuv420p")]
 
 
 def test_a_result_in_another_format_is_converted_from_that() -> None:

@@ -166,9 +166,10 @@ class Filter:
         A filter that works on several does the same thing in each, so the planner is free to choose.
     window: offsets (before, after) of the neighbours it sees, before <= 0 <= after.
     apply: `apply(window, out, **params) -> Picture`. `window` is a tuple of Pictures, one an offset from before to
-        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the same
-        format and size with memory that may be written into and returned, which saves a copy; a filter may ignore it
-        and return a picture of its own, of the same size and of any format named in `formats`, or gray.
+        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the
+        result's format and size with memory that may be written into and returned, which saves a copy; a filter may
+        ignore it and return a picture of its own, of the same size and of any format named in `formats`, or gray.
+    gives: the format of its result, `"gray"` or `"bgr24"`, where that is not the one it works in.
     kind: its own word, where several filters share the name; see `vidproc.filters.kinds`.
     """
 
@@ -178,6 +179,7 @@ class Filter:
     apply: Apply
     params: tuple[Param, ...] = ()
     window: tuple[int, int] = (0, 0)
+    gives: str = ""
     kind: str = ""
 
     @property

@@ -82,7 +82,8 @@ def _facts(filter_: Filter) -> list[str]:
     formats = ", ".join(f"`{name}`" for name in filter_.formats)
     rows = [f"| `{p.name}` | `{_shown(p)}` | {p.allowed} | {p.help} |" for p in filter_.params]
     table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows]
-    return [f"Works on {formats}. Window {filter_.window}.", "", *table, ""]
+    gives = f" Gives `{filter_.gives}`." if filter_.gives else ""
+    return [f"Works on {formats}.{gives} Window {filter_.window}.", "", *table, ""]
 
 
 def _shown(param: Param) -> str:

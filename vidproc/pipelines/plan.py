@@ -36,8 +36,9 @@ class Pipeline:
         for step in self.steps:
             if step.format != now:
                 parts.append(step.format)
-            parts.append(f"{step.filter.name}({step.format})")
-            now = step.format
+            change = f" to {step.gives}" if step.gives != step.format else ""
+            parts.append(f"{step.filter.name}({step.format}{change})")
+            now = step.gives
         return " -> ".join(parts if self.target_format == now and self.steps else [*parts, self.target_format])
 
     def run(

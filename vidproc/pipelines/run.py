@@ -45,6 +45,11 @@ class Step:
     params: Mapping[str, ParamValue]
     format: str
 
+    @property
+    def gives(self) -> str:
+        """The format of its result."""
+        return self.filter.gives or self.format
+
 
 @dataclass(slots=True)
 class Spent:
@@ -79,7 +84,7 @@ class Runner:
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
-            direct = self.out if last and step.format == target else None
+            direct = self.out if last and step.gives == target else None
             frames = self._stage(step, frames, _reach(wanted, steps[number + 1 :]), direct)
         for rank, picture in _complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
@@ -91,7 +96,7 @@ class Runner:
         for rank, window in _windows(ready, before, after, wanted):
             here = window[-before]
             assert here is not None
-            room = out() if out else self.converter.allocate(step.format, here.width, here.height)
+            room = out() if out else self.converter.allocate(step.gives, here.width, here.height)
             yield rank, self._filtered(step, rank, window, room)
 
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
