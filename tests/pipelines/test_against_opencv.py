@@ -91,7 +91,7 @@ def test_optical_flow_between_frames(
     assert not first.any()
     gray = [np.ascontiguousarray(convert.convert(frame, "gray").array) for frame in frames]
     for (result,), (before, now) in zip(later, itertools.pairwise(gray), strict=True):
-        assert np.array_equal(result, coloured(like_opencv(before, now), 16))
+        assert np.array_equal(result, coloured(like_opencv(before, now), 32))
 
 
 @pytest.mark.parametrize("name", FORMATS)
