@@ -53,6 +53,17 @@ def passing(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
     return Filter("passing", "For tests.", formats, lambda window, out: window[0])
 
 
+def colouring() -> Filter:
+    """Gives BGR for gray: the level in blue, nothing in green and red."""
+
+    def apply(window: tuple[Picture, ...], out: Picture) -> Picture:
+        out.array[:] = 0
+        out.array[..., 0] = window[0].array
+        return out
+
+    return Filter("colouring", "For tests.", ("gray",), apply, gives="bgr24")
+
+
 def film(length: int, name: str = "yuv420p") -> list[Picture]:
     return [noise(name, 6, 5, seed) for seed in range(length)]
 

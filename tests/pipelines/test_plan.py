@@ -32,6 +32,7 @@ FAILING = "raise ValueError('no')\n" + PLAIN
         ([spec("blur")], FORM, "yuv420p -> blur(yuv420p)"),
         ([spec("blur")], "yuv422p10le", "yuv422p10le -> blur(yuv422p10le) -> yuv420p"),
         ([spec("edges")], FORM, "yuv420p -> gray -> edges(gray) -> yuv420p"),
+        ([spec("motion", kind="flow")], FORM, "yuv420p -> gray -> motion(gray to bgr24) -> yuv420p"),
         ([spec("blur"), own(PLAIN)], FORM, "yuv420p -> blur(yuv420p) -> bgr24 -> custom(bgr24) -> yuv420p"),
     ],
 )
@@ -41,7 +42,7 @@ def test_a_pipeline_explains_itself(specs: list[FilterSpec], source: str, line: 
 
 def test_parameters_are_checked_and_filled_in() -> None:
     (step,) = plan([spec("blur", ksize="5")], FORM, FORM).steps
-    assert step.params == {"kind": "gaussian", "ksize": 5, "sigma": 0.0}
+    assert step.params == {"ksize": 5, "sigma": 0.0}
 
 
 def test_windows_add_up() -> None:
@@ -62,8 +63,9 @@ def test_checking_gives_the_window_that_planning_finds(specs: list[FilterSpec]) 
     ("refused", "error", "said"),
     [
         (spec("blurr"), UnknownFilterError, "there is no filter 'blurr'"),
-        (spec("blur", ksize=4), BadParameterError, "blur: ksize must be an odd whole number from 1 to 255, not '4'"),
-        (spec("motion", ksize=5), BadParameterError, "motion has no parameter 'ksize'"),
+        (spec("blur", ksize=4), BadParameterError, "blur kind=gaussian: ksize must be an odd whole number"),
+        (spec("blur", kind="median", sigma=2), BadParameterError, "blur kind=median has no parameter 'sigma'"),
+        (spec("motion", ksize=5), BadParameterError, "motion kind=difference has no parameter 'ksize'"),
         (own(PLAIN, gian=1), BadParameterError, "custom has no parameter 'gian'"),
         (own("def f(frame"), ClientError, "the custom filter does not compile: line 1"),
     ],

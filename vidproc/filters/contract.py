@@ -166,9 +166,11 @@ class Filter:
         A filter that works on several does the same thing in each, so the planner is free to choose.
     window: offsets (before, after) of the neighbours it sees, before <= 0 <= after.
     apply: `apply(window, out, **params) -> Picture`. `window` is a tuple of Pictures, one an offset from before to
-        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the same
-        format and size with memory that may be written into and returned, which saves a copy; a filter may ignore it
-        and return a picture of its own, of the same size and of any format named in `formats`, or gray.
+        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the
+        result's format and size with memory that may be written into and returned, which saves a copy; a filter may
+        ignore it and return a picture of its own, of the same size and of any format named in `formats`, or gray.
+    gives: the format of its result, `"gray"` or `"bgr24"`, where that is not the one it works in.
+    kind: its own word, where several filters share the name; see `vidproc.filters.kinds`.
     """
 
     name: str
@@ -177,6 +179,17 @@ class Filter:
     apply: Apply
     params: tuple[Param, ...] = ()
     window: tuple[int, int] = (0, 0)
+    gives: str = ""
+    kind: str = ""
+
+    @property
+    def title(self) -> str:
+        """What messages call it: `blur kind=median`."""
+        return f"{self.name} kind={self.kind}" if self.kind else self.name
+
+    def choose(self, given: Mapping[str, ParamValue]) -> Chosen:
+        """Itself, with its parameters; `Kinds` has the same method. Raises `BadParameterError`."""
+        return self, self.resolve(given)
 
     def resolve(self, given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Defaults overlaid with the given values, each checked. Raises `BadParameterError`."""
@@ -187,11 +200,14 @@ class Filter:
         try:
             return {name: p.check(given[name]) if name in given else p.default for name, p in declared.items()}
         except BadParameterError as error:
-            raise BadParameterError(f"{self.name}: {error}") from None
+            raise BadParameterError(f"{self.title}: {error}") from None
 
     def _no_such(self, name: str, known: Sequence[str]) -> str:
         takes = "it takes " + ", ".join(known) if known else "it takes none"
-        return f"{self.name} has no parameter {name!r}: {takes}{suggest(name, known)}"
+        return f"{self.title} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-__all__ = ["Apply", "Array", "BadParameterError", "Filter", "Param", "Picture", "Sequence", "np", "suggest"]
+Chosen = tuple[Filter, dict[str, ParamValue]]
+"""A filter that can be run: with a checked value for each of its parameters."""
+
+__all__ = ["Apply", "Array", "BadParameterError", "Chosen", "Filter", "Param", "Picture", "Sequence", "np", "suggest"]

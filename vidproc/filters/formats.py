@@ -64,6 +64,15 @@ def plane_shapes(name: str, height: int, width: int) -> tuple[tuple[int, ...], .
     raise ValueError(f"pictures can't have the pixel format {name!r}")
 
 
+def plane_steps(name: str) -> tuple[tuple[int, int], ...]:
+    """(across, down) of each plane: it has one sample in how many pixels."""
+    layout = yuv_layout(name)
+    if layout is None:
+        return ((1, 1),)
+    chroma = layout.across, layout.down
+    return (1, 1), chroma, chroma
+
+
 def family(name: str) -> str:
     """What a filter's declaration calls this format: `yuv`, or its own name."""
     return name if yuv_layout(name) is None else "yuv"

@@ -36,8 +36,9 @@ class Pipeline:
         for step in self.steps:
             if step.format != now:
                 parts.append(step.format)
-            parts.append(f"{step.filter.name}({step.format})")
-            now = step.format
+            change = f" to {step.gives}" if step.gives != step.format else ""
+            parts.append(f"{step.filter.name}({step.format}{change})")
+            now = step.gives
         return " -> ".join(parts if self.target_format == now and self.steps else [*parts, self.target_format])
 
     def run(
@@ -61,19 +62,12 @@ def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) ->
     Executes the text of custom filters. Raises `UnknownFilterError`, `BadParameterError`, `ClientError` for text that
     is no filter, `FilterError` for text that fails when executed.
     """
-    chain = [filters.find(spec) for spec in specs]
-    return arrange(
-        [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)],
-        source_format,
-        target_format,
-    )
+    return arrange([filters.find(spec) for spec in specs], source_format, target_format)
 
 
 def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
     """The same from the filters' declarations alone, no custom text being executed: to look at, not to run."""
-    chain = [filters.declaration(spec) for spec in specs]
-    resolved = [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)]
-    return arrange(resolved, source_format, target_format)
+    return arrange([filters.declaration(spec) for spec in specs], source_format, target_format)
 
 
 def arrange(
@@ -99,8 +93,7 @@ def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
 def _declaration(number: int, spec: FilterSpec) -> Filter:
     if spec.code and spec.name != filters.CUSTOM:
         raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")
-    declared = filters.declaration(spec)
-    declared.resolve(spec.params)
+    declared, _ = filters.declaration(spec)
     return declared
 
 

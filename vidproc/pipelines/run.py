@@ -45,6 +45,11 @@ class Step:
     params: Mapping[str, ParamValue]
     format: str
 
+    @property
+    def gives(self) -> str:
+        """The format of its result."""
+        return self.filter.gives or self.format
+
 
 @dataclass(slots=True)
 class Spent:
@@ -79,7 +84,7 @@ class Runner:
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
-            direct = self.out if last and step.format == target else None
+            direct = self.out if last and step.gives == target else None
             frames = self._stage(step, frames, _reach(wanted, steps[number + 1 :]), direct)
         for rank, picture in _complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
@@ -91,7 +96,7 @@ class Runner:
         for rank, window in _windows(ready, before, after, wanted):
             here = window[-before]
             assert here is not None
-            room = out() if out else self.converter.allocate(step.format, here.width, here.height)
+            room = out() if out else self.converter.allocate(step.gives, here.width, here.height)
             yield rank, self._filtered(step, rank, window, room)
 
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
@@ -110,7 +115,7 @@ class Runner:
         except VidprocError as error:
             raise type(error)(f"frame {rank}: {error}") from error
         except Exception as error:
-            raise FilterError(f"frame {rank}: {step.filter.name} failed: {error}") from error
+            raise FilterError(f"frame {rank}: {step.filter.title} failed: {error}") from error
         self.spent.filters += self.clock() - began
         return _checked(result, step, rank, room)
 
@@ -166,8 +171,8 @@ def _complete(frames: Frames, wanted: range) -> Frames:
 def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:
     """What a filter gave, if it is a picture of the right size."""
     if not isinstance(result, Picture):
-        raise FilterError(f"frame {rank}: {step.filter.name} returned {type(result).__name__}, not a picture")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned {type(result).__name__}, not a picture")
     if (result.height, result.width) != (like.height, like.width):
         sizes = f"{result.width}x{result.height}, not {like.width}x{like.height}"
-        raise FilterError(f"frame {rank}: {step.filter.name} returned a picture of {sizes}")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned a picture of {sizes}")
     return result
