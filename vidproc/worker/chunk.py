@@ -138,8 +138,8 @@ class _Work:
         self._decode_s += time.perf_counter() - encoded
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
-        """The decoded frames as pictures of the film's size, timed."""
-        task, size = self._task, (self._task.encoder.width, self._task.encoder.height)
+        """The decoded frames as pictures of the size that the film begins with, timed."""
+        task = self._task
         before = self._pipeline.window[0]
         self._frames = self._decoder.frames(
             packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
@@ -148,7 +148,7 @@ class _Work:
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
-            picture = self._converter.resize(self._converter.picture(frame), *size)
+            picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()
