@@ -19,9 +19,16 @@ CUSTOM = "custom"
 """The name under which a job carries a user's own filter, whose text it brings along."""
 
 _WHERE = {
+    "adjust": "vidproc.filters.adjust",
     "blur": "vidproc.filters.blur",
+    "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
+    "equalize": "vidproc.filters.equalize",
+    "grayscale": "vidproc.filters.grayscale",
+    "invert": "vidproc.filters.invert",
     "motion": "vidproc.filters.motion",
+    "sharpen": "vidproc.filters.sharpen",
+    "threshold": "vidproc.filters.threshold",
 }
 # Each module calls its filter FILTER.
 

@@ -62,9 +62,11 @@ def page() -> str:
 def _section(filter_: Filter) -> str:
     formats = ", ".join(f"`{name}`" for name in filter_.formats)
     rows = [f"| `{p.name}` | `{_shown(p)}` | {p.allowed} | {p.help} |" for p in filter_.params]
-    table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows]
+    table = ["", "| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows] if rows else []
     facts = f"Works on {formats}. Window {filter_.window}."
-    return "\n".join([f"## {filter_.name}", "", filter_.help, "", facts, "", *table, ""])
+    if filter_.reshape is not None:
+        facts += " Changes the size of the picture."
+    return "\n".join([f"## {filter_.name}", "", filter_.help, "", facts, *table, ""])
 
 
 def _shown(param: Param) -> str:
