@@ -21,12 +21,16 @@ CUSTOM = "custom"
 _WHERE = {
     "adjust": "vidproc.filters.adjust",
     "blur": "vidproc.filters.blur",
+    "crop": "vidproc.filters.crop",
     "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
     "equalize": "vidproc.filters.equalize",
+    "flip": "vidproc.filters.flip",
     "grayscale": "vidproc.filters.grayscale",
     "invert": "vidproc.filters.invert",
     "motion": "vidproc.filters.motion",
+    "resize": "vidproc.filters.resize",
+    "rotate": "vidproc.filters.rotate",
     "sharpen": "vidproc.filters.sharpen",
     "threshold": "vidproc.filters.threshold",
 }
