@@ -18,7 +18,7 @@ from tests.media import clips
 from vidproc.cli import explain
 
 pytestmark = pytest.mark.process
-CHAIN = ("--filter", "resize:width=80,height=40", "--filter", "rotate", "--filter", "motion")
+CHAIN = ("--filter", "resize:width=80,height=40", "--filter", "rotate", "--filter", "text:size=9", "--filter", "motion")
 
 
 def decoded(path: Path) -> Iterator[list[NDArray[Any]]]:

@@ -39,6 +39,7 @@ FILTERS = st.one_of(
     st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
     st.just(weighted(-2, 1)),
     st.sampled_from([filters.get("blur"), filters.get("motion"), passing(), turning(), turning(("gray",))]),
+    st.sampled_from([filters.get("text"), filters.get("rotate"), filters.get("adjust")]),
 )
 
 

@@ -32,6 +32,7 @@ _WHERE = {
     "resize": "vidproc.filters.resize",
     "rotate": "vidproc.filters.rotate",
     "sharpen": "vidproc.filters.sharpen",
+    "text": "vidproc.filters.text",
     "threshold": "vidproc.filters.threshold",
 }
 # Each module calls its filter FILTER.
