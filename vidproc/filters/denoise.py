@@ -3,7 +3,7 @@
 `wiener` is Lee's adaptive Wiener filter (J.-S. Lee, 'Digital Image Enhancement and Noise Filtering by Use of Local
 Statistics', 1980): what varies around a pixel no more than the noise does becomes its mean, and what varies more is
 kept in proportion; ten milliseconds for a frame of 1080p. `nlmeans`, non-local means (A. Buades et al., 2005) in
-OpenCV's version, averages over places that look alike; it keeps more texture, and takes a hundred times as long.
+OpenCV's version, averages over places that look alike; it keeps more texture, and takes hundreds of times as long.
 """
 
 from __future__ import annotations
