@@ -1,6 +1,6 @@
 """Pictures to test with: noise, which shows any sample that went astray, and smooth ones, which look like films.
 
-And the built-in filters on them, chosen and checked as for a job.
+And the built-in filters to try on them.
 """
 
 from __future__ import annotations
@@ -14,23 +14,12 @@ from vidproc import filters
 from vidproc.filters.contract import Filter, Picture
 from vidproc.filters.formats import plane_shapes, yuv_layout
 from vidproc.filters.kinds import Kinds
-from vidproc.model import FilterSpec, ParamValue
 
 
 def variants(name: str) -> tuple[Filter, ...]:
     """The built-in filter of this name, or one of each of its kinds."""
     found = filters.get(name)
     return found.filters if isinstance(found, Kinds) else (found,)
-
-
-def applied(name: str, *window: Picture | None, **params: ParamValue) -> Picture:
-    """The filter's result, which must have been written into the room it is given."""
-    chosen, checked = filters.find(FilterSpec(name, params))
-    here = window[-chosen.window[0]]
-    assert here is not None
-    room = room_like(noise(chosen.gives, here.width, here.height) if chosen.gives else here)
-    assert chosen.apply(window, room, **checked) is room
-    return room
 
 
 def bits_of(name: str) -> int:

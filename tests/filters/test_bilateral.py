@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.pictures import applied, noise
+from tests.filters.applying import written
+from tests.filters.pictures import noise
 from vidproc import filters
 from vidproc.errors import BadParameterError
 from vidproc.filters.contract import Picture
@@ -28,14 +29,14 @@ def test_colours_are_blurred_as_opencv_does(
 ) -> None:
     picture = noise("bgr24", width, height)
     truth = cv2.bilateralFilter(picture.array, *like_opencv)
-    assert np.array_equal(applied("blur", picture, kind="bilateral", **params).array, truth)
+    assert np.array_equal(written("blur", picture, kind="bilateral", **params).array, truth)
 
 
 def test_an_edge_stays_and_what_lies_beside_it_grows_smooth() -> None:
     bgr = np.full((40, 60, 3), 40, np.uint8)
     bgr[:, 30:] = (40, 40, 240)
     rough = cv2.add(bgr, np.random.default_rng(5).integers(0, 12, bgr.shape).astype(np.uint8))
-    result = applied("blur", Picture("bgr24", (rough,)), kind="bilateral", sigma_color=40).array
+    result = written("blur", Picture("bgr24", (rough,)), kind="bilateral", sigma_color=40).array
     left, right = result[:, :30].astype(int), result[:, 30:].astype(int)
     assert left.std() < rough[:, :30].std() / 2
     assert (right[..., 2] - left[..., 2]).min() > 190

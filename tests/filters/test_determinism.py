@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.pictures import applied, noise, variants
+from tests.filters.applying import applied
+from tests.filters.pictures import noise, variants
 from vidproc import filters
 from vidproc.filters.contract import Filter, Picture
 from vidproc.model import ParamValue

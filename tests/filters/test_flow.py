@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.pictures import applied, noise, room_like
+from tests.filters.applying import written
+from tests.filters.pictures import noise, room_like
 from vidproc.filters.contract import Array, Picture
 from vidproc.model import ParamValue
 
@@ -49,7 +50,7 @@ def test_flow_is_opencvs_dis(preset: str, width: int, height: int) -> None:
     before, now = pair(width, height, 3, 1)
     method = cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset.upper()}"))
     truth = method.calc(before.array, now.array, None)  # type: ignore[call-overload]
-    result = applied("motion", before, now, kind="flow", preset=preset, scale=20).array
+    result = written("motion", before, now, kind="flow", preset=preset, scale=20).array
     assert np.array_equal(result, coloured(truth, 20))
 
 
@@ -67,7 +68,7 @@ def test_farneback_is_opencvs(
 ) -> None:
     before, now = pair(width, height, 2, 1)
     truth = cv2.calcOpticalFlowFarneback(before.array, now.array, None, *like_opencv, 0)  # type: ignore[call-overload]
-    assert np.array_equal(applied("motion", before, now, kind="farneback", **params).array, coloured(truth, 32))
+    assert np.array_equal(written("motion", before, now, kind="farneback", **params).array, coloured(truth, 32))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,7 +77,7 @@ def test_farneback_is_opencvs(
 )
 def test_the_hue_is_the_direction_and_the_brightness_the_distance(kind: str, right: int, down: int, hue: int) -> None:
     before, now = pair(120, 90, right, down)
-    seen = cv2.cvtColor(applied("motion", before, now, kind=kind, scale=40).array, cv2.COLOR_BGR2HSV)
+    seen = cv2.cvtColor(written("motion", before, now, kind=kind, scale=40).array, cv2.COLOR_BGR2HSV)
     middle = seen[20:-20, 20:-20].astype(float)
     turned = (middle[..., 0] - hue + 90) % 180 - 90
     assert abs(np.median(turned)) <= 2
@@ -86,9 +87,9 @@ def test_the_hue_is_the_direction_and_the_brightness_the_distance(kind: str, rig
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_has_nothing_before_it_or_does_not_move_is_black(kind: str) -> None:
     before, now = pair(61, 47, 3, 1)
-    assert not applied("motion", None, now, kind=kind).array.any()
-    assert applied("motion", before, before, kind=kind).array.max() <= STILL[kind]
-    assert not applied("motion", before, now, kind=kind, scale=0).array.any()
+    assert not written("motion", None, now, kind=kind).array.any()
+    assert written("motion", before, before, kind=kind).array.max() <= STILL[kind]
+    assert not written("motion", before, now, kind=kind, scale=0).array.any()
 
 
 @pytest.mark.parametrize(("kind", "params"), [("farneback", {}), *(("flow", {"preset": each}) for each in PRESETS)])
@@ -97,19 +98,19 @@ def test_pictures_on_which_opencv_gives_up_or_falls_over(
     kind: str, params: dict[str, ParamValue], width: int, height: int
 ) -> None:
     before, now = pair(width, height, 1, 1)
-    assert applied("motion", before, now, kind=kind, **params).array.shape == (height, width, 3)
-    assert applied("motion", before, before, kind=kind, **params).array.max() <= STILL[kind]
+    assert written("motion", before, now, kind=kind, **params).array.shape == (height, width, 3)
+    assert written("motion", before, before, kind=kind, **params).array.max() <= STILL[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_may_have_gaps_between_them(kind: str) -> None:
     before, now = pair(61, 47, 3, 1)
-    result = applied("motion", room_filled_with(before), room_filled_with(now), kind=kind).array
-    assert np.array_equal(result, applied("motion", before, now, kind=kind).array)
+    result = written("motion", room_filled_with(before), room_filled_with(now), kind=kind).array
+    assert np.array_equal(result, written("motion", before, now, kind=kind).array)
 
 
 def test_a_picture_of_another_size_leaves_no_trace() -> None:
     large, small = pair(400, 300, 2, 1), pair(61, 47, 2, 1)
-    alone = applied("motion", *large, kind="flow").array.copy()
-    applied("motion", *small, kind="flow")
-    assert np.array_equal(applied("motion", *large, kind="flow").array, alone)
+    alone = written("motion", *large, kind="flow").array.copy()
+    written("motion", *small, kind="flow")
+    assert np.array_equal(written("motion", *large, kind="flow").array, alone)

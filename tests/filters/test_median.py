@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.pictures import applied, bits_of, noise
+from tests.filters.applying import written
+from tests.filters.pictures import bits_of, noise
 from vidproc.filters.contract import Array, Picture
 
 
@@ -21,7 +22,7 @@ def medians(plane: Array, side: int) -> Array:
 @pytest.mark.parametrize("ksize", [1, 3, 5, 7, 21, 255])
 def test_planes_of_full_size_are_opencvs(name: str, ksize: int) -> None:
     picture = noise(name, 61, 47)
-    for before, after in zip(picture.planes, applied("blur", picture, kind="median", ksize=ksize).planes, strict=True):
+    for before, after in zip(picture.planes, written("blur", picture, kind="median", ksize=ksize).planes, strict=True):
         assert np.array_equal(after, cv2.medianBlur(before, ksize))
 
 
@@ -29,14 +30,14 @@ def test_planes_of_full_size_are_opencvs(name: str, ksize: int) -> None:
 @pytest.mark.parametrize("ksize", [3, 5, 7, 13])
 def test_samples_of_16_bits_are_exact_at_any_size(name: str, ksize: int) -> None:
     picture = noise(name, 23, 19)
-    for before, after in zip(picture.planes, applied("blur", picture, kind="median", ksize=ksize).planes, strict=True):
+    for before, after in zip(picture.planes, written("blur", picture, kind="median", ksize=ksize).planes, strict=True):
         assert np.array_equal(after, medians(before, ksize))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (1, 4)])
 def test_deep_pictures_of_few_samples(width: int, height: int) -> None:
     picture = noise("yuv444p16le", width, height)
-    for before, after in zip(picture.planes, applied("blur", picture, kind="median", ksize=7).planes, strict=True):
+    for before, after in zip(picture.planes, written("blur", picture, kind="median", ksize=7).planes, strict=True):
         assert np.array_equal(after, medians(before, 7))
 
 
@@ -45,7 +46,7 @@ def test_deep_planes_that_hold_few_codes(low: int, high: int) -> None:
     """One code alone, and ranges about the width of a band."""
     rng = np.random.default_rng(3)
     plane = rng.integers(low, high + 1, (15, 21)).astype(np.uint16)
-    (result, *_) = applied("blur", Picture("yuv444p10le", (plane,) * 3), kind="median", ksize=9).planes
+    (result, *_) = written("blur", Picture("yuv444p10le", (plane,) * 3), kind="median", ksize=9).planes
     assert np.array_equal(result, medians(plane, 9))
 
 
@@ -64,7 +65,7 @@ def test_deep_planes_that_hold_few_codes(low: int, high: int) -> None:
 )
 def test_subsampled_chroma_gets_a_window_of_the_same_area(name: str, ksize: int, side: int) -> None:
     picture = noise(name, 61, 47)
-    result = applied("blur", picture, kind="median", ksize=ksize)
+    result = written("blur", picture, kind="median", ksize=ksize)
     for before, after, width in zip(picture.planes, result.planes, (ksize, side, side), strict=True):
         assert np.array_equal(after, medians(before, width))
 
@@ -73,7 +74,7 @@ def test_subsampled_chroma_gets_a_window_of_the_same_area(name: str, ksize: int,
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (3, 70)])
 def test_pictures_smaller_than_the_window(name: str, width: int, height: int) -> None:
     flat = Picture(name, tuple(np.full_like(plane, 200) for plane in noise(name, width, height).planes))
-    assert all((plane == 200).all() for plane in applied("blur", flat, kind="median", ksize=255).planes)
+    assert all((plane == 200).all() for plane in written("blur", flat, kind="median", ksize=255).planes)
 
 
 def test_specks_vanish_and_edges_stay() -> None:
@@ -86,5 +87,5 @@ def test_specks_vanish_and_edges_stay() -> None:
         truth = [plane.copy() for plane in picture.planes]
         for plane in picture.planes:
             plane[3::7, 2::7] = top
-        result = applied("blur", picture, kind="median", ksize=7)
+        result = written("blur", picture, kind="median", ksize=7)
         assert all(np.array_equal(one, other) for one, other in zip(result.planes, truth, strict=True))

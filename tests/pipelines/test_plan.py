@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from tests.pipelines.stand_in import weighted
 from vidproc.errors import BadParameterError, ClientError, FilterError, UnknownFilterError
+from vidproc.filters.contract import Shape
 from vidproc.model import FilterSpec, ParamValue
-from vidproc.pipelines.plan import arrange, check, plan
+from vidproc.pipelines.plan import arrange, check, plan, shapes
 
 FORM = "yuv420p"
 
@@ -94,3 +97,24 @@ def test_checking_executes_nothing_and_planning_does() -> None:
     assert check([own(FAILING)]) == (0, 0)
     with pytest.raises(FilterError, match="ValueError: no"):
         plan([own(FAILING)], FORM, FORM)
+
+
+def test_the_shape_of_the_pictures_after_each_filter() -> None:
+    film = Shape(720, 576, Fraction(16, 15))
+    chain = [spec("crop", width=700), spec("blur"), spec("rotate"), own(FAILING), spec("resize", width="144")]
+    assert shapes(chain, film) == (
+        film,
+        Shape(700, 576, Fraction(16, 15)),
+        Shape(700, 576, Fraction(16, 15)),
+        Shape(576, 700, Fraction(15, 16)),
+        Shape(576, 700, Fraction(15, 16)),
+        Shape(144, 176, Fraction(15, 16) * Fraction(176 * 576, 144 * 700)),
+    )
+    assert shapes([], film) == (film,)
+
+
+def test_a_filter_that_does_not_fit_to_the_film_is_named() -> None:
+    chain = [spec("resize", width=100), spec("crop", width=200)]
+    assert check(chain) == (0, 0)
+    with pytest.raises(BadParameterError, match=r"^crop: width 200, .* does not lie within the picture of 100x80"):
+        shapes(chain, Shape(720, 576))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.filters.pictures import noise
-from tests.pipelines.stand_in import Frames, PlainConverter, colouring, decoded, film, passing, same, weighted
+from tests.pipelines.stand_in import Frames, PlainConverter, colouring, decoded, film, passing, same, turning, weighted
 from vidproc import filters
 from vidproc.errors import FilterError, MediaError
 from vidproc.filters.contract import Filter, Picture
@@ -43,6 +43,7 @@ FILTERS = st.one_of(
     st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
     st.just(weighted(-2, 1)),
     st.sampled_from([built_in("blur"), built_in("motion"), built_in("motion", kind="flow"), passing()]),
+    st.sampled_from([turning(), turning(("gray",)), built_in("text"), built_in("rotate"), built_in("adjust")]),
 )
 
 
@@ -170,6 +171,27 @@ def test_a_result_in_another_format_is_converted_from_that() -> None:
     ((_, picture),) = chain(colour_in_gray_out).run(decoded(film(1), 0, 1), 0, 1, converter)
     assert converter.conversions == [("yuv420p", "bgr24"), ("gray", "yuv420p")]
     assert (picture.planes[0] == 50).all()
+
+
+def test_each_filter_gets_pictures_of_the_shape_that_the_one_before_gives() -> None:
+    pipeline, frames = chain(turning(), weighted(-1, 0), turning(("gray",)), passing(), turning()), film(4)
+    sizes = [(picture.width, picture.height) for _, picture in chunk(pipeline, frames, 0, 4)]
+    assert sizes == [(5, 6)] * 4
+
+
+def test_a_filter_hears_what_it_wants_to_know() -> None:
+    heard: list[dict[str, Any]] = []
+
+    def note(window: tuple[Picture, ...], out: Picture, **known: Any) -> Picture:
+        heard.append(known)
+        return out
+
+    for form in ("yuv", "gray"):
+        wanting = Filter("wanting", "", (form,), note, wants=("rank", "full_range"))
+        chunk(chain(wanting, Filter("plain", "", (form,), note)), film(6), 4, 6)
+    said = [{"rank": rank, "full_range": full} for full in (False, True) for rank in (4, 5)]
+    assert [known for known in heard if known] == said
+    assert heard.count({}) == 4
 
 
 def test_no_filters_convert_only() -> None:

@@ -20,9 +20,21 @@ CUSTOM = "custom"
 """The name under which a job carries a user's own filter, whose text it brings along."""
 
 _WHERE = {
+    "adjust": "vidproc.filters.adjust",
     "blur": "vidproc.filters.blur",
+    "crop": "vidproc.filters.crop",
+    "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
+    "equalize": "vidproc.filters.equalize",
+    "flip": "vidproc.filters.flip",
+    "grayscale": "vidproc.filters.grayscale",
+    "invert": "vidproc.filters.invert",
     "motion": "vidproc.filters.motion",
+    "resize": "vidproc.filters.resize",
+    "rotate": "vidproc.filters.rotate",
+    "sharpen": "vidproc.filters.sharpen",
+    "text": "vidproc.filters.text",
+    "threshold": "vidproc.filters.threshold",
 }
 # Each module calls its filter, or the kinds of it, FILTER.
 

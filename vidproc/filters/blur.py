@@ -14,7 +14,7 @@ import numpy as np
 
 from vidproc.filters.bilateral import BILATERAL
 from vidproc.filters.contract import Array, Filter, Param, Picture
-from vidproc.filters.formats import plane_steps
+from vidproc.filters.formats import steps_of
 from vidproc.filters.kinds import Kinds
 from vidproc.filters.median import MEDIAN
 from vidproc.filters.writing import settle
@@ -46,7 +46,7 @@ def _blur_plane(source: Array, target: Array, ksize: int, sigma: float, step: tu
 def blur(window: tuple[Picture], out: Picture, *, ksize: int, sigma: float) -> Picture:
     """Every plane of the picture, blurred into `out`; 8 and 16 bits alike."""
     (picture,) = window
-    for source, target, step in zip(picture.planes, out.planes, plane_steps(picture.format), strict=True):
+    for source, target, step in zip(picture.planes, out.planes, steps_of(picture.format), strict=True):
         _blur_plane(source, target, ksize, sigma, step)
     return out
 

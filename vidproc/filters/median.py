@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from vidproc.filters.contract import Array, Filter, Param, Picture
-from vidproc.filters.formats import plane_steps
+from vidproc.filters.formats import steps_of
 from vidproc.filters.writing import settle
 
 _BAND = 255
@@ -41,7 +41,7 @@ def _in_bands(source: Array, target: Array, ksize: int) -> None:
 def median(window: tuple[Picture], out: Picture, *, ksize: int) -> Picture:
     """Every plane of the picture, its medians in `out`; 8 and 16 bits alike."""
     (picture,) = window
-    for source, target, step in zip(picture.planes, out.planes, plane_steps(picture.format), strict=True):
+    for source, target, step in zip(picture.planes, out.planes, steps_of(picture.format), strict=True):
         side = _side(ksize, *step)
         if source.itemsize > 1 and side > _LARGEST_OF_16_BITS:
             _in_bands(source, target, side)

@@ -81,9 +81,14 @@ def _section(found: Filter | Kinds) -> str:
 def _facts(filter_: Filter) -> list[str]:
     formats = ", ".join(f"`{name}`" for name in filter_.formats)
     rows = [f"| `{p.name}` | `{_shown(p)}` | {p.allowed} | {p.help} |" for p in filter_.params]
-    table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows]
-    gives = f" Gives `{filter_.gives}`." if filter_.gives else ""
-    return [f"Works on {formats}.{gives} Window {filter_.window}.", "", *table, ""]
+    table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows, ""] if rows else []
+    facts = f"Works on {formats}."
+    if filter_.gives:
+        facts += f" Gives `{filter_.gives}`."
+    facts += f" Window {filter_.window}."
+    if filter_.reshape is not None:
+        facts += " Changes the size of the picture."
+    return [facts, "", *table]
 
 
 def _shown(param: Param) -> str:

@@ -16,6 +16,8 @@ import av
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
+from vidproc.filters.contract import Shape
+from vidproc.media.colour import matrix_of
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
 
 X264_PRESETS = (
@@ -110,35 +112,43 @@ def check_settings(job: JobSpec) -> None:
         )
 
 
-def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple[str, ...]]:
+def encoder_spec(
+    stream: StreamFormat, job: JobSpec, result: Shape | None = None
+) -> tuple[EncoderSpec, tuple[str, ...]]:
     """How a job's frames are to be encoded, and a sentence for each thing about the picture that this loses.
 
-    The spec's size is the picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
+    `result` is the shape that the filters give the pictures, if not the source's own. The spec's size is the
+    picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
     for what can't be, `BadParameterError` when CRF or preset are out of their range.
     """
     check_settings(job)
-    row = codec(job.codec)
+    row, shape = codec(job.codec), result or shape_of(stream)
     _refuse_hdr(row, stream)
     spec = EncoderSpec(
         codec=row.name,
-        width=stream.width,
-        height=stream.height,
+        width=shape.width,
+        height=shape.height,
         pix_fmt=row.pix_fmt,
         crf=job.crf,
         preset=job.encoder_preset,
-        sar=stream.sar,
-        colour=_colour(row, stream),
+        sar=shape.sar,
+        colour=_colour(row, stream, shape),
         field_order=stream.field_order,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
     return spec, (*_depth_losses(row, stream), *_size_losses(spec))
 
 
-def scaling_loss(stream: StreamFormat, start: int, spec: EncoderSpec) -> tuple[str, ...]:
+def shape_of(stream: StreamFormat) -> Shape:
+    """The shape of the source's pictures."""
+    return Shape(stream.width, stream.height, stream.sar)
+
+
+def scaling_loss(stream: StreamFormat, start: int, first: StreamFormat) -> tuple[str, ...]:
     """A sentence for a segment whose pictures have another size than the film's first; `start` is its first rank."""
-    if (stream.width, stream.height) == (spec.width, spec.height):
+    if (stream.width, stream.height) == (first.width, first.height):
         return ()
-    sizes = f"{stream.width}x{stream.height} to {spec.width}x{spec.height}"
+    sizes = f"{stream.width}x{stream.height} to {first.width}x{first.height}"
     return (f"from frame {start} on the picture was scaled from {sizes}, the size that the film begins with",)
 
 
@@ -157,15 +167,20 @@ def is_rgb(pix_fmt: str) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def _colour(row: OutputCodec, stream: StreamFormat) -> Colour:
-    """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
+def _colour(row: OutputCodec, stream: StreamFormat, result: Shape) -> Colour:
+    """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB.
+
+    A matrix that the source leaves open is written down where whoever guesses it by size would guess another one.
+    """
     colour = stream.colour if _samples_chroma_like(row, stream) else replace(stream.colour, siting="")
     if is_rgb(stream.pix_fmt):
         return replace(colour, matrix=BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
         colour = replace(colour, range=FULL_RANGE)
-    # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
-    return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
+    if colour.matrix == RGB_MATRIX:  # a wrong tag on YUV planes; an encoder of 4:2:0 refuses it
+        colour = replace(colour, matrix=UNSPECIFIED)
+    matrix = matrix_of(colour, stream.width, stream.height)
+    return colour if matrix == matrix_of(colour, result.width, result.height) else replace(colour, matrix=matrix)
 
 
 def _samples_chroma_like(row: OutputCodec, stream: StreamFormat) -> bool:

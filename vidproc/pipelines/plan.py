@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vidproc import filters
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
@@ -88,6 +88,18 @@ def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
         raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(specs)}")
     declared = [_declaration(number, spec) for number, spec in enumerate(specs, 1)]
     return total_window(declared)
+
+
+def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
+    """The shape of the source's pictures, and after each filter; the last one is the result's.
+
+    Raises `BadParameterError` for filters whose parameters don't fit to such pictures. Executes no custom text.
+    """
+    found = [source]
+    for spec in specs:
+        declared, params = filters.declaration(spec)
+        found.append(declared.shape_after(found[-1], params))
+    return tuple(found)
 
 
 def _declaration(number: int, spec: FilterSpec) -> Filter:
