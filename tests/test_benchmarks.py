@@ -16,6 +16,7 @@ from benchmarks.comparison import Comparison, shares
 from benchmarks.subjects import COLD, FFMPEG, FLOOR, WARM, Run
 from benchmarks.work import Work
 from vidproc.filters.contract import Picture
+from vidproc.model import FilterSpec
 
 SMALL = Recipe(1, 192, 108)
 
@@ -85,8 +86,7 @@ def test_the_floor_blurs_as_the_filter_does() -> None:
     mine, theirs = (tuple(np.empty_like(plane) for plane in planes) for _ in range(2))
     for work in (Work(9), Work(15), Work(31)):
         floor.blur(planes, mine, work)
-        filter = vidproc.filters.get("blur")
-        params = {"kind": "gaussian", "ksize": work.ksize, "sigma": 0.0}
+        filter, params = vidproc.filters.find(FilterSpec("blur", {"ksize": work.ksize}))
         done = filter.apply((Picture("yuv420p", planes),), Picture("yuv420p", theirs), **params)
         for one, other in zip(mine, done.planes, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -153,7 +153,8 @@ class Chunk(Struct, frozen=True):
 class ChunkTask(Struct, frozen=True):
     """One lease's work as a slot gets it; the packet records follow as payload.
 
-    The slot decodes the ranks [first, last), runs the filters and encodes [start, stop). `continues` says that the
+    The slot decodes the ranks [first, last), scales to `width` x `height`, the size that the film begins with, those
+    pictures that have another, runs the filters and encodes [start, stop). `continues` says that the
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open.
     """
 
@@ -166,6 +167,8 @@ class ChunkTask(Struct, frozen=True):
     stream: StreamFormat
     filters: tuple[FilterSpec, ...]
     encoder: EncoderSpec
+    width: int
+    height: int
     on_decode_error: str = "conceal"
     digest_frames: bool = False
     continues: bool = False

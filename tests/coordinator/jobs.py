@@ -51,7 +51,7 @@ def job_in(folder: Path, name: str = "j", chunks: int = 2) -> Job:
         job.chunks.append(Chunk(n, FRAMES * n, FRAMES * (n + 1), 0, 0, 0, 100 * n, 100 * n + 100))
         job.packets.append(packets)
     job.streams[0] = STREAM
-    job.opened = Opened(ENCODER, FRAMES * chunks, ())
+    job.opened = Opened(STREAM, ENCODER, FRAMES * chunks, ())
     return job
 
 

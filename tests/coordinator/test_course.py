@@ -141,7 +141,7 @@ def test_what_is_no_film_is_tried_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_bug_fails_the_job_and_says_so(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(self: MediaProcess, result: Path) -> None:
+    async def broken(self: MediaProcess, *_: Any) -> None:
         raise RuntimeError("oops")
 
     monkeypatch.setattr(MediaProcess, "open_result", broken)

@@ -12,7 +12,7 @@ from vidproc.coordinator.job import Done, Job
 from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.metrics.histogram import Histogram
-from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, JobState
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, JobState, StreamFormat
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Finished
 from vidproc.protocol.shape import check_shape
@@ -96,11 +96,12 @@ def test_damaged_frames_are_named_in_runs() -> None:
 
 
 def test_a_film_of_several_field_orders_is_said_to_have_become_one_of_one() -> None:
+    stream = StreamFormat("h264", b"", 64, 48, "yuv420p")
     spec = EncoderSpec("h264", 64, 48, "yuv420p", field_order="bb")
     reports = [report(field_orders=("bb",)), report(field_orders=("bb",))]
-    assert figures(job_of(*reports, opened=Opened(spec, 20, ())))["losses"] == []
+    assert figures(job_of(*reports, opened=Opened(stream, spec, 20, ())))["losses"] == []
     mixed = [*reports, report(field_orders=("bb", "progressive"))]
-    assert figures(job_of(*mixed, opened=Opened(spec, 30, ())))["losses"] == [
+    assert figures(job_of(*mixed, opened=Opened(stream, spec, 30, ())))["losses"] == [
         "some frames are progressive, some bottom field first; all are marked bottom field first"
     ]
 

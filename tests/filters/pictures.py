@@ -1,4 +1,7 @@
-"""Pictures to test with: noise, which shows any sample that went astray, and smooth ones, which look like films."""
+"""Pictures to test with: noise, which shows any sample that went astray, and smooth ones, which look like films.
+
+And the built-in filters to try on them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidproc.filters.contract import Picture
+from vidproc import filters
+from vidproc.filters.contract import Filter, Picture
 from vidproc.filters.formats import plane_shapes, yuv_layout
+from vidproc.filters.kinds import Kinds
+
+
+def variants(name: str) -> tuple[Filter, ...]:
+    """The built-in filter of this name, or one of each of its kinds."""
+    found = filters.get(name)
+    return found.filters if isinstance(found, Kinds) else (found,)
 
 
 def bits_of(name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 import pytest
 
-from vidproc.filters.formats import family, plane_shapes, works_on, yuv_layout
+from vidproc.filters.formats import code_range, family, plane_shapes, works_on, yuv_layout
 
 PLANAR = [
     name
@@ -43,3 +43,9 @@ def test_what_a_filter_works_on() -> None:
     assert [family(name) for name in ("yuv422p10le", "gray", "bgr24")] == ["yuv", "gray", "bgr24"]
     assert works_on(("yuv", "gray"), "yuvj444p")
     assert not works_on(("gray",), "yuv420p")
+
+
+def test_the_codes_of_black_and_white_by_range_and_depth() -> None:
+    assert code_range(False, 8) == (16, 219, 224)
+    assert code_range(False, 10) == (64, 876, 896)
+    assert code_range(True, 10) == (0, 1023, 1023)

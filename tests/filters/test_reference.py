@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.filters.pictures import variants
 from vidproc import filters
 from vidproc.filters import custom, reference
 
@@ -19,7 +20,8 @@ def test_every_filter_and_parameter_is_on_the_page() -> None:
     page = reference.page()
     for name in filters.names():
         section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
-        assert all(f"| `{param.name}` |" in section for param in filters.get(name).params)
+        assert all(f"| `{param.name}` |" in section for each in variants(name) for param in each.params)
+        assert all(f"### kind={each.kind}\n" in section for each in variants(name) if each.kind)
 
 
 def test_the_examples_on_the_page_are_filters() -> None:

@@ -10,7 +10,6 @@ from vidproc.media.colour import (
     BT709,
     BT2020,
     bgr_to_yuv,
-    code_range,
     gray_to_luma,
     is_full,
     luma_to_gray,
@@ -57,12 +56,6 @@ def test_back_and_forth_is_the_identity(matrix: int, full: bool, bits: int) -> N
     both = back[:, :3] @ forth[:, :3], back[:, :3] @ forth[:, 3] + back[:, 3]
     assert np.allclose(both[0], np.eye(3))
     assert np.allclose(both[1], 0)
-
-
-def test_ranges() -> None:
-    assert code_range(False, 8) == (16, 219, 224)
-    assert code_range(False, 10) == (64, 876, 896)
-    assert code_range(True, 10) == (0, 1023, 1023)
 
 
 def test_a_matrix_that_is_not_said_is_guessed_by_size_as_players_do() -> None:

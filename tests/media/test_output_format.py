@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
+from vidproc.filters.contract import Shape
 from vidproc.media.output_codecs import allowed
 from vidproc.media.output_format import encoder_spec, fit
 from vidproc.model import Colour, JobSpec, StreamFormat
@@ -72,6 +73,18 @@ def test_sizes_are_padded_and_that_is_said(size: tuple[int, int], order: str, re
     assert (spec.width, spec.height) == size
     assert fit(spec) == real
     assert [f"{real[0]}x{real[1]}" in loss for loss in losses] == ([] if size == real else [True])
+
+
+def test_a_result_of_another_shape_is_encoded_as_that() -> None:
+    spec, losses = encoder_spec(STREAM, JOB, Shape(33, 20, Fraction(4, 3)))
+    assert (spec.width, spec.height, spec.sar) == (33, 20, Fraction(4, 3))
+    assert losses == ("the picture was padded from 33x20 to 34x20, as yuv420p demands",)
+
+
+@pytest.mark.parametrize(("size", "matrix"), [((640, 360), 1), ((1280, 720), 2)])
+def test_a_matrix_that_players_would_now_guess_differently_is_written_down(size: tuple[int, int], matrix: int) -> None:
+    large = replace(STREAM, width=1920, height=1080, colour=Colour())
+    assert encoder_spec(large, JOB, Shape(*size))[0].colour.matrix == matrix
 
 
 @pytest.mark.parametrize("transfer", [16, 18])

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from tests.filters.pictures import noise
-from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import plane_shapes, yuv_layout
 
 Frames = Iterator[tuple[int, Picture]]
 
 
 class PlainConverter:
-    """Colour is dropped or made neutral; levels stay what they are. Counts what it is asked for."""
+    """Colour is dropped or made neutral; levels stay what they are, and are limited in YUV. Counts what it is asked
+    for."""
 
     def __init__(self) -> None:
         self.conversions: list[tuple[str, str]] = []
@@ -34,6 +35,9 @@ class PlainConverter:
         kind = np.uint16 if layout and layout.bits > 8 else np.uint8
         return Picture(format, tuple(np.full(shape, 99, kind) for shape in plane_shapes(format, height, width)))
 
+    def is_full(self, format: str) -> bool:
+        return yuv_layout(format) is None
+
 
 def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
     """A filter whose result depends on each frame of its window by its place, and on which frames there are."""
@@ -51,6 +55,30 @@ def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray",
 def passing(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
     """Gives back its input."""
     return Filter("passing", "For tests.", formats, lambda window, out: window[0])
+
+
+def colouring() -> Filter:
+    """Gives BGR for gray: the level in blue, nothing in green and red."""
+
+    def apply(window: tuple[Picture, ...], out: Picture) -> Picture:
+        out.array[:] = 0
+        out.array[..., 0] = window[0].array
+        return out
+
+    return Filter("colouring", "For tests.", ("gray",), apply, gives="bgr24")
+
+
+def turning(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+    """A quarter turn, mirrored, to which it adds the frame's number; its results have another shape."""
+
+    def apply(window: tuple[Picture], out: Picture, rank: int) -> Picture:
+        for source, target in zip(window[0].planes, out.planes, strict=True):
+            target[:] = source.swapaxes(0, 1) + target.dtype.type(rank)
+        return out
+
+    return Filter(
+        "turning", "For tests.", formats, apply, reshape=lambda shape: Shape(shape.height, shape.width), wants=("rank",)
+    )
 
 
 def film(length: int, name: str = "yuv420p") -> list[Picture]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.pipelines.stand_in import passing
+from tests.pipelines.stand_in import colouring, passing
 from vidproc.filters.contract import Filter
 from vidproc.filters.formats import works_on
 from vidproc.pipelines.negotiate import conversion_cost, negotiate
@@ -52,6 +52,21 @@ def test_each_filter_gets_the_format_that_suits_the_whole(
     source: str, target: str, declared: list[tuple[str, ...]], formats: list[str]
 ) -> None:
     assert chosen(source, target, *declared) == formats
+
+
+@pytest.mark.parametrize(
+    ("declared", "formats"),
+    [
+        ([ANY], ["gray", "yuv420p"]),
+        ([BGR], ["gray", "bgr24"]),
+        ([GRAY, ANY], ["gray", "gray", "gray"]),
+    ],
+)
+def test_behind_a_filter_that_gives_colour_for_gray_there_is_colour(
+    declared: list[tuple[str, ...]], formats: list[str]
+) -> None:
+    chain = [colouring(), *(passing(each) for each in declared)]
+    assert list(negotiate(chain, "yuv420p", "yuv420p")) == formats
 
 
 def test_formats_that_pictures_cant_have_are_a_mistake_in_the_filter() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from tests.pipelines.stand_in import weighted
 from vidproc.errors import BadParameterError, ClientError, FilterError, UnknownFilterError
+from vidproc.filters.contract import Shape
 from vidproc.model import FilterSpec, ParamValue
-from vidproc.pipelines.plan import arrange, check, plan
+from vidproc.pipelines.plan import arrange, check, plan, shapes
 
 FORM = "yuv420p"
 
@@ -32,6 +35,7 @@ FAILING = "raise ValueError('no')\n" + PLAIN
         ([spec("blur")], FORM, "yuv420p -> blur(yuv420p)"),
         ([spec("blur")], "yuv422p10le", "yuv422p10le -> blur(yuv422p10le) -> yuv420p"),
         ([spec("edges")], FORM, "yuv420p -> gray -> edges(gray) -> yuv420p"),
+        ([spec("motion", kind="flow")], FORM, "yuv420p -> gray -> motion(gray to bgr24) -> yuv420p"),
         ([spec("blur"), own(PLAIN)], FORM, "yuv420p -> blur(yuv420p) -> bgr24 -> custom(bgr24) -> yuv420p"),
     ],
 )
@@ -41,7 +45,7 @@ def test_a_pipeline_explains_itself(specs: list[FilterSpec], source: str, line: 
 
 def test_parameters_are_checked_and_filled_in() -> None:
     (step,) = plan([spec("blur", ksize="5")], FORM, FORM).steps
-    assert step.params == {"kind": "gaussian", "ksize": 5, "sigma": 0.0}
+    assert step.params == {"ksize": 5, "sigma": 0.0}
 
 
 def test_windows_add_up() -> None:
@@ -62,8 +66,9 @@ def test_checking_gives_the_window_that_planning_finds(specs: list[FilterSpec]) 
     ("refused", "error", "said"),
     [
         (spec("blurr"), UnknownFilterError, "there is no filter 'blurr'"),
-        (spec("blur", ksize=4), BadParameterError, "blur: ksize must be an odd whole number from 1 to 255, not '4'"),
-        (spec("motion", ksize=5), BadParameterError, "motion has no parameter 'ksize'"),
+        (spec("blur", ksize=4), BadParameterError, "blur kind=gaussian: ksize must be an odd whole number"),
+        (spec("blur", kind="median", sigma=2), BadParameterError, "blur kind=median has no parameter 'sigma'"),
+        (spec("motion", ksize=5), BadParameterError, "motion kind=difference has no parameter 'ksize'"),
         (own(PLAIN, gian=1), BadParameterError, "custom has no parameter 'gian'"),
         (own("def f(frame"), ClientError, "the custom filter does not compile: line 1"),
     ],
@@ -92,3 +97,24 @@ def test_checking_executes_nothing_and_planning_does() -> None:
     assert check([own(FAILING)]) == (0, 0)
     with pytest.raises(FilterError, match="ValueError: no"):
         plan([own(FAILING)], FORM, FORM)
+
+
+def test_the_shape_of_the_pictures_after_each_filter() -> None:
+    film = Shape(720, 576, Fraction(16, 15))
+    chain = [spec("crop", width=700), spec("blur"), spec("rotate"), own(FAILING), spec("resize", width="144")]
+    assert shapes(chain, film) == (
+        film,
+        Shape(700, 576, Fraction(16, 15)),
+        Shape(700, 576, Fraction(16, 15)),
+        Shape(576, 700, Fraction(15, 16)),
+        Shape(576, 700, Fraction(15, 16)),
+        Shape(144, 176, Fraction(15, 16) * Fraction(176 * 576, 144 * 700)),
+    )
+    assert shapes([], film) == (film,)
+
+
+def test_a_filter_that_does_not_fit_to_the_film_is_named() -> None:
+    chain = [spec("resize", width=100), spec("crop", width=200)]
+    assert check(chain) == (0, 0)
+    with pytest.raises(BadParameterError, match=r"^crop: width 200, .* does not lie within the picture of 100x80"):
+        shapes(chain, Shape(720, 576))

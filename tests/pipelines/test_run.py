@@ -13,17 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.filters.pictures import noise
-from tests.pipelines.stand_in import Frames, PlainConverter, decoded, film, passing, same, weighted
+from tests.pipelines.stand_in import Frames, PlainConverter, colouring, decoded, film, passing, same, turning, weighted
 from vidproc import filters
 from vidproc.errors import FilterError, MediaError
 from vidproc.filters.contract import Filter, Picture
-from vidproc.model import FilterSpec
+from vidproc.model import FilterSpec, ParamValue
 from vidproc.pipelines.plan import Pipeline, arrange, plan
 from vidproc.pipelines.run import Spent
 
 
 def chain(*chosen: Filter, source: str = "yuv420p", target: str = "yuv420p") -> Pipeline:
     return arrange([(each, each.resolve({})) for each in chosen], source, target)
+
+
+def built_in(name: str, **params: ParamValue) -> Filter:
+    return filters.find(FilterSpec(name, params))[0]
 
 
 def chunk(pipeline: Pipeline, frames: list[Picture], start: int, stop: int, **how: Any) -> list[tuple[int, Picture]]:
@@ -38,7 +42,8 @@ FORMATS = st.sampled_from([("yuv", "gray", "bgr24"), ("yuv",), ("gray",), ("bgr2
 FILTERS = st.one_of(
     st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
     st.just(weighted(-2, 1)),
-    st.sampled_from([filters.get("blur"), filters.get("motion"), passing()]),
+    st.sampled_from([built_in("blur"), built_in("motion"), built_in("motion", kind="flow"), passing()]),
+    st.sampled_from([turning(), turning(("gray",)), built_in("text"), built_in("rotate"), built_in("adjust")]),
 )
 
 
@@ -74,7 +79,7 @@ def test_a_window_shows_the_neighbours_in_order_and_none_beyond_the_ends() -> No
 
 
 def test_motion_across_a_cut_between_chunks() -> None:
-    pipeline, frames = chain(filters.get("motion")), film(4)
+    pipeline, frames = chain(built_in("motion")), film(4)
     first, later = chunk(pipeline, frames, 0, 2), chunk(pipeline, frames, 2, 4)
     assert not first[0][1].planes[0].any()
     change = np.abs(frames[2].planes[0].astype(int) - frames[1].planes[0])
@@ -140,6 +145,23 @@ def test_the_last_conversion_writes_where_it_is_told() -> None:
         assert same([(rank, picture)], [expected])
 
 
+def test_a_filter_writes_where_it_is_told_in_the_format_that_it_gives() -> None:
+    canvas = PlainConverter().allocate("bgr24", 6, 5)
+    frames, converter = film(1), PlainConverter()
+    pipeline = chain(weighted(0, 0, ("gray",)), colouring(), target="bgr24")
+    ((_, picture),) = pipeline.run(decoded(frames, 0, 1), 0, 1, converter, lambda: canvas)
+    assert picture is canvas
+    assert converter.conversions == [("yuv420p", "gray")]
+    assert canvas.array[..., 0].any()
+    assert not canvas.array[..., 1:].any()
+
+
+def test_what_a_filter_gives_in_another_format_is_converted_from_that() -> None:
+    converter = PlainConverter()
+    list(chain(colouring(), passing(("bgr24",))).run(decoded(film(1), 0, 1), 0, 1, converter))
+    assert converter.conversions == [("yuv420p", "gray"), ("bgr24", "yuv420p")]
+
+
 def test_a_result_in_another_format_is_converted_from_that() -> None:
     def gray(window: tuple[Picture, ...], out: Picture) -> Picture:
         return Picture("gray", (np.full((5, 6), 50, np.uint8),))
@@ -149,6 +171,27 @@ def test_a_result_in_another_format_is_converted_from_that() -> None:
     ((_, picture),) = chain(colour_in_gray_out).run(decoded(film(1), 0, 1), 0, 1, converter)
     assert converter.conversions == [("yuv420p", "bgr24"), ("gray", "yuv420p")]
     assert (picture.planes[0] == 50).all()
+
+
+def test_each_filter_gets_pictures_of_the_shape_that_the_one_before_gives() -> None:
+    pipeline, frames = chain(turning(), weighted(-1, 0), turning(("gray",)), passing(), turning()), film(4)
+    sizes = [(picture.width, picture.height) for _, picture in chunk(pipeline, frames, 0, 4)]
+    assert sizes == [(5, 6)] * 4
+
+
+def test_a_filter_hears_what_it_wants_to_know() -> None:
+    heard: list[dict[str, Any]] = []
+
+    def note(window: tuple[Picture, ...], out: Picture, **known: Any) -> Picture:
+        heard.append(known)
+        return out
+
+    for form in ("yuv", "gray"):
+        wanting = Filter("wanting", "", (form,), note, wants=("rank", "full_range"))
+        chunk(chain(wanting, Filter("plain", "", (form,), note)), film(6), 4, 6)
+    said = [{"rank": rank, "full_range": full} for full in (False, True) for rank in (4, 5)]
+    assert [known for known in heard if known] == said
+    assert heard.count({}) == 4
 
 
 def test_no_filters_convert_only() -> None:

@@ -59,6 +59,18 @@ def test_window_filters_see_across_the_edges_of_chunks(folder: Path, runner: Chu
     assert chunked == sequential
 
 
+def test_sizes_and_numbers_of_frames_are_the_same_in_every_chunk(folder: Path, runner: ChunkRunner) -> None:
+    smaller, numbered = FilterSpec("resize", {"width": 44}), FilterSpec("text", {"position": "center"})
+    lossless = work_on(clips.make("one keyframe", folder), folder, (smaller, MOTION, numbered), crf=0)
+    sequential = pixels(*runner.run(*lossless.whole()))
+    chunked: dict[int, bytes] = {}
+    for index in lossless.chunks:
+        chunked |= pixels(*runner.run(lossless.task(index), lossless.packets(index)))
+    assert chunked == sequential
+    assert lossless.encoder.width == 44
+    assert len(set(sequential.values())) == 60
+
+
 _AHEAD = """
 import vidproc
 

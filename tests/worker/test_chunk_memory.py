@@ -32,7 +32,8 @@ def test_nothing_of_a_chunk_is_left_behind(tmp_path: Path) -> None:
     gc.disable()
     try:
         for it in chunks:
-            task = ChunkTask("job", it.index, it.start, it.stop, it.first, it.last, streams[0], job.filters, spec)
+            part = (it.index, it.start, it.stop, it.first, it.last)
+            task = ChunkTask("job", *part, streams[0], job.filters, spec, spec.width, spec.height)
             runner.run(task, packets[it.packets_start : it.packets_stop])
         left = [thing for thing in gc.get_objects() if isinstance(thing, worker_chunk._Work)]
         assert len(chunks) > 1

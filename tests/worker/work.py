@@ -12,11 +12,11 @@ from msgspec import structs
 from tests.media.reading import Read, read
 from vidproc.media.ingest import Request
 from vidproc.media.output_codecs import CODECS
-from vidproc.media.output_format import encoder_spec
+from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.media.plan import Tuning
 from vidproc.media.records import PacketRecord, unpack
 from vidproc.model import ChunkReport, ChunkTask, EncoderSpec, FilterSpec, JobSpec
-from vidproc.pipelines.plan import check
+from vidproc.pipelines.plan import check, shapes
 from vidproc.processes.gauge import Gauge
 from vidproc.worker.chunk import ChunkRunner
 
@@ -72,10 +72,10 @@ class Work:
         return range(len(self.film.chunks))
 
     def task(self, index: int, continues: bool = False) -> ChunkTask:
-        chunk = self.film.chunks[index]
+        chunk, first = self.film.chunks[index], self.film.result.info.stream
         return ChunkTask(
             "job", index, chunk.start, chunk.stop, chunk.first, chunk.last,
-            self.film.stream(chunk), self.filters, self.encoder, continues=continues,
+            self.film.stream(chunk), self.filters, self.encoder, first.width, first.height, continues=continues,
         )  # fmt: skip
 
     def packets(self, index: int, continues: bool = False) -> bytes:
@@ -103,7 +103,8 @@ def work_on(
     film = read(path, folder, Request(window=check(filters), tuning=HALF_A_SECOND))
     speed = "ultrafast" if CODECS[codec].presets else ""
     job = JobSpec(filters, "mkv", codec, crf, speed)
-    return Work(film, encoder_spec(film.result.info.stream, job)[0], filters)
+    stream = film.result.info.stream
+    return Work(film, encoder_spec(stream, job, shapes(filters, shape_of(stream))[-1])[0], filters)
 
 
 def pixels(report: ChunkReport, records: bytes) -> dict[int, bytes]:

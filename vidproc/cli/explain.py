@@ -60,12 +60,12 @@ def _explain(given: argparse.Namespace) -> int:
 
 
 def _lines(source: Ingested, job: JobSpec, chunks: Sequence[Chunk]) -> Iterator[str]:
-    from vidproc.media.output_format import encoder_spec
+    from vidproc.media.output_format import encoder_spec, shape_of
     from vidproc.media.pictures import working_format
-    from vidproc.pipelines.plan import outline
+    from vidproc.pipelines.plan import outline, shapes
 
     info, stream = source.info, source.info.stream
-    spec, losses = encoder_spec(stream, job)
+    spec, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])
     yield f"source:    {info.container}, {stream.codec} {stream.width}x{stream.height} {stream.pix_fmt}"
     yield f"           {source.frames} frames at {float(stream.frame_rate):.3f} a second, {_streams(source)}"
     yield f"filters:   {outline(job.filters, working_format(stream.pix_fmt), spec.pix_fmt).explain()}"

@@ -13,7 +13,7 @@ from vidproc.model import FilterSpec, JobSpec
 
 def add_job_options(to: argparse.ArgumentParser) -> None:
     filters = to.add_argument_group("what to do (vidproc filters lists the filters and their parameters)")
-    filters.add_argument("--processing", metavar="NAME", help="one filter: blur, edges, motion or custom")
+    filters.add_argument("--processing", metavar="NAME", help="one filter by its name, such as blur")
     filters.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="of --processing; repeatable"
     )

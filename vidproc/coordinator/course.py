@@ -101,7 +101,8 @@ class Course:
 
     async def _mux(self, media: MediaProcess) -> None:
         job = self._job
-        await media.open_result(job.folder.result)
+        assert job.opened is not None  # a source without a frame raises
+        await media.open_result(job.folder.result, job.opened.encoder)
         for index in range(self._appended):
             await self._append(media, index)
         while (chunk := await self._next_delivery()) is not None:

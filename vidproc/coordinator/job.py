@@ -117,6 +117,8 @@ class Job:
             stream=self.streams[it.segment],
             filters=self.spec.filters,
             encoder=self.opened.encoder,
+            width=self.opened.stream.width,
+            height=self.opened.stream.height,
             on_decode_error=self.spec.on_decode_error,
             digest_frames=self.spec.digest_frames,
             continues=continues,

@@ -16,9 +16,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from vidproc.errors import StalledError
+from vidproc.errors import ClientError, MediaError, StalledError, VidprocError
+from vidproc.filters.contract import Shape
+from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
-from vidproc.pipelines.plan import check
+from vidproc.pipelines import plan
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
 
@@ -38,15 +40,29 @@ class ToIngest(Struct, frozen=True):
     packets: str
     job: JobSpec
     window: tuple[int, int]
-    max_pixels: int
+
+
+class Probed(Struct, frozen=True):
+    """What the source turned out to be."""
+
+    stream: StreamFormat
+    frames_from_header: int
 
 
 class Opened(Struct, frozen=True):
-    """What the source turned out to be, and what will be made of it."""
+    """The same, and what will be made of it."""
 
+    stream: StreamFormat
     encoder: EncoderSpec
     frames_from_header: int
     losses: tuple[str, ...]
+
+
+class ToOpen(Struct, frozen=True):
+    """Where the film is to be written, and how its picture is encoded. The child is told, as it is of the window."""
+
+    result: str
+    encoder: EncoderSpec
 
 
 class Planned(Struct, frozen=True):
@@ -77,7 +93,8 @@ class Muxed(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """`memory`: address space of a media process in bytes, 0 for no limit. `frame_pixels`: the largest frame taken."""
+    """`memory`: address space of a media process in bytes, 0 for no limit. `frame_pixels`: the largest frame taken, and
+    the largest that a filter may make of it."""
 
     memory: int
     frame_pixels: int
@@ -105,22 +122,36 @@ class MediaProcess:
 
     async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
         """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
-        order = ToIngest(str(source), str(packets), job, check(job.filters), self._limits.frame_pixels)
+        order = ToIngest(str(source), str(packets), job, plan.check(job.filters))
         await self._child.send({"ingest": to_plain(order)})
         while True:
             answer = await self._answer()
-            if "opened" in answer:
-                yield from_plain(Opened, answer["opened"])
+            if "probed" in answer:
+                yield self._opened(from_plain(Probed, answer["probed"]), job)
             elif "planned" in answer:
                 yield from_plain(Planned, answer["planned"])
             else:
                 yield from_plain(Ingested, answer["ingested"])
                 return
 
-    async def open_result(self, result: Path) -> None:
+    def _opened(self, probed: Probed, job: JobSpec) -> Opened:
+        source, *made = plan.shapes(job.filters, shape_of(probed.stream))
+        self._check_size(source, MediaError)
+        for shape in made:
+            self._check_size(shape, ClientError)
+        encoder, losses = encoder_spec(probed.stream, job, made[-1] if made else source)
+        return Opened(probed.stream, encoder, probed.frames_from_header, losses)
+
+    def _check_size(self, shape: Shape, blame: type[VidprocError]) -> None:
+        most, size = self._limits.frame_pixels, f"{shape.width}x{shape.height}"
+        if shape.width * shape.height > most:
+            way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
+            raise blame(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
+
+    async def open_result(self, result: Path, encoder: EncoderSpec) -> None:
         """Begin the film. The source must be ingested."""
         self._result = result
-        await self._child.send({"open": {"result": str(result)}})
+        await self._child.send({"open": to_plain(ToOpen(str(result), encoder))})
         await self._answer()
 
     async def append(self, records: Path, report: ChunkReport) -> None:

@@ -11,12 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vidproc.coordinator.media import Ingested, Muxed, Opened, Planned, ToIngest
+from vidproc.coordinator.media import Ingested, Muxed, Planned, Probed, ToIngest, ToOpen
 from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
 from vidproc.media.mux import Film, Muxer
-from vidproc.media.output_format import encoder_spec, scaling_loss
+from vidproc.media.output_format import scaling_loss
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.processes.channel import Channel
@@ -62,8 +62,9 @@ class _Process:
 
     def open(self, request: Mapping[str, Any]) -> None:
         assert self._source is not None
-        self._result = Path(request["result"])
-        self._muxer = Muxer(self._source.film(), self._result, self._gauge.start)
+        order = from_plain(ToOpen, request)
+        self._result = Path(order.result)
+        self._muxer = Muxer(self._source.film(order.encoder), self._result, self._gauge.start)
         self._channel.send({"opened": {}})
 
     def append(self, request: Mapping[str, Any]) -> None:
@@ -84,19 +85,18 @@ class _Process:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A source that was read, and what its film will be."""
+    """A source that was read."""
 
     path: Path
     job: JobSpec
-    encoder: EncoderSpec
     read: ingest.Ingested
 
-    def film(self) -> Film:
+    def film(self, encoder: EncoderSpec) -> Film:
         read = self.read
         return Film(
             source=self.path,
             container=self.job.container,
-            encoder=self.encoder,
+            encoder=encoder,
             frames=FrameTimes(read.times, read.durations, read.info.time_base),
             stream=read.info.video,
             display_matrix=read.info.display_matrix,
@@ -112,7 +112,6 @@ class _Reading:
         self._channel = channel
         self._gauge = gauge
         self._order = order
-        self._encoder: EncoderSpec | None = None
         self._new_streams: dict[int, StreamFormat] = {}
         self._new_chunks: list[Chunk] = []
         self._told_at = 0.0
@@ -123,22 +122,14 @@ class _Reading:
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         read = ingest.ingest(Path(order.source), order.packets, asked, listener)
         self._tell_chunks()
-        assert self._encoder is not None  # a source without a frame raises
-        scaled = [scaling_loss(segment.stream, segment.start, self._encoder) for segment in read.segments]
+        scaled = [scaling_loss(segment.stream, segment.start, read.info.stream) for segment in read.segments]
         losses = (*read.losses, *chain.from_iterable(scaled))
         rate = float(read.info.stream.frame_rate)
         self._channel.send({"ingested": to_plain(Ingested(read.frames, rate, losses))})
-        return _Source(Path(order.source), order.job, self._encoder, read)
+        return _Source(Path(order.source), order.job, read)
 
     def _opened(self, info: SourceInfo) -> None:
-        most = self._order.max_pixels
-        if info.stream.width * info.stream.height > most:
-            size = f"{info.stream.width}x{info.stream.height}"
-            way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
-            raise MediaError(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
-        self._encoder, losses = encoder_spec(info.stream, self._order.job)
-        opened = Opened(self._encoder, info.frames_from_header or 0, losses)
-        self._channel.send({"opened": to_plain(opened)})
+        self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})
         self._told_at = time.monotonic()
 
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:

@@ -12,18 +12,31 @@ from typing import TYPE_CHECKING
 from vidproc.errors import UnknownFilterError
 
 if TYPE_CHECKING:
-    from vidproc.filters.contract import Filter
+    from vidproc.filters.contract import Chosen, Filter
+    from vidproc.filters.kinds import Kinds
     from vidproc.model import FilterSpec
 
 CUSTOM = "custom"
 """The name under which a job carries a user's own filter, whose text it brings along."""
 
 _WHERE = {
+    "adjust": "vidproc.filters.adjust",
     "blur": "vidproc.filters.blur",
+    "crop": "vidproc.filters.crop",
+    "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
+    "equalize": "vidproc.filters.equalize",
+    "flip": "vidproc.filters.flip",
+    "grayscale": "vidproc.filters.grayscale",
+    "invert": "vidproc.filters.invert",
     "motion": "vidproc.filters.motion",
+    "resize": "vidproc.filters.resize",
+    "rotate": "vidproc.filters.rotate",
+    "sharpen": "vidproc.filters.sharpen",
+    "text": "vidproc.filters.text",
+    "threshold": "vidproc.filters.threshold",
 }
-# Each module calls its filter FILTER.
+# Each module calls its filter, or the kinds of it, FILTER.
 
 
 def names() -> tuple[str, ...]:
@@ -31,30 +44,33 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_WHERE))
 
 
-def get(name: str) -> Filter:
-    """The built-in filter of this name. Raises `UnknownFilterError`, which lists what there is."""
+def get(name: str) -> Filter | Kinds:
+    """The built-in filter of this name, or its kinds. Raises `UnknownFilterError`, which lists what there is."""
     if name not in _WHERE:
         raise UnknownFilterError(_unknown(name))
-    found: Filter = importlib.import_module(_WHERE[name]).FILTER
+    found: Filter | Kinds = importlib.import_module(_WHERE[name]).FILTER
     return found
 
 
-def find(spec: FilterSpec) -> Filter:
-    """The filter a job asks for. A custom filter's text is executed, so only a slot may call this on a job's own."""
+def find(spec: FilterSpec) -> Chosen:
+    """The filter a job asks for, with its checked parameters. Raises `ClientError` or one of its kinds.
+
+    A custom filter's text is executed, so only a slot may call this on a job's own.
+    """
     if spec.name != CUSTOM:
-        return get(spec.name)
+        return get(spec.name).choose(spec.params)
     from vidproc.filters.custom import load
 
-    return load(spec.code, spec.function)
+    return load(spec.code, spec.function).choose(spec.params)
 
 
-def declaration(spec: FilterSpec) -> Filter:
+def declaration(spec: FilterSpec) -> Chosen:
     """The same as far as it can be known without executing a custom filter's text, which is only read."""
     if spec.name != CUSTOM:
-        return get(spec.name)
+        return get(spec.name).choose(spec.params)
     from vidproc.filters.custom import read
 
-    return read(spec.code, spec.function)
+    return read(spec.code, spec.function).choose(spec.params)
 
 
 def describe(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Gaussian blur.
+"""Blur: the kinds there are, and the Gaussian one.
 
 The kernel is OpenCV's: from `ksize` alone (sigma 0) it is the binomial one up to 7 and sigma = 0.15 * ksize + 0.35
 above. A subsampled chroma plane gets the same blur in its own, larger pixels: half the sigma along an axis that holds
@@ -12,8 +12,11 @@ import functools
 import cv2
 import numpy as np
 
+from vidproc.filters.bilateral import BILATERAL
 from vidproc.filters.contract import Array, Filter, Param, Picture
-from vidproc.filters.formats import yuv_layout
+from vidproc.filters.formats import steps_of
+from vidproc.filters.kinds import Kinds
+from vidproc.filters.median import MEDIAN
 from vidproc.filters.writing import settle
 
 
@@ -32,14 +35,6 @@ def _along(ksize: int, sigma: float, step: int) -> tuple[int, float]:
     return 2 * -(-(ksize // 2) // step) + 1, _spread(ksize, sigma) / step
 
 
-def _steps(picture: Picture) -> tuple[tuple[int, int], ...]:
-    """(across, down) of each plane: one sample in how many."""
-    layout = yuv_layout(picture.format)
-    if layout is None:
-        return ((1, 1),)
-    return (1, 1), (layout.across, layout.down), (layout.across, layout.down)
-
-
 def _blur_plane(source: Array, target: Array, ksize: int, sigma: float, step: tuple[int, int]) -> None:
     (wide, sigma_x), (high, sigma_y) = (_along(ksize, sigma, s) for s in step)
     if wide == high == 1:
@@ -48,22 +43,24 @@ def _blur_plane(source: Array, target: Array, ksize: int, sigma: float, step: tu
         settle(cv2.GaussianBlur(source, (wide, high), sigmaX=sigma_x, dst=target, sigmaY=sigma_y), target)
 
 
-def blur(window: tuple[Picture], out: Picture, *, kind: str, ksize: int, sigma: float) -> Picture:
+def blur(window: tuple[Picture], out: Picture, *, ksize: int, sigma: float) -> Picture:
     """Every plane of the picture, blurred into `out`; 8 and 16 bits alike."""
     (picture,) = window
-    for source, target, step in zip(picture.planes, out.planes, _steps(picture), strict=True):
+    for source, target, step in zip(picture.planes, out.planes, steps_of(picture.format), strict=True):
         _blur_plane(source, target, ksize, sigma, step)
     return out
 
 
-FILTER = Filter(
+GAUSSIAN = Filter(
     name="blur",
-    help="Blur the picture.",
+    help="Average the neighbours, the nearest counting most: soft everywhere.",
     formats=("yuv", "gray", "bgr24"),
     apply=blur,
     params=(
-        Param("kind", "gaussian", "how to blur", choices=("gaussian",)),
         Param("ksize", 15, "width and height of the kernel, in pixels", low=1, high=255, odd=True),
         Param("sigma", 0.0, "standard deviation of the kernel, in pixels; 0 derives it from ksize", low=0, high=100),
     ),
+    kind="gaussian",
 )
+
+FILTER = Kinds("Blur the picture.", "how to blur", (GAUSSIAN, MEDIAN, BILATERAL))

@@ -6,10 +6,12 @@ of a filter. The filter itself sees arrays and parameters, never a file, a clock
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,15 @@ class Picture:
     @property
     def height(self) -> int:
         return int(self.planes[0].shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A picture's size in pixels, and how wide one of them is when it is 1 high; 0 where that is not said."""
+
+    width: int
+    height: int
+    sar: Fraction = Fraction(0)
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -157,6 +168,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
 Apply = Callable[..., Any]
 """`apply(window, out, **params)`: see `Filter`."""
 
+Reshape = Callable[..., Shape]
+"""`reshape(shape, **params)`: see `Filter`."""
+
+Check = Callable[..., None]
+"""`check(**params)`: see `Filter`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -166,9 +183,16 @@ class Filter:
         A filter that works on several does the same thing in each, so the planner is free to choose.
     window: offsets (before, after) of the neighbours it sees, before <= 0 <= after.
     apply: `apply(window, out, **params) -> Picture`. `window` is a tuple of Pictures, one an offset from before to
-        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the same
-        format and size with memory that may be written into and returned, which saves a copy; a filter may ignore it
-        and return a picture of its own, of the same size and of any format named in `formats`, or gray.
+        after, `None` where the film (or its continuity segment) has no such frame. `out` is a Picture of the
+        result's format and size with memory that may be written into and returned, which saves a copy; a filter may
+        ignore it and return a picture of its own, of that size and of any format named in `formats`, or gray.
+    gives: the format of its result, `"gray"` or `"bgr24"`, where that is not the one it works in.
+    kind: its own word, where several filters share the name; see `vidproc.filters.kinds`.
+    reshape: `reshape(shape, **params) -> Shape` of the results, for a filter that changes it. It raises
+        `BadParameterError` for parameters that such a picture can't have.
+    check: `check(**params)` raises `BadParameterError` for what no single parameter's limits can say.
+    wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
+        `full_range`, whether the picture's codes are of the full range.
     """
 
     name: str
@@ -177,6 +201,20 @@ class Filter:
     apply: Apply
     params: tuple[Param, ...] = ()
     window: tuple[int, int] = (0, 0)
+    gives: str = ""
+    kind: str = ""
+    reshape: Reshape | None = None
+    check: Check | None = None
+    wants: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What messages call it: `blur kind=median`."""
+        return f"{self.name} kind={self.kind}" if self.kind else self.name
+
+    def choose(self, given: Mapping[str, ParamValue]) -> Chosen:
+        """Itself, with its parameters; `Kinds` has the same method. Raises `BadParameterError`."""
+        return self, self.resolve(given)
 
     def resolve(self, given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Defaults overlaid with the given values, each checked. Raises `BadParameterError`."""
@@ -184,14 +222,35 @@ class Filter:
         for name in given:
             if name not in declared:
                 raise BadParameterError(self._no_such(name, tuple(declared)))
+        with self._named():
+            resolved = {name: p.check(given[name]) if name in given else p.default for name, p in declared.items()}
+            if self.check is not None:
+                self.check(**resolved)
+        return resolved
+
+    def shape_after(self, shape: Shape, params: Mapping[str, ParamValue]) -> Shape:
+        """The shape of its results, with checked parameters. Raises `BadParameterError` if they don't fit together."""
+        if self.reshape is None:
+            return shape
+        with self._named():
+            return self.reshape(shape, **params)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """A refusal in here says which filter it is about."""
         try:
-            return {name: p.check(given[name]) if name in given else p.default for name, p in declared.items()}
+            yield
         except BadParameterError as error:
-            raise BadParameterError(f"{self.name}: {error}") from None
+            raise BadParameterError(f"{self.title}: {error}") from None
 
     def _no_such(self, name: str, known: Sequence[str]) -> str:
         takes = "it takes " + ", ".join(known) if known else "it takes none"
-        return f"{self.name} has no parameter {name!r}: {takes}{suggest(name, known)}"
+        return f"{self.title} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-__all__ = ["Apply", "Array", "BadParameterError", "Filter", "Param", "Picture", "Sequence", "np", "suggest"]
+Chosen = tuple[Filter, dict[str, ParamValue]]
+"""A filter that can be run: with a checked value for each of its parameters."""
+
+__all__ = [
+    "Apply", "Array", "BadParameterError", "Chosen", "Filter", "Param", "Picture", "Sequence", "Shape", "np", "suggest",
+]  # fmt: skip

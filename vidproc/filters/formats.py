@@ -51,6 +51,22 @@ def yuv_layout(name: str) -> Layout | None:
     return Layout(across, down, int(found["bits"] or 8), bool(found["j"]))
 
 
+def code_range(full: bool, bits: int) -> tuple[int, int, int]:
+    """(black, luma, chroma): the code of black, and how many codes lie between the extremes of luma and of chroma."""
+    if full:
+        return 0, (1 << bits) - 1, (1 << bits) - 1
+    step = 1 << (bits - 8)
+    return 16 * step, 219 * step, 224 * step
+
+
+def steps_of(name: str) -> tuple[tuple[int, int], ...]:
+    """(across, down) of each plane of this format: one sample in how many pixels."""
+    layout = yuv_layout(name)
+    if layout is None:
+        return ((1, 1),)
+    return (1, 1), (layout.across, layout.down), (layout.across, layout.down)
+
+
 def plane_shapes(name: str, height: int, width: int) -> tuple[tuple[int, ...], ...]:
     """The shapes of the planes of a picture of this format. Raises `ValueError` for a format pictures can't have."""
     layout = yuv_layout(name)

@@ -1,14 +1,16 @@
-"""Motion: what changed since the frame before."""
+"""Motion: the kinds there are, and the difference to the frame before."""
 
 from __future__ import annotations
 
 import cv2
 
 from vidproc.filters.contract import Filter, Param, Picture
+from vidproc.filters.flow import FARNEBACK, FLOW
+from vidproc.filters.kinds import Kinds
 from vidproc.filters.writing import settle
 
 
-def motion(window: tuple[Picture | None, Picture], out: Picture, *, kind: str, threshold: int) -> Picture:
+def difference(window: tuple[Picture | None, Picture], out: Picture, *, threshold: int) -> Picture:
     """A gray picture: how many levels each pixel changed by; black where there is no frame before."""
     before, now = window
     change = out.array
@@ -21,14 +23,16 @@ def motion(window: tuple[Picture | None, Picture], out: Picture, *, kind: str, t
     return out
 
 
-FILTER = Filter(
+DIFFERENCE = Filter(
     name="motion",
-    help="Show what changed since the frame before; the first frame is black.",
+    help="How much each pixel changed, as brightness; the first frame is black.",
     formats=("gray",),
-    apply=motion,
+    apply=difference,
     params=(
-        Param("kind", "difference", "how to find motion", choices=("difference",)),
         Param("threshold", 0, "a change of at most so many levels is taken for noise and shown black", low=0, high=255),
     ),
     window=(-1, 0),
+    kind="difference",
 )
+
+FILTER = Kinds("Show what moved since the frame before.", "how to find motion", (DIFFERENCE, FLOW, FARNEBACK))

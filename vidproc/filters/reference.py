@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vidproc import filters
 from vidproc.filters.contract import Filter, Param
+from vidproc.filters.kinds import Kinds
 
 _HEAD = """\
 # Filters
@@ -47,11 +48,19 @@ The function must be a pure one: films are worked on in chunks, on many machines
 """
 
 
-def describe(filter_: Filter) -> str:
-    """A filter and its parameters in plain text, one line each."""
-    lines = [f"{filter_.name}: {filter_.help}"]
-    lines += [f"  {p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
+def describe(found: Filter | Kinds) -> str:
+    """A filter, or its kinds, and the parameters in plain text, one line each."""
+    lines = [f"{found.name}: {found.help}"]
+    if isinstance(found, Filter):
+        return "\n".join([*lines, *_lines(found, "  ")])
+    for each in found.filters:
+        default = " (default)" if each.kind == found.kind.default else ""
+        lines += [f"  kind={each.kind}  {each.help}{default}", *_lines(each, "    ")]
     return "\n".join(lines)
+
+
+def _lines(filter_: Filter, indent: str) -> list[str]:
+    return [f"{indent}{p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
 
 
 def page() -> str:
@@ -59,12 +68,27 @@ def page() -> str:
     return "\n".join([_HEAD, *(_section(filters.get(name)) for name in filters.names()), _CUSTOM])
 
 
-def _section(filter_: Filter) -> str:
+def _section(found: Filter | Kinds) -> str:
+    lines = [f"## {found.name}", "", found.help, ""]
+    if isinstance(found, Filter):
+        return "\n".join([*lines, *_facts(found)])
+    lines += [f"`kind` says {found.how}; `{found.kind.default}` where it isn't given.", ""]
+    for each in found.filters:
+        lines += [f"### kind={each.kind}", "", each.help, "", *_facts(each)]
+    return "\n".join(lines)
+
+
+def _facts(filter_: Filter) -> list[str]:
     formats = ", ".join(f"`{name}`" for name in filter_.formats)
     rows = [f"| `{p.name}` | `{_shown(p)}` | {p.allowed} | {p.help} |" for p in filter_.params]
-    table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows]
-    facts = f"Works on {formats}. Window {filter_.window}."
-    return "\n".join([f"## {filter_.name}", "", filter_.help, "", facts, "", *table, ""])
+    table = ["| parameter | default | values | meaning |", "| --- | --- | --- | --- |", *rows, ""] if rows else []
+    facts = f"Works on {formats}."
+    if filter_.gives:
+        facts += f" Gives `{filter_.gives}`."
+    facts += f" Window {filter_.window}."
+    if filter_.reshape is not None:
+        facts += " Changes the size of the picture."
+    return [facts, "", *table]
 
 
 def _shown(param: Param) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidproc.filters.formats import code_range
 from vidproc.model import Colour
 
 FULL = 2
@@ -69,14 +70,6 @@ def yuv_to_bgr(matrix: int, full: bool, bits: int) -> Matrix:
     forth = bgr_to_yuv(matrix, full, bits)
     back = np.linalg.inv(forth[:, :3])
     return np.column_stack([back, -back @ forth[:, 3]])
-
-
-def code_range(full: bool, bits: int) -> tuple[int, int, int]:
-    """(black, luma, chroma): the code of black, and how many codes lie between the extremes of luma and of chroma."""
-    if full:
-        return 0, (1 << bits) - 1, (1 << bits) - 1
-    step = 1 << (bits - 8)
-    return 16 * step, 219 * step, 224 * step
 
 
 def luma_to_gray(full: bool, bits: int) -> NDArray[np.uint8]:

@@ -78,6 +78,11 @@ class Converter:
         """A writable picture with undefined pixels."""
         return new_picture(format, width, height)
 
+    def is_full(self, format: str) -> bool:
+        """Whether codes of this format are of the full range."""
+        layout = yuv_layout(format)
+        return layout is None or layout.full_range or self._full
+
     def picture(self, frame: VideoFrame) -> Picture:
         """A decoded frame of any format as a picture in its `working_format`; a view where that is its own."""
         name = frame.format.name
@@ -87,23 +92,19 @@ class Converter:
         if GRAY.fullmatch(name) and frame.color_range == ColorRange.MPEG:
             return Picture(to, (luma_of(frame), *_neutral(to, frame.width, frame.height)))
         # FFmpeg's scaler takes gray for full range, as the formats of still images mean it, whatever it is told.
-        return to_picture(self._scaled(frame, to, self._is_full(to), self._is_full(to), frame.width, frame.height))
+        return to_picture(self._scaled(frame, to, self.is_full(to), self.is_full(to), frame.width, frame.height))
 
     def resize(self, picture: Picture, width: int, height: int) -> Picture:
         """The picture at another size, for a film that changes resolution."""
         if (picture.width, picture.height) == (width, height):
             return picture
-        name, full = picture.format, self._is_full(picture.format)
+        name, full = picture.format, self.is_full(picture.format)
         return to_picture(self._scaled(from_picture(_whole(picture)), name, full, full, width, height))
-
-    def _is_full(self, name: str) -> bool:
-        layout = yuv_layout(name)
-        return layout is None or layout.full_range or self._full
 
     def _yuv_to_yuv(self, picture: Picture, out: Picture) -> Picture:
         to = out.format
         one, other = _layout(picture.format), _layout(to)
-        full, full_there = self._is_full(picture.format), self._is_full(to)
+        full, full_there = self.is_full(picture.format), self.is_full(to)
         if full == full_there and (one.across, one.down, one.bits) == (other.across, other.down, other.bits):
             return Picture(to, picture.planes)
         frame = from_picture(_whole(picture))
@@ -129,7 +130,7 @@ class Converter:
             raise MediaError(f"{frame.format.name} can't be turned into {to}: {error.strerror}") from error
 
     def _yuv_to_gray(self, picture: Picture, out: Picture) -> Picture:
-        luma, bits, full = picture.planes[0], _layout(picture.format).bits, self._is_full(picture.format)
+        luma, bits, full = picture.planes[0], _layout(picture.format).bits, self.is_full(picture.format)
         if full and bits == 8:
             return Picture(out.format, (luma,))
         table, gray = colours.luma_to_gray(full, bits), out.array
@@ -139,7 +140,7 @@ class Converter:
     def _gray_to_yuv(self, picture: Picture, out: Picture) -> Picture:
         layout = _layout(out.format)
         luma, *chroma = out.planes
-        table = colours.gray_to_luma(self._is_full(out.format), layout.bits)
+        table = colours.gray_to_luma(self.is_full(out.format), layout.bits)
         settle(cv2.LUT(picture.array, table, dst=luma), luma)
         for plane in chroma:
             plane.fill(layout.neutral)
@@ -147,7 +148,7 @@ class Converter:
 
     def _yuv_to_bgr(self, picture: Picture, out: Picture) -> Picture:
         layout, bgr = _layout(picture.format), out.array
-        matrix = colours.yuv_to_bgr(self._matrix, self._is_full(picture.format), layout.bits)
+        matrix = colours.yuv_to_bgr(self._matrix, self.is_full(picture.format), layout.bits)
         pixels = cv2.merge((picture.planes[0], *_repeated(picture, layout)))
         if layout.bits == 8:
             settle(cv2.transform(pixels, matrix, dst=bgr), bgr)
@@ -159,7 +160,7 @@ class Converter:
 
     def _bgr_to_yuv(self, picture: Picture, out: Picture) -> Picture:
         layout = _layout(out.format)
-        pixels = self._yuv_pixels(picture.array, self._is_full(out.format), layout.bits)
+        pixels = self._yuv_pixels(picture.array, self.is_full(out.format), layout.bits)
         averaged = _averaged(pixels, layout)
         for channel, (source, plane) in enumerate(zip((pixels, averaged, averaged), out.planes, strict=True)):
             settle(cv2.extractChannel(source, channel, dst=plane), plane)

@@ -11,6 +11,7 @@ import av
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
+from vidproc.filters.contract import Shape
 from vidproc.media.colour import matrix_of
 from vidproc.media.field_order import SAID
 from vidproc.media.output_codecs import CODECS, CONTAINERS, OutputCodec, allowed, codec
@@ -53,26 +54,29 @@ def _check_quality(row: OutputCodec, crf: float | None) -> None:
         raise BadParameterError(f"crf {crf:g}: {row.name} takes whole numbers")
 
 
-def encoder_spec(stream: StreamFormat, job: JobSpec) -> tuple[EncoderSpec, tuple[str, ...]]:
+def encoder_spec(
+    stream: StreamFormat, job: JobSpec, result: Shape | None = None
+) -> tuple[EncoderSpec, tuple[str, ...]]:
     """How a job's frames are to be encoded, and a sentence for each thing about the picture that this loses.
 
-    The spec's size is the picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
+    `result` is the shape that the filters give the pictures, if not the source's own. The spec's size is the
+    picture's; `fit` says what the encoder makes of it. Raises `ClientError` when the job asks
     for what can't be, `BadParameterError` when CRF or preset are out of their range.
     """
     check_settings(job)
-    row = codec(job.codec)
+    row, shape = codec(job.codec), result or shape_of(stream)
     pix_fmt = _pix_fmt(row, stream, job)
     _refuse_hdr(pix_fmt, stream, job)
     default = row.quality.default if row.quality else 0.0
     spec = EncoderSpec(
         codec=row.name,
-        width=stream.width,
-        height=stream.height,
+        width=shape.width,
+        height=shape.height,
         pix_fmt=pix_fmt,
         crf=default if job.crf is None else job.crf,
         preset=job.encoder_preset or (DEFAULT_PRESET if row.presets else ""),
-        sar=stream.sar,
-        colour=_colour(row, pix_fmt, stream),
+        sar=shape.sar,
+        colour=_colour(row, pix_fmt, stream, shape),
         field_order=stream.field_order if stream.field_order in row.interlaced else "progressive",
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
@@ -99,11 +103,16 @@ def _bits(form: av.VideoFormat) -> int:
     return max(component.bits for component in form.components)
 
 
-def scaling_loss(stream: StreamFormat, start: int, spec: EncoderSpec) -> tuple[str, ...]:
+def shape_of(stream: StreamFormat) -> Shape:
+    """The shape of the source's pictures."""
+    return Shape(stream.width, stream.height, stream.sar)
+
+
+def scaling_loss(stream: StreamFormat, start: int, first: StreamFormat) -> tuple[str, ...]:
     """A sentence for a segment whose pictures have another size than the film's first; `start` is its first rank."""
-    if (stream.width, stream.height) == (spec.width, spec.height):
+    if (stream.width, stream.height) == (first.width, first.height):
         return ()
-    sizes = f"{stream.width}x{stream.height} to {spec.width}x{spec.height}"
+    sizes = f"{stream.width}x{stream.height} to {first.width}x{first.height}"
     return (f"from frame {start} on the picture was scaled from {sizes}, the size that the film begins with",)
 
 
@@ -127,15 +136,20 @@ def is_rgb(pix_fmt: str) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def _colour(row: OutputCodec, pix_fmt: str, stream: StreamFormat) -> Colour:
-    """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB."""
+def _colour(row: OutputCodec, pix_fmt: str, stream: StreamFormat, result: Shape) -> Colour:
+    """The source's own tags, with the range that FFmpeg's `yuvj` formats imply and a matrix for what was RGB.
+
+    A matrix that the source leaves open is written down where whoever guesses it by size would guess another one.
+    """
     colour = stream.colour if _samples_chroma_like(pix_fmt, stream) else replace(stream.colour, siting="")
     if is_rgb(stream.pix_fmt):
         return replace(colour, matrix=row.matrix or BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
         colour = replace(colour, range=FULL_RANGE)
-    # A matrix of RGB on YUV planes is a wrong tag; an encoder of 4:2:0 refuses it.
-    return replace(colour, matrix=UNSPECIFIED) if colour.matrix == RGB_MATRIX else colour
+    if colour.matrix == RGB_MATRIX:  # a wrong tag on YUV planes; an encoder of 4:2:0 refuses it
+        colour = replace(colour, matrix=UNSPECIFIED)
+    matrix = matrix_of(colour, stream.width, stream.height)
+    return colour if matrix == matrix_of(colour, result.width, result.height) else replace(colour, matrix=matrix)
 
 
 def _samples_chroma_like(pix_fmt: str, stream: StreamFormat) -> bool:

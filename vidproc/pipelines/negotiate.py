@@ -47,6 +47,8 @@ def negotiate(filters: Sequence[Filter], source: str, target: str) -> tuple[str,
             choice: min((_step(cost, path, source_of, choice) for source_of, (cost, path) in best.items()), key=_cost)
             for choice in _choices(each, source, target)
         }
+        if each.gives:
+            best = {each.gives: min(best.values(), key=_cost)}
     ends = ((cost + conversion_cost(last, target), path) for last, (cost, path) in best.items())
     return min(ends, key=_cost)[1]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vidproc import filters
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
@@ -36,8 +36,9 @@ class Pipeline:
         for step in self.steps:
             if step.format != now:
                 parts.append(step.format)
-            parts.append(f"{step.filter.name}({step.format})")
-            now = step.format
+            change = f" to {step.gives}" if step.gives != step.format else ""
+            parts.append(f"{step.filter.name}({step.format}{change})")
+            now = step.gives
         return " -> ".join(parts if self.target_format == now and self.steps else [*parts, self.target_format])
 
     def run(
@@ -61,19 +62,12 @@ def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) ->
     Executes the text of custom filters. Raises `UnknownFilterError`, `BadParameterError`, `ClientError` for text that
     is no filter, `FilterError` for text that fails when executed.
     """
-    chain = [filters.find(spec) for spec in specs]
-    return arrange(
-        [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)],
-        source_format,
-        target_format,
-    )
+    return arrange([filters.find(spec) for spec in specs], source_format, target_format)
 
 
 def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
     """The same from the filters' declarations alone, no custom text being executed: to look at, not to run."""
-    chain = [filters.declaration(spec) for spec in specs]
-    resolved = [(each, each.resolve(spec.params)) for each, spec in zip(chain, specs, strict=True)]
-    return arrange(resolved, source_format, target_format)
+    return arrange([filters.declaration(spec) for spec in specs], source_format, target_format)
 
 
 def arrange(
@@ -96,11 +90,22 @@ def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
     return total_window(declared)
 
 
+def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
+    """The shape of the source's pictures, and after each filter; the last one is the result's.
+
+    Raises `BadParameterError` for filters whose parameters don't fit to such pictures. Executes no custom text.
+    """
+    found = [source]
+    for spec in specs:
+        declared, params = filters.declaration(spec)
+        found.append(declared.shape_after(found[-1], params))
+    return tuple(found)
+
+
 def _declaration(number: int, spec: FilterSpec) -> Filter:
     if spec.code and spec.name != filters.CUSTOM:
         raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")
-    declared = filters.declaration(spec)
-    declared.resolve(spec.params)
+    declared, _ = filters.declaration(spec)
     return declared
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from vidproc.errors import FilterError, MediaError, VidprocError
-from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.model import ParamValue
 
 Frames = Iterator[tuple[int, Picture]]
@@ -36,6 +36,9 @@ class Converter(Protocol):
     def allocate(self, format: str, width: int, height: int) -> Picture:
         """A picture with undefined pixels that may be written into."""
 
+    def is_full(self, format: str) -> bool:
+        """Whether pictures of this format have codes of the full range."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -44,6 +47,11 @@ class Step:
     filter: Filter
     params: Mapping[str, ParamValue]
     format: str
+
+    @property
+    def gives(self) -> str:
+        """The format of its result."""
+        return self.filter.gives or self.format
 
 
 @dataclass(slots=True)
@@ -72,14 +80,14 @@ class Runner:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
 
         `frames` gives pictures of one size in order of rank, and is not asked for more than is needed. `out` gives
-        writable pictures in format `target`; the last filter or conversion of a frame writes into the one it is given,
-        if it can, and that one is yielded. Else what is yielded must not be written into: it may be a decoded frame.
-        `out` may give the same picture until that has been yielded. Raises `FilterError` naming the frame, and
-        `MediaError` if a frame is missing.
+        writable pictures in format `target` and of the result's size; the last filter or conversion of a frame writes
+        into the one it is given, if it can, and that one is yielded. Else what is yielded must not be written into: it
+        may be a decoded frame. `out` may give the same picture until that has been yielded. Raises `FilterError`
+        naming the frame, and `MediaError` if a frame is missing.
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
-            direct = self.out if last and step.format == target else None
+            direct = self.out if last and step.gives == target else None
             frames = self._stage(step, frames, _reach(wanted, steps[number + 1 :]), direct)
         for rank, picture in _complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
@@ -91,8 +99,12 @@ class Runner:
         for rank, window in _windows(ready, before, after, wanted):
             here = window[-before]
             assert here is not None
-            room = out() if out else self.converter.allocate(step.format, here.width, here.height)
+            room = out() if out else self._allocate(step, here)
             yield rank, self._filtered(step, rank, window, room)
+
+    def _allocate(self, step: Step, here: Picture) -> Picture:
+        shape = step.filter.shape_after(Shape(here.width, here.height), step.params)
+        return self.converter.allocate(step.gives, shape.width, shape.height)
 
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
         if picture.format == to:
@@ -106,13 +118,18 @@ class Runner:
     def _filtered(self, step: Step, rank: int, window: Window, room: Picture) -> Picture:
         began = self.clock()
         try:
-            result = step.filter.apply(window, room, **step.params)
+            result = step.filter.apply(window, room, **step.params, **self._wanted(step, rank))
         except VidprocError as error:
             raise type(error)(f"frame {rank}: {error}") from error
         except Exception as error:
-            raise FilterError(f"frame {rank}: {step.filter.name} failed: {error}") from error
+            raise FilterError(f"frame {rank}: {step.filter.title} failed: {error}") from error
         self.spent.filters += self.clock() - began
         return _checked(result, step, rank, room)
+
+    def _wanted(self, step: Step, rank: int) -> dict[str, Any]:
+        """What the filter asks for beside its parameters."""
+        known = {"rank": rank, "full_range": self.converter.is_full(step.format)}
+        return {name: known[name] for name in step.filter.wants}
 
 
 def _reach(wanted: range, later: Sequence[Step]) -> range:
@@ -166,8 +183,8 @@ def _complete(frames: Frames, wanted: range) -> Frames:
 def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:
     """What a filter gave, if it is a picture of the right size."""
     if not isinstance(result, Picture):
-        raise FilterError(f"frame {rank}: {step.filter.name} returned {type(result).__name__}, not a picture")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned {type(result).__name__}, not a picture")
     if (result.height, result.width) != (like.height, like.width):
         sizes = f"{result.width}x{result.height}, not {like.width}x{like.height}"
-        raise FilterError(f"frame {rank}: {step.filter.name} returned a picture of {sizes}")
+        raise FilterError(f"frame {rank}: {step.filter.title} returned a picture of {sizes}")
     return result

@@ -142,8 +142,8 @@ class _Work:
         self._decode_s += time.perf_counter() - encoded
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
-        """The decoded frames as pictures of the film's size, timed."""
-        task, size = self._task, (self._task.encoder.width, self._task.encoder.height)
+        """The decoded frames as pictures of the size that the film begins with, timed."""
+        task = self._task
         before = self._pipeline.window[0]
         self._frames = self._decoder.frames(
             packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
@@ -154,7 +154,7 @@ class _Work:
             self._decode_s += decoded - began
             if task.start <= rank < task.stop:
                 self._field_orders.add(self._fields.of(frame))
-            picture = self._converter.resize(self._converter.picture(frame), *size)
+            picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()

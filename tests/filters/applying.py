@@ -1,0 +1,66 @@
+"""Running one filter on one picture, as the pipeline does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.filters.pictures import bits_of, room_like
+from vidproc import filters
+from vidproc.filters.contract import Picture, Shape
+from vidproc.filters.formats import plane_shapes, yuv_layout
+from vidproc.model import FilterSpec, ParamValue
+
+FORMATS = ("yuv420p", "yuvj420p", "yuv422p10le", "gray", "bgr24")
+YUV = ("yuv420p", "yuvj420p", "yuv422p10le", "yuv444p16le")
+
+
+def is_full(name: str) -> bool:
+    """Of a film that says nothing of its range."""
+    layout = yuv_layout(name)
+    return layout is None or layout.full_range
+
+
+def applied(name: str, *window: Picture | None, rank: int = 0, **params: ParamValue) -> Picture:
+    """What the filter makes of its window, or of one picture beside which no frames exist; it may not write into it."""
+    return _applied(name, window, rank, params)[0]
+
+
+def written(name: str, *window: Picture | None, **params: ParamValue) -> Picture:
+    """The same, which must have been written into the room that the filter is given."""
+    result, place = _applied(name, window, 0, params)
+    assert result is place
+    return result
+
+
+def _applied(
+    name: str, given: tuple[Picture | None, ...], rank: int, params: dict[str, ParamValue]
+) -> tuple[Picture, Picture]:
+    """The result, and the room that the filter was given for it."""
+    filter_, resolved = filters.find(FilterSpec(name, params))
+    before, after = filter_.window
+    window = given if len(given) > 1 else (*[None] * -before, *given, *[None] * after)
+    here = window[-before]
+    assert here is not None
+    for plane in here.planes:
+        plane.flags.writeable = False
+    shape = filter_.shape_after(Shape(here.width, here.height), resolved)
+    known: dict[str, Any] = {"rank": rank, "full_range": is_full(here.format)}
+    wanted = {key: known[key] for key in filter_.wants}
+    place = room(filter_.gives or here.format, shape.width, shape.height)
+    result: Picture = filter_.apply(window, place, **resolved, **wanted)
+    assert (result.width, result.height) == (shape.width, shape.height)
+    return result, place
+
+
+def room(name: str, width: int, height: int) -> Picture:
+    kind = np.uint8 if bits_of(name) == 8 else np.uint16
+    shapes = plane_shapes(name, height, width)
+    return room_like(Picture(name, tuple(np.zeros(shape, kind) for shape in shapes)))
+
+
+def same(one: Picture, other: Picture) -> bool:
+    return one.format == other.format and all(
+        np.array_equal(a, b) for a, b in zip(one.planes, other.planes, strict=True)
+    )

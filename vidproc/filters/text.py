@@ -1,0 +1,124 @@
+"""Words on the picture, such as the number of the frame.
+
+White letters in a black outline, so that they can be read on anything, in OpenCV's Hershey font; on YUV they are drawn
+in Y, and the chroma beneath them is made neutral. The letters are drawn once as two masks, of how much of each pixel is
+ink and how much of that is white, and laid over the planes of any format and depth.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import cv2
+import numpy as np
+
+from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture
+from vidproc.filters.formats import code_range, steps_of, yuv_layout
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FRAME = "{frame}"
+_PLACEHOLDER = re.compile(r"\{\w*\}")
+_LONGEST = 200
+_LEAST_HEIGHT = 8
+_PLACES = {
+    "top-left": (0.0, 0.0),
+    "top": (0.5, 0.0),
+    "top-right": (1.0, 0.0),
+    "center": (0.5, 0.5),
+    "bottom-left": (0.0, 1.0),
+    "bottom": (0.5, 1.0),
+    "bottom-right": (1.0, 1.0),
+}
+
+
+def _check(*, text: str, position: str, size: int) -> None:
+    if len(text) > _LONGEST or not text.isascii() or not text.isprintable():
+        raise BadParameterError(
+            f"text must be at most {_LONGEST} printable ASCII characters, which is all the font has"
+        )
+    for found in _PLACEHOLDER.findall(text):
+        if found != _FRAME:
+            raise BadParameterError(f"text must have no placeholder but {_FRAME}, not {found}")
+
+
+@functools.lru_cache(maxsize=8)
+def _masks(label: str, size: int) -> tuple[Array, Array]:
+    """How much of each pixel is letter or outline, and how much is letter; 0 to 255. `size` is a capital's height."""
+    stroke = max(1, round(size / 10))
+    outline = stroke + 2 * max(1, round(size / 14))
+    scale = cv2.getFontScaleFromHeight(_FONT, size, stroke)
+    (width, height), below = cv2.getTextSize(label, _FONT, scale, outline)
+    room, origin = (height + below + 2 * outline, width + 2 * outline), (outline, outline + height)
+    return _letters(room, label, origin, scale, outline), _letters(room, label, origin, scale, stroke)
+
+
+def _letters(room: tuple[int, int], label: str, origin: tuple[int, int], scale: float, thickness: int) -> Array:
+    return cv2.putText(np.zeros(room, np.uint8), label, origin, _FONT, scale, (255,), thickness, cv2.LINE_AA)
+
+
+def _corner(picture: Picture, room: tuple[int, ...], position: str, margin: int) -> tuple[int, int]:
+    """(x, y) of the label's top left, on a sample of chroma. What doesn't fit in hangs over on the right and below."""
+    across, down = steps_of(picture.format)[-1]
+    share_x, share_y = _PLACES[position]
+    x = round(margin + share_x * (picture.width - room[1] - 2 * margin))
+    y = round(margin + share_y * (picture.height - room[0] - 2 * margin))
+    return max(x, 0) // across * across, max(y, 0) // down * down
+
+
+def _shrunk(mask: Array, step: tuple[int, int]) -> Array:
+    """A mask at the size of a plane with one sample in `step` pixels."""
+    if step == (1, 1):
+        return mask
+    high, wide = -(-mask.shape[0] // step[1]), -(-mask.shape[1] // step[0])
+    below, right = high * step[1] - mask.shape[0], wide * step[0] - mask.shape[1]
+    whole = cv2.copyMakeBorder(mask, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
+    return cv2.resize(whole, (wide, high), interpolation=cv2.INTER_AREA)
+
+
+def _lay(plane: Array, at: tuple[int, int], mask: Array, code: int) -> None:
+    """Mix the code into the plane, as far as the mask says."""
+    x, y = at
+    under = plane[y : y + mask.shape[0], x : x + mask.shape[1]]
+    share = mask[: under.shape[0], : under.shape[1]].astype(np.uint32)
+    if under.ndim == 3:
+        share = share[..., None]
+    under[:] = (under * (255 - share) + code * share + 127) // 255
+
+
+def _write(picture: Picture, ink: Array, white: Array, at: tuple[int, int], full: bool) -> None:
+    layout = yuv_layout(picture.format)
+    black, luma, _ = code_range(full, layout.bits if layout else 8)
+    _lay(picture.planes[0], at, ink, black)
+    _lay(picture.planes[0], at, white, black + luma)
+    for plane, step in zip(picture.planes[1:], steps_of(picture.format)[1:], strict=True):
+        assert layout is not None
+        _lay(plane, (at[0] // step[0], at[1] // step[1]), _shrunk(ink, step), layout.neutral)
+
+
+def text(
+    window: tuple[Picture], out: Picture, *, text: str, position: str, size: int, rank: int, full_range: bool
+) -> Picture:
+    """The picture with the words on it, in `out`."""
+    (picture,) = window
+    for source, target in zip(picture.planes, out.planes, strict=True):
+        np.copyto(target, source)
+    height = size or max(_LEAST_HEIGHT, picture.height // 30)
+    ink, white = _masks(text.replace(_FRAME, str(rank)), height)
+    _write(out, ink, white, _corner(picture, ink.shape, position, height // 2), full_range)
+    return out
+
+
+FILTER = Filter(
+    name="text",
+    help="Write words on the picture, white in a black outline.",
+    formats=("yuv", "gray", "bgr24"),
+    apply=text,
+    params=(
+        Param("text", _FRAME, f"what to write; {_FRAME} becomes the frame's number, from 0"),
+        Param("position", "bottom-left", "where", choices=tuple(_PLACES)),
+        Param("size", 0, "height of a capital in pixels; 0: a thirtieth of the picture's", low=0, high=1000),
+    ),
+    check=_check,
+    wants=("rank", "full_range"),
+)
