@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture, Shape
-from vidproc.filters.formats import steps_of
-
-_LARGEST = 16384
+from vidproc.filters.formats import LARGEST_SIDE, steps_of
 
 
 def _span(length: int, wanted: int, at: int) -> tuple[int, int]:
@@ -48,10 +46,10 @@ FILTER = Filter(
     formats=("yuv", "gray", "bgr24"),
     apply=crop,
     params=(
-        Param("width", 0, "width of the part in pixels; 0: up to the right edge", low=0, high=_LARGEST),
-        Param("height", 0, "height of the part in pixels; 0: down to the bottom", low=0, high=_LARGEST),
-        Param("x", -1, _AT.format("left"), low=-1, high=_LARGEST),
-        Param("y", -1, _AT.format("top"), low=-1, high=_LARGEST),
+        Param("width", 0, "width of the part in pixels; 0: up to the right edge", low=0, high=LARGEST_SIDE),
+        Param("height", 0, "height of the part in pixels; 0: down to the bottom", low=0, high=LARGEST_SIDE),
+        Param("x", -1, _AT.format("left"), low=-1, high=LARGEST_SIDE),
+        Param("y", -1, _AT.format("top"), low=-1, high=LARGEST_SIDE),
     ),
     reshape=_reshape,
 )

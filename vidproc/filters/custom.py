@@ -25,6 +25,7 @@ from vidproc.filters.contract import Array, Filter, Picture
 from vidproc.filters.custom_source import FILENAME
 from vidproc.filters.custom_source import read as read_source
 from vidproc.filters.decorator import MARK, Declaration
+from vidproc.filters.writing import copy
 
 
 def read(code: str, function: str = "") -> Filter:
@@ -111,8 +112,7 @@ def _lend(picture: Picture | None, room: Picture | None) -> Array | Picture | No
 
 
 def _fill(room: Picture, picture: Picture) -> None:
-    for source, target in zip(picture.planes, room.planes, strict=True):
-        np.copyto(target, source)
+    copy(picture.planes, room.planes)
 
 
 def _as_picture(result: object, out: Picture) -> Picture:

@@ -17,7 +17,7 @@ import numpy as np
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import code_range
 from vidproc.filters.levels import bits_of, look_up
-from vidproc.filters.writing import settle
+from vidproc.filters.writing import copy, settle
 
 _BITS_BELOW_A_BIN = 8
 
@@ -55,8 +55,7 @@ def equalize(window: tuple[Picture], out: Picture, *, clip: float, tiles: int, f
     (picture,) = window
     bits = bits_of(picture)
     _equalized(picture.planes[0], out.planes[0], _clahe(clip, tiles, bits), full_range, bits)
-    for source, target in zip(picture.planes[1:], out.planes[1:], strict=True):
-        np.copyto(target, source)
+    copy(picture.planes[1:], out.planes[1:])
     return out
 
 

@@ -22,6 +22,10 @@ _SUBSAMPLING = {
 _NAME = re.compile(r"yuv(?P<j>j?)(?P<digits>\d{3})p(?:(?P<bits>9|10|12|14|16)le)?")
 
 
+LARGEST_SIDE = 16384
+"""Pixels of a picture's width or height that filters make at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Planar YUV's shape: chroma is 1/`across` of the width and 1/`down` of the height, rounded up."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import cv2
 
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture, Shape
+from vidproc.filters.formats import LARGEST_SIDE
 from vidproc.filters.levels import bits_of, clip
 from vidproc.filters.writing import settle
 
-_LARGEST = 16384
 _FINEST_SAR = 4096  # x264 writes no finer ones
 _INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
@@ -37,7 +37,7 @@ def _even(numerator: int, denominator: int) -> int:
 
 def _reshape(shape: Shape, *, width: int, height: int, interpolation: str) -> Shape:
     wide, high = _size(shape, width, height)
-    if max(wide, high) > _LARGEST:
+    if max(wide, high) > LARGEST_SIDE:
         raise BadParameterError(f"the picture of {shape.width}x{shape.height} would become {wide}x{high}: too large")
     sar = shape.sar * high * shape.width / (wide * shape.height)
     return Shape(wide, high, sar.limit_denominator(_FINEST_SAR))
@@ -69,8 +69,8 @@ FILTER = Filter(
     formats=("yuv", "gray", "bgr24"),
     apply=resize,
     params=(
-        Param("width", 0, "new width in pixels; 0: as the height demands", low=0, high=_LARGEST),
-        Param("height", 0, "new height in pixels; 0: as the width demands", low=0, high=_LARGEST),
+        Param("width", 0, "new width in pixels; 0: as the height demands", low=0, high=LARGEST_SIDE),
+        Param("height", 0, "new height in pixels; 0: as the width demands", low=0, high=LARGEST_SIDE),
         Param(
             "interpolation",
             "auto",

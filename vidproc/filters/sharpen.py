@@ -4,11 +4,10 @@ sharpness that anybody sees, and its noise would grow."""
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.levels import bits_of, clip
-from vidproc.filters.writing import settle
+from vidproc.filters.writing import copy, settle
 
 
 def _sharpen(luma: Array, target: Array, amount: float, ksize: int, bits: int) -> None:
@@ -21,8 +20,7 @@ def sharpen(window: tuple[Picture], out: Picture, *, amount: float, ksize: int) 
     """The picture, sharper, in `out`. Edges may overshoot black and white, as far as there are codes."""
     (picture,) = window
     _sharpen(picture.planes[0], out.planes[0], amount, ksize, bits_of(picture))
-    for source, target in zip(picture.planes[1:], out.planes[1:], strict=True):
-        np.copyto(target, source)
+    copy(picture.planes[1:], out.planes[1:])
     return out
 
 

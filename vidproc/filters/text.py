@@ -15,6 +15,7 @@ import numpy as np
 
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
+from vidproc.filters.writing import copy
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FRAME = "{frame}"
@@ -101,8 +102,7 @@ def text(
 ) -> Picture:
     """The picture with the words on it, in `out`."""
     (picture,) = window
-    for source, target in zip(picture.planes, out.planes, strict=True):
-        np.copyto(target, source)
+    copy(picture.planes, out.planes)
     height = size or max(_LEAST_HEIGHT, picture.height // 30)
     ink, white = _masks(text.replace(_FRAME, str(rank)), height)
     _write(out, ink, white, _corner(picture, ink.shape, position, height // 2), full_range)

@@ -1,7 +1,8 @@
-"""Letting OpenCV write where we want it to."""
+"""Writing into memory that is given: by OpenCV, or plainly."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,3 +18,9 @@ def settle(result: Any, target: Array) -> None:
     """
     if result is not target:
         np.copyto(target, result)
+
+
+def copy(sources: Iterable[Array], targets: Iterable[Array]) -> None:
+    """Copy planes into those of another picture."""
+    for source, target in zip(sources, targets, strict=True):
+        np.copyto(target, source)
