@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.media.clips import CLIPS
-from vidproc.media.completeness import missing_bytes
+from vidproc.media import completeness
+from vidproc.media.growing import GrowingFile
 
 pytestmark = pytest.mark.media
 
 Clip = Callable[[str], Path]
+
+
+def missing_bytes(path: Path) -> int:
+    size = path.stat().st_size
+    with GrowingFile(path, size, size, pytest.fail) as file:
+        return completeness.missing_bytes(file)
 
 
 @pytest.mark.parametrize("name", CLIPS)

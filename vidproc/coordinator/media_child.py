@@ -15,6 +15,7 @@ from vidproc.coordinator.media import Ingested, Muxed, Planned, Probed, ToIngest
 from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
+from vidproc.media.growing import GrowingFile
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import scaling_loss
 from vidproc.media.probe import SourceInfo
@@ -59,6 +60,9 @@ class _Process:
 
     def ingest(self, request: Mapping[str, Any]) -> None:
         self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
+
+    def held(self, _: int) -> None:
+        """More of a source has come than was wanted to be read."""
 
     def open(self, request: Mapping[str, Any]) -> None:
         assert self._source is not None
@@ -120,7 +124,8 @@ class _Reading:
         order = self._order
         asked = ingest.Request(order.job.start, order.job.duration, order.window)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
-        read = ingest.ingest(Path(order.source), order.packets, asked, listener)
+        with GrowingFile(order.source, order.size, order.held, self._wait) as self._file:
+            read = ingest.ingest(self._file, order.packets, asked, listener)
         self._tell_chunks()
         scaled = [scaling_loss(segment.stream, segment.start, read.info.stream) for segment in read.segments]
         losses = (*read.losses, *chain.from_iterable(scaled))
@@ -131,6 +136,12 @@ class _Reading:
     def _opened(self, info: SourceInfo) -> None:
         self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})
         self._told_at = time.monotonic()
+
+    def _wait(self, position: int) -> None:
+        """Until more of the source has come. What is known by then is told before."""
+        self._tell_chunks()
+        header, _ = self._channel.receive()
+        self._file.held = header["held"]
 
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:
         self._new_chunks += chunks

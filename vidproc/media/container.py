@@ -14,6 +14,7 @@ import av
 from av.container import InputContainer
 
 from vidproc.errors import MediaError
+from vidproc.media.growing import GrowingFile, require_file
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,gif,yuv4mpegpipe"
@@ -35,16 +36,30 @@ def open_source(path: str | os.PathLike[str], header_alone: bool = False) -> Inp
     streams only is known what the container itself says.
     """
     place = Path(path)
-    _require_content(place)
+    require_file(place, os.path.getsize(place) if place.is_file() else 0)
+    return _opened(f"file:{place.absolute()}", place, _HEADER_ALONE if header_alone else {})
+
+
+def open_growing(file: GrowingFile) -> InputContainer:
+    """The same for a file that may still be on its way."""
+    file.seek(0)
+    return _opened(file, file.path, {})
+
+
+def whole_file(path: str | os.PathLike[str]) -> GrowingFile:
+    """A file that is all here, to be read like those that are not. Raises `MediaError` where it is none, or empty."""
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    return GrowingFile(path, size, size, _nothing_comes)
+
+
+def _nothing_comes(position: int) -> None:
+    raise EOFError(f"byte {position} of a file that should be all here")
+
+
+def _opened(file: str | GrowingFile, place: Path, options: dict[str, str]) -> InputContainer:
     limits = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
     try:
-        return av.open(
-            f"file:{place.absolute()}",
-            "r",
-            container_options=limits,
-            options=_HEADER_ALONE if header_alone else {},
-            metadata_errors="replace",
-        )
+        return av.open(file, "r", container_options=limits, options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise MediaError(f"{place.name} {_what_it_is(place)} ({last_words(error)})") from error
 
@@ -54,13 +69,6 @@ def last_words(error: av.FFmpegError) -> str:
     logged = error.log[1] if error.log else None
     said = f"{error.strerror}: {logged[2].strip()}" if logged else str(error.strerror)
     return " ".join(said.split())
-
-
-def _require_content(place: Path) -> None:
-    if not place.is_file():
-        raise MediaError(f"{place.name} is not a file")
-    if place.stat().st_size == 0:
-        raise MediaError(f"{place.name} is an empty file")
 
 
 def _what_it_is(place: Path) -> str:
