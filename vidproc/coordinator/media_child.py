@@ -122,7 +122,7 @@ class _Reading:
 
     def read(self) -> _Source:
         order = self._order
-        asked = ingest.Request(order.job.start, order.job.duration, order.window)
+        asked = ingest.Request(order.job.start, order.job.duration, order.reach)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         with GrowingFile(order.source, order.size, order.held, self._wait) as self._file:
             read = ingest.ingest(self._file, order.packets, asked, listener)

@@ -60,6 +60,15 @@ class GrowingFile(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
+    def beginning(self, size: int) -> bytes:
+        """So many bytes from the first on, unless there are fewer."""
+        self.seek(0)
+        reader = io.BufferedReader(self, size)
+        try:
+            return reader.read(size)
+        finally:
+            reader.detach()
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Some bytes, as soon as there are any; none at the end alone."""
         while self.held <= self._at < self.size:
