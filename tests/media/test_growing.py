@@ -32,6 +32,26 @@ def arriving(path: Path, step: int) -> Iterator[GrowingFile]:
         yield file
 
 
+@contextmanager
+def scattered(path: Path, step: int) -> Iterator[GrowingFile]:
+    """Nothing comes in its turn: what is waited for is brought."""
+    content = path.read_bytes()
+
+    def bring(position: int) -> None:
+        start = position - position % step
+        file.add(start, content[start : start + step])
+
+    with GrowingFile(path, len(content), 0, bring) as file:
+        yield file
+
+
+@pytest.mark.parametrize("name", [*CLIPS, *DAMAGED])
+def test_a_film_of_which_all_comes_out_of_its_turn(name: str, clip: Clip, tmp_path: Path) -> None:
+    whole = read(clip(name), tmp_path)
+    with scattered(clip(name), 3001) as file:
+        assert read(file, tmp_path) == whole
+
+
 @pytest.mark.parametrize("name", [*CLIPS, *DAMAGED])
 def test_a_film_in_pieces_gives_the_same_packets_and_chunks(name: str, clip: Clip, tmp_path: Path) -> None:
     whole = read(clip(name), tmp_path)
@@ -57,6 +77,40 @@ def test_chunks_are_known_before_the_film_is_here(kind: str, tmp_path: Path) -> 
     assert len(shares) > 5
     assert shares[0] < 0.5
     assert shares == sorted(shares)
+
+
+_INDEX_AT_ITS_END = {"mp4": (".mp4", "libx264"), "mpegts": (".ts", "libx264"), "avi": (".avi", "mpeg4")}
+
+
+@pytest.mark.parametrize("kind", _INDEX_AT_ITS_END)
+def test_chunks_are_known_early_when_the_end_comes_out_of_its_turn(kind: str, tmp_path: Path) -> None:
+    suffix, codec = _INDEX_AT_ITS_END[kind]
+    path, held = tmp_path / f"film{suffix}", []
+    write(path, Film(codec, options={**X264, "g": "24"} if codec == "libx264" else {"g": "24"}, count=1200))
+    content, step = path.read_bytes(), 4096
+
+    def more(position: int) -> None:
+        if position > len(content) // 2 > file.held:
+            file.add(position, content[position : position + step])
+        else:
+            file.grow(min(len(content), file.held + step))
+
+    with GrowingFile(path, len(content), 0, more) as file:
+        ingest(file, tmp_path / "packets", None, Listener(chunks=lambda chunks: held.append(file.held)))
+    assert held[0] < len(content) // 2
+
+
+def test_what_came_out_of_its_turn_is_let_go_of_when_its_turn_has_come(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"0123456789")
+    with GrowingFile(tmp_path / "film", 10, 0, pytest.fail) as file:
+        file.add(4, b"abc")
+        file.seek(5)
+        assert file.read(9) == b"bc"
+        file.grow(7)
+        file.seek(5)
+        assert file.read(9) == b"56"
+        file.grow(10)
+        assert file.read() == b"789"
 
 
 def test_a_file_that_grows_reads_like_any_other(tmp_path: Path) -> None:

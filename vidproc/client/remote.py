@@ -41,6 +41,7 @@ from vidproc.protocol.messages import (
     Message,
     Progress,
     Received,
+    Wanted,
     Watch,
 )
 from vidproc.transport.connect import ANY, IPV4, IPV6, adopt, connect
@@ -231,6 +232,8 @@ class RemoteJob:
                     sending.received(offset)
                     self._held = offset
                     self._tell(Uploading(offset, self._source.size, self._frames_done))
+                case Wanted(_, offset, size):
+                    sending.wanted(offset, size)
                 case Progress():
                     self._frames_done = message.frames_done
                     if message.state is not JobState.UPLOADING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import deque
 
 from vidproc.client import films
 from vidproc.errors import ClientError
@@ -13,6 +14,10 @@ from vidproc.transport.session import Session
 _BLOCK = 2**20
 _WINDOW = 16 * _BLOCK
 """Bytes that may be on their way without an answer."""
+
+
+_WANTED = 64
+"""Ranges that are remembered; a coordinator asks for one at a time."""
 
 
 class Sending:
@@ -25,6 +30,7 @@ class Sending:
         self._source = source
         self._held = -1
         self._sent = source.size
+        self._wanted: deque[range] = deque(maxlen=_WANTED)
         self._answered = asyncio.Event()
 
     def received(self, offset: int) -> None:
@@ -35,16 +41,33 @@ class Sending:
         self._held = offset
         self._answered.set()
 
+    def wanted(self, offset: int, size: int) -> None:
+        """These bytes are to go next, and again in their turn."""
+        self._wanted.append(range(offset, min(offset + size, self._source.size)))
+        self._answered.set()
+
     async def run(self) -> None:
         """Raises `ClientError` when the film cannot be read any more."""
         with films.reading(self._source) as read:
             while True:
-                while self._sent < min(self._source.size, self._held + _WINDOW):
-                    at = self._sent
-                    block = read(at, _BLOCK)
-                    if not block:
+                while at := self._next():
+                    block = read(at.start, len(at))
+                    if len(block) < len(at):
                         raise ClientError(f"{self._source.name} grew shorter while it was sent")
-                    self._sent += len(block)
-                    await self._session.send(UploadBlock(self._job_id, at, zlib.crc32(block)), block)
+                    await self._session.send(UploadBlock(self._job_id, at.start, zlib.crc32(block)), block)
                 self._answered.clear()
                 await self._answered.wait()
+
+    def _next(self) -> range:
+        """The next block's bytes; none when there is nothing to send before the next answer."""
+        while self._wanted:
+            wanted = self._wanted.popleft()
+            if rest := wanted[_BLOCK:]:
+                self._wanted.appendleft(rest)
+            if wanted:
+                return wanted[:_BLOCK]
+        if self._sent >= self._held + _WINDOW:
+            return range(0)
+        at = range(self._sent, min(self._sent + _BLOCK, self._source.size))
+        self._sent = at.stop
+        return at

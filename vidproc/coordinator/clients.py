@@ -25,6 +25,7 @@ from vidproc.protocol.messages import (
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.storage.reading import read_range
@@ -125,20 +126,24 @@ class ClientLink:
             self._outbox.post(job.finished)
         elif job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
+            if wanted := job.source.wanted:
+                self._outbox.post(Wanted(job.id, wanted.start, len(wanted)))
 
     def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
-        """Blocks come in order. One that is damaged is not taken: the answer says where to go on, and what comes
-        until then is passed over without a word, or each block on its way would ask for the same again."""
+        """Blocks come in order, but for those that were wanted before. One that is damaged is not taken: the answer
+        says where to go on, and what comes until then is passed over without a word, or each block on its way would
+        ask for the same again."""
         job = self._desk.find(block.job_id)
         upload = job.upload
         if upload is None:
             return
-        if upload.offset + len(payload) > job.size:
+        if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
-        if block.offset == upload.offset and zlib.crc32(payload) == block.crc32:
+        good = zlib.crc32(payload) == block.crc32
+        if good and block.offset == upload.offset:
             upload.write(payload)
             self._refused.discard(job)
-        elif job in self._refused:
+        elif (good and job.source.take(block.offset, payload)) or job in self._refused:
             return
         else:
             self._refused.add(job)

@@ -44,7 +44,7 @@ class Course:
     async def run(self) -> None:
         if self._job.error is not None:
             raise self._job.error
-        await self._job.source.beyond(0)
+        await self._job.source.begun()
         for attempt in range(1, _MEDIA_ATTEMPTS + 1):
             try:
                 await self._attempt(attempt)

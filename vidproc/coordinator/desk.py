@@ -134,6 +134,7 @@ class Desk:
         """A job whose source is not what was announced ends, and what was made of it goes with it."""
         try:
             await asyncio.to_thread(upload.finish)
+            await asyncio.to_thread(job.source.check)
         except VidprocError as error:
             self._dispatch.fail(job, error)
             return

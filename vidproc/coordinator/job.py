@@ -13,7 +13,7 @@ from vidproc.coordinator.source import Source
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
 from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
-from vidproc.protocol.messages import Finished, Message, Progress
+from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
@@ -88,7 +88,10 @@ class Job:
     _error: VidprocError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.source = Source(self.folder.source, self.size)
+        self.source = Source(self.folder.source, self.size, self._ask)
+
+    def _ask(self, wanted: range) -> None:
+        self.tell(Wanted(self.id, wanted.start, len(wanted)))
 
     @property
     def state(self) -> JobState:

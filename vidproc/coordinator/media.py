@@ -131,12 +131,14 @@ class MediaProcess:
     async def ingest(self, source: Source, packets: Path, job: JobSpec) -> AsyncGenerator[News, None]:
         """Index the source into the packet file, as it arrives; `Opened` once, `Planned` as chunks become final,
         `Ingested` last. Close it when done (`contextlib.aclosing`)."""
-        order = ToIngest(str(source.path), source.size, source.held, str(packets), job, plan.check(job.filters))
+        order = ToIngest(str(source.path), source.size, source.begin(), str(packets), job, plan.check(job.filters))
         await self._child.send({"ingest": to_plain(order)})
         telling = asyncio.create_task(self._tell_growth(source, order.held))
         try:
             while "ingested" not in (answer := await self._answer(source=source)):
-                if "probed" in answer:
+                if "wants" in answer:
+                    source.want(answer["wants"])
+                elif "probed" in answer:
                     yield self._opened(from_plain(Probed, answer["probed"]), job)
                 else:
                     yield from_plain(Planned, answer["planned"])
@@ -148,8 +150,10 @@ class MediaProcess:
     async def _tell_growth(self, source: Source, held: int) -> None:
         """The child reads what it is told only when it wants more; until then this waits, and then says the newest."""
         while held < source.size:
-            held = await source.beyond(held)
-            await self._child.send({"held": held})
+            held, ahead = await source.news(held)
+            for offset, data in ahead:
+                await self._child.send({"came": {"at": offset}}, data)
+            await self._child.send({"came": {"held": held}})
 
     def _opened(self, probed: Probed, job: JobSpec) -> Opened:
         source, *made = plan.shapes(job.filters, shape_of(probed.stream))

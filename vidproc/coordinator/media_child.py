@@ -61,7 +61,7 @@ class _Process:
     def ingest(self, request: Mapping[str, Any]) -> None:
         self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
 
-    def held(self, _: int) -> None:
+    def came(self, _: Mapping[str, int]) -> None:
         """More of a source has come than was wanted to be read."""
 
     def open(self, request: Mapping[str, Any]) -> None:
@@ -119,6 +119,7 @@ class _Reading:
         self._new_streams: dict[int, StreamFormat] = {}
         self._new_chunks: list[Chunk] = []
         self._told_at = 0.0
+        self._wanted = -1
 
     def read(self) -> _Source:
         order = self._order
@@ -140,8 +141,15 @@ class _Reading:
     def _wait(self, position: int) -> None:
         """Until more of the source has come. What is known by then is told before."""
         self._tell_chunks()
-        header, _ = self._channel.receive()
-        self._file.held = header["held"]
+        if position != self._wanted:
+            self._wanted = position
+            self._channel.send({"wants": position})
+        header, data = self._channel.receive()
+        came = header["came"]
+        if "at" in came:
+            self._file.add(came["at"], data)
+        else:
+            self._file.grow(came["held"])
 
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:
         self._new_chunks += chunks
@@ -149,6 +157,8 @@ class _Reading:
             self._tell_chunks()
 
     def _tell_chunks(self) -> None:
+        if not (self._new_chunks or self._new_streams):
+            return
         planned = Planned(tuple(self._new_chunks), tuple(self._new_streams.items()))
         self._new_streams.clear()
         self._new_chunks.clear()

@@ -26,8 +26,9 @@ def require_file(path: Path, size: int) -> None:
 
 
 class GrowingFile(io.RawIOBase):
-    """Raw, seekable and read-only. `size` is that of the whole, `held` how many bytes from the beginning are there;
-    whoever lets it grow raises `held`. `wait` is called with a position whose byte is not there, until it is.
+    """Raw, seekable and read-only. `size` is that of the whole, `held` how many bytes from the beginning are there.
+    `wait` is called with a position whose byte is not there, until it is: whoever fetches it says so by `grow`, or
+    brings it by `add`.
 
     Raises `MediaError` where it is no file.
     """
@@ -38,6 +39,7 @@ class GrowingFile(io.RawIOBase):
         self.size, self.held = size, held
         self._wait = wait
         self._at = 0
+        self._pieces: list[tuple[int, bytes]] = []
         require_file(self.path, size)
         self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
 
@@ -45,6 +47,14 @@ class GrowingFile(io.RawIOBase):
         if not self.closed:
             os.close(self._descriptor)
         super().close()
+
+    def grow(self, held: int) -> None:
+        self.held = held
+        self._pieces = [(start, data) for start, data in self._pieces if start + len(data) > held]
+
+    def add(self, start: int, data: bytes) -> None:
+        """Bytes that came before their turn."""
+        self._pieces.append((start, data))
 
     def readable(self) -> bool:
         return True
@@ -71,9 +81,17 @@ class GrowingFile(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Some bytes, as soon as there are any; none at the end alone."""
-        while self.held <= self._at < self.size:
+        while not (read := self._read_here(memoryview(buffer))) and self.held <= self._at < self.size:
             self._wait(self._at)
-        most = min(len(buffer), max(0, self.held - self._at))
-        read = os.preadv(self._descriptor, [memoryview(buffer)[:most]], self._at)
         self._at += read
         return read
+
+    def _read_here(self, buffer: memoryview) -> int:
+        if self._at < self.held:
+            return os.preadv(self._descriptor, [buffer[: self.held - self._at]], self._at)
+        for start, data in self._pieces:
+            if start <= self._at < start + len(data):
+                found = data[self._at - start :][: len(buffer)]
+                buffer[: len(found)] = found
+                return len(found)
+        return 0
