@@ -106,6 +106,7 @@ FLOW = Filter(
     window=(-1, 0),
     gives="bgr24",
     kind="flow",
+    fields="apart",
 )
 FARNEBACK = Filter(
     name="motion",
@@ -124,4 +125,5 @@ FARNEBACK = Filter(
     window=(-1, 0),
     gives="bgr24",
     kind="farneback",
+    fields="apart",
 )

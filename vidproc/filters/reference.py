@@ -87,7 +87,9 @@ def _facts(filter_: Filter) -> list[str]:
         facts += f" Gives `{filter_.gives}`."
     facts += f" Window {filter_.window}."
     if filter_.reshape is not None:
-        facts += " Changes the size of the picture."
+        facts += " May change the size of the picture, or the order of its fields."
+    if filter_.fields == "apart":
+        facts += " Works on each field of an interlaced frame."
     return [facts, "", *table]
 
 

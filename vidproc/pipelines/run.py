@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vidproc.errors import FilterError, MediaError, VidprocError
+from vidproc.filters import fields
 from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.formats import steps_of
 from vidproc.model import ParamValue
 
 Frames = Iterator[tuple[int, Picture]]
@@ -97,38 +99,55 @@ class Runner:
         needed = range(wanted.start + before, wanted.stop + after)
         ready = ((rank, self._converted(picture, step.format)) for rank, picture in _only(frames, needed))
         for rank, window in _windows(ready, before, after, wanted):
-            here = window[-before]
-            assert here is not None
-            room = out() if out else self._allocate(step, here)
-            yield rank, self._filtered(step, rank, window, room)
-
-    def _allocate(self, step: Step, here: Picture) -> Picture:
-        shape = step.filter.shape_after(Shape(here.width, here.height), step.params)
-        return self.converter.allocate(step.gives, shape.width, shape.height)
+            began = self.clock()
+            result = self._filtered(step, rank, window, out)
+            self.spent.filters += self.clock() - began
+            yield rank, result
 
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
         if picture.format == to:
             return picture
         room = out() if out else None
         began = self.clock()
-        result = self.converter.convert(picture, to, room)
+        if fields.is_interlaced(picture) and steps_of(picture.format)[-1][1] != steps_of(to)[-1][1]:
+            result = self._converted_by_field(picture, to, room)
+        else:
+            result = self.converter.convert(picture, to, room)
         self.spent.conversions += self.clock() - began
-        return result
+        return fields.ordered(result, picture.field_order)
 
-    def _filtered(self, step: Step, rank: int, window: Window, room: Picture) -> Picture:
-        began = self.clock()
+    def _converted_by_field(self, picture: Picture, to: str, room: Picture | None) -> Picture:
+        """A sample of chroma stands for rows of its own field."""
+        room = room or self.converter.allocate(to, picture.width, picture.height)
+        return fields.each_field(lambda field, out: self.converter.convert(field, to, out), picture, room)
+
+    def _filtered(self, step: Step, rank: int, window: Window, out: Callable[[], Picture] | None) -> Picture:
+        here = window[-step.filter.window[0]]
+        assert here is not None
         try:
-            result = step.filter.apply(window, room, **step.params, **self._wanted(step, rank))
+            shape = step.filter.shape_after(_shape_of(here), step.params)
+            room = out() if out else self.converter.allocate(step.gives, shape.width, shape.height)
+            return fields.ordered(self._applied(step, rank, window, room), shape.field_order)
         except VidprocError as error:
             raise type(error)(f"frame {rank}: {error}") from error
         except Exception as error:
             raise FilterError(f"frame {rank}: {step.filter.title} failed: {error}") from error
-        self.spent.filters += self.clock() - began
-        return _checked(result, step, rank, room)
 
-    def _wanted(self, step: Step, rank: int) -> dict[str, Any]:
+    def _applied(self, step: Step, rank: int, window: Window, room: Picture) -> Picture:
+        here = window[-step.filter.window[0]]
+        assert here is not None
+        interlaced = fields.is_interlaced(here)
+        wanted = self._wanted(step, rank, interlaced)
+
+        def apply(seen: Window, place: Picture) -> Picture:
+            return _checked(step.filter.apply(seen, place, **step.params, **wanted), step, place)
+
+        apart = interlaced and step.filter.fields == "apart"
+        return fields.by_field(apply, window, room) if apart else apply(window, room)
+
+    def _wanted(self, step: Step, rank: int, interlaced: bool) -> dict[str, Any]:
         """What the filter asks for beside its parameters."""
-        known = {"rank": rank, "full_range": self.converter.is_full(step.format)}
+        known = {"rank": rank, "full_range": self.converter.is_full(step.format), "interlaced": interlaced}
         return {name: known[name] for name in step.filter.wants}
 
 
@@ -180,11 +199,15 @@ def _complete(frames: Frames, wanted: range) -> Frames:
         raise MediaError(f"frame {expected} is missing: the frames ended before it")
 
 
-def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:
+def _shape_of(picture: Picture) -> Shape:
+    return Shape(picture.width, picture.height, field_order=picture.field_order)
+
+
+def _checked(result: object, step: Step, like: Picture) -> Picture:
     """What a filter gave, if it is a picture of the right size."""
     if not isinstance(result, Picture):
-        raise FilterError(f"frame {rank}: {step.filter.title} returned {type(result).__name__}, not a picture")
+        raise FilterError(f"{step.filter.title} returned {type(result).__name__}, not a picture")
     if (result.height, result.width) != (like.height, like.width):
         sizes = f"{result.width}x{result.height}, not {like.width}x{like.height}"
-        raise FilterError(f"frame {rank}: {step.filter.title} returned a picture of {sizes}")
+        raise FilterError(f"{step.filter.title} returned a picture of {sizes}")
     return result

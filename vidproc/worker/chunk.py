@@ -17,6 +17,7 @@ import cv2
 from vidproc._version import __version__
 from vidproc.errors import WorkerError
 from vidproc.filters.contract import Picture
+from vidproc.filters.fields import ordered
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
@@ -111,7 +112,7 @@ class _Work:
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._latency = Histogram()
         self._finished = 0
-        self._fields = FieldOrders()
+        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
@@ -125,6 +126,7 @@ class _Work:
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
+            self._field_orders.add(picture.field_order)
             if self._digest is not None:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
@@ -152,9 +154,8 @@ class _Work:
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
-            if task.start <= rank < task.stop:
-                self._field_orders.add(self._fields.of(frame))
-            picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
+            picture = ordered(self._converter.picture(frame), self._fields.of(frame))
+            picture = self._converter.resize(picture, task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()
