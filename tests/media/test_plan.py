@@ -13,6 +13,7 @@ from vidproc.media.index import Entry
 from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning, chunk_length
 from vidproc.media.records import HIDDEN
 from vidproc.model import Chunk
+from vidproc.reach import Reach, ReachStep
 
 pytestmark = pytest.mark.unit
 
@@ -74,12 +75,14 @@ def films(draw: st.DrawFn) -> list[Packet]:
     return film(ranks, seeks, segments)
 
 
+STEPS = st.builds(ReachStep, st.integers(-3, 0), st.integers(0, 3), st.sampled_from([1, 1, 1, 4, 10, 25, 60]))
+
 hints = st.builds(
     PlanHints,
     frames=st.integers(0, 400),
     frame_rate=st.sampled_from([1.0, 10.0, 25.0]),
     pixels=st.sampled_from([0, 1920 * 1080, 8192 * 4320]),
-    window=st.tuples(st.integers(-3, 0), st.integers(0, 3)),
+    reach=st.builds(lambda steps: Reach(tuple(steps)), st.lists(STEPS, max_size=3)),
     reorder_depth=st.integers(0, 4),
 )
 

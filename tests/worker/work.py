@@ -100,7 +100,7 @@ class Work:
 def work_on(
     path: Path, folder: Path, filters: tuple[FilterSpec, ...] = (BLUR,), crf: float | None = None, codec: str = "h264"
 ) -> Work:
-    film = read(path, folder, Request(window=check(filters), tuning=HALF_A_SECOND))
+    film = read(path, folder, Request(reach=check(filters), tuning=HALF_A_SECOND))
     speed = "ultrafast" if CODECS[codec].presets else ""
     job = JobSpec(filters, "mkv", codec, crf, speed)
     stream = film.result.info.stream

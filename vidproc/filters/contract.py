@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
+from vidproc.filters.memory import Memory
 from vidproc.model import ParamValue
+from vidproc.reach import ReachStep
 
 Array = NDArray[Any]
 
@@ -206,6 +208,9 @@ class Filter:
     fields: how it sees an interlaced frame, whose fields are of two moments: `"apart"`, each as a picture of half the
         height, where a pixel's result depends on others around it; `"together"` where each pixel is its own matter, and
         for what draws on the picture or moves its rows.
+    memory: what it remembers beside its window, a kind of `vidproc.filters.memory`, or `memory(**params)` which gives
+        one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says. Only a
+        filter that sees whole frames can have one.
     """
 
     name: str
@@ -220,6 +225,7 @@ class Filter:
     check: Check | None = None
     wants: tuple[str, ...] = ()
     fields: str = "together"
+    memory: Memory | Callable[..., Memory] | None = None
 
     @property
     def title(self) -> str:
@@ -249,6 +255,15 @@ class Filter:
         with self._named():
             return self.reshape(shape, **params)
 
+    def remembers(self, params: Mapping[str, ParamValue]) -> Memory | None:
+        """What it remembers with these checked parameters."""
+        return self.memory(**params) if callable(self.memory) else self.memory
+
+    def reach(self, params: Mapping[str, ParamValue]) -> tuple[ReachStep, ...]:
+        """The frames that its window and memory need, with these checked parameters."""
+        memory = self.remembers(params)
+        return (ReachStep(*self.window),) if memory is None else memory.steps(self.window)
+
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
         """A refusal in here says which filter it is about."""
@@ -262,7 +277,7 @@ class Filter:
         return f"{self.title} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-Chosen = tuple[Filter, dict[str, ParamValue]]
+Chosen = tuple[Filter, Mapping[str, ParamValue]]
 """A filter that can be run: with a checked value for each of its parameters."""
 
 __all__ = [

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from vidproc.media.index import Entry
 from vidproc.media.records import HIDDEN
 from vidproc.model import Chunk
+from vidproc.reach import NO_REACH, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Tuning:
 @dataclass(frozen=True, slots=True)
 class PlanHints:
     """What the header says, and what the job needs. `frames` is a guess of the film's length, 0 for none; `pixels` are
-    those of a frame; `window` are the offsets (before, after) that the filters see, before <= 0 <= after."""
+    those of a frame; `reach` says which frames the filters need."""
 
     frames: int = 0
     frame_rate: float = 25.0
     pixels: int = 0
-    window: tuple[int, int] = (0, 0)
+    reach: Reach = NO_REACH
     reorder_depth: int = 0
 
 
@@ -178,7 +179,7 @@ class ChunkPlanner:
         The last packet needed may be decoded between others that are shown later. Those come out too, so that damage
         in what the chunk's frames refer to can be seen, and then as many more as push the last of them out.
         """
-        needed = stop + self._hints.window[1]
+        needed = self._hints.reach.last(stop)
         if needed <= self._frontier:
             shown_after = self._highest_by[self._reach[needed - 1]]
             if shown_after < self._frontier:
@@ -188,7 +189,7 @@ class ChunkPlanner:
         return self._end if ended else None
 
     def _chunk(self, stop: int, packets_stop: int) -> Chunk:
-        first = max(self._segment_start, self._start + self._hints.window[0])
+        first = max(self._segment_start, self._hints.reach.first(self._start))
         while len(self._seek_points) > 1 and self._seek_points[1].serves(first):
             del self._seek_points[0]
         served = bool(self._seek_points) and self._seek_points[0].serves(first)
@@ -197,7 +198,7 @@ class ChunkPlanner:
             start=self._start,
             stop=stop,
             first=first,
-            last=min(stop + self._hints.window[1], self._frontier),
+            last=min(self._hints.reach.last(stop), self._frontier),
             segment=self._segment,
             packets_start=self._seek_points[0].offset if served else self._first_offset,
             packets_stop=packets_stop,

@@ -146,9 +146,8 @@ class _Work:
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the size that the film begins with, timed."""
         task = self._task
-        before = self._pipeline.window[0]
         self._frames = self._decoder.frames(
-            packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
+            packets, task.first, task.last, self._pipeline.reach.first(task.stop), task.continues, on_decoded=self._note
         )
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
