@@ -14,6 +14,7 @@ from vidproc import filters
 from vidproc.errors import BadParameterError
 from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import works_on
+from vidproc.filters.memory import Reset
 from vidproc.model import FilterSpec, ParamValue
 from vidproc.pipelines.plan import arrange, shapes
 
@@ -134,3 +135,16 @@ def test_turning_rows_into_columns_is_refused_with_the_way_out(angle: float) -> 
     )
     with pytest.raises(BadParameterError, match=r"frame 0: rotate: .* deinterlace first"):
         run(filters.find(FilterSpec("rotate"))[0], {"angle": angle}, [interlaced(noise("yuv420p", 64, 48))])
+
+
+@pytest.mark.parametrize(("said", "heights"), [("", [48]), ("fields='apart'", [24, 24])])
+def test_a_custom_filter_sees_whole_frames_or_fields_as_it_says(said: str, heights: list[int]) -> None:
+    text = f"import vidproc\n@vidproc.filter({said})\ndef f(frame):\n    frame[:] = len(frame)\n    return frame\n"
+    chosen, _ = filters.find(FilterSpec("custom", code=text))
+    (made,) = run(chosen, {}, [interlaced(noise("bgr24", 64, 48))])
+    assert [int(field(made, parity).array.max()) for parity in range(len(heights))] == heights
+
+
+def test_a_filter_of_fields_remembers_nothing() -> None:
+    with pytest.raises(ValueError, match="what two fields remember"):
+        Filter("f", "", ("gray",), run, memory=Reset(dict, 8), fields="apart")

@@ -25,6 +25,7 @@ from vidproc.reach import ReachStep
 Array = NDArray[Any]
 
 PROGRESSIVE = "progressive"
+FIELDS = ("together", "apart")
 OTHER_ORDER = {PROGRESSIVE: PROGRESSIVE, "tt": "bb", "bb": "tt"}
 """The order of the fields of a picture whose rows have all moved up or down by one."""
 
@@ -226,6 +227,10 @@ class Filter:
     wants: tuple[str, ...] = ()
     fields: str = "together"
     memory: Memory | Callable[..., Memory] | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.fields != "together":
+            raise ValueError(f"{self.title}: what two fields remember would be mixed up")
 
     @property
     def title(self) -> str:

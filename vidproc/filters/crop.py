@@ -40,7 +40,7 @@ def _part(plane: Array, shape: tuple[int, ...], corner: tuple[int, int], step: t
     return plane[top : top + shape[0], left : left + shape[1]]
 
 
-_AT = "so many pixels from the {}, rounded down to where a sample of colour begins; -1: the middle part"
+_AT = "so many pixels from the {}, rounded down to where a sample of (the field's) colour begins; -1: the middle part"
 
 FILTER = Filter(
     name="crop",

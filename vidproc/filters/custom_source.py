@@ -11,6 +11,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import signature
 from types import CodeType
 from typing import Any
 
@@ -19,6 +20,9 @@ from vidproc.filters.contract import suggest
 from vidproc.filters.decorator import Declaration, declare
 
 FILENAME = "<custom filter>"
+
+_SAID = tuple(signature(declare).parameters)
+_LISTED = f"{', '.join(_SAID[:-1])} and {_SAID[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,11 @@ def _declaration(decorator: ast.expr | None) -> Declaration:
         return Declaration()
     said: dict[str, Any] = {}
     for keyword in decorator.keywords:
-        if keyword.arg not in ("formats", "window", "params"):
-            raise ClientError(f"line {keyword.value.lineno}: @filter takes formats, window and params only")
+        if keyword.arg not in _SAID:
+            raise ClientError(f"line {keyword.value.lineno}: @filter takes {_LISTED} only")
         said[keyword.arg] = _literal(keyword.value, f"@filter's {keyword.arg}")
     if decorator.args:
-        raise ClientError(f"line {decorator.lineno}: @filter takes formats, window and params by name only")
+        raise ClientError(f"line {decorator.lineno}: @filter takes {_LISTED} by name only")
     try:
         return declare(**said)
     except ClientError as error:

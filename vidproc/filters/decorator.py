@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Apply, Filter, Param
+from vidproc.filters.contract import FIELDS, Apply, Filter, Param
 from vidproc.model import ParamValue
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,16 +37,20 @@ class Declaration:
     formats: the pixel formats the function takes, best first.
     window: offsets (before, after) of the frames it sees.
     params: low, high, odd, choices and help of the function's keyword parameters, by name.
+    fields: whether it sees the fields of an interlaced frame "together" or "apart".
     """
 
     formats: tuple[str, ...] = ("bgr24",)
     window: tuple[int, int] = (0, 0)
     params: Mapping[str, Mapping[str, Any]] | None = None
+    fields: str = "together"
 
     def __post_init__(self) -> None:
         _check_formats(self.formats)
         _check_window(self.window)
         _check_limits(self.params or {})
+        if self.fields not in FIELDS:
+            raise ClientError(f"a filter's fields must be {' or '.join(FIELDS)}, not {self.fields!r}")
 
     def filter(self, name: str, help: str, defaults: Mapping[str, object], apply: Apply) -> Filter:
         """The filter of a function with these keyword defaults; those that are no plain value are left alone."""
@@ -56,17 +60,18 @@ class Declaration:
             if key not in plain:
                 raise ClientError(f"{name} declares limits for {key!r}, which is no parameter with a plain default")
         params = tuple(_param(name, key, value, limits.get(key, {})) for key, value in plain.items())
-        return Filter(name, help, self.formats, apply, params, self.window)
+        return Filter(name, help, self.formats, apply, params, self.window, fields=self.fields)
 
 
 def declare(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    fields: str = "together",
 ) -> Declaration:
     """A declaration as people write it: one format may stand without a tuple. Raises `ClientError`."""
     try:
-        return Declaration((formats,) if isinstance(formats, str) else tuple(formats), tuple(window), params)  # type: ignore[arg-type]
+        return Declaration((formats,) if isinstance(formats, str) else tuple(formats), tuple(window), params, fields)  # type: ignore[arg-type]
     except TypeError as error:
         raise ClientError(f"a filter's declaration is wrong: {error}") from None
 
@@ -81,6 +86,7 @@ def filter(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    fields: str = "together",
 ) -> Callable[[F], F]: ...
 
 
@@ -91,6 +97,7 @@ def filter(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    fields: str = "together",
 ) -> F | Callable[[F], F]:
     """Declare a function as a filter; it stays the function that it is.
 
@@ -100,11 +107,13 @@ def filter(
         is called with the list of frames, None for those beyond the film's ends.
     params: limits of the function's keyword parameters: `{"gain": {"low": 0, "high": 10, "help": "..."}}`, and `odd`,
         `choices`. Types and defaults are those of the function's own signature.
+    fields: `"apart"` calls it for each field of an interlaced frame, as a picture of half the height: right for what
+        looks at neighbouring pixels, and wrong for what draws.
 
     The function returns the new frame, an array of the same height and width, uint8, BGR or gray. It gets memory of its
     own and may draw in it. Raises `ClientError` for a declaration that makes no sense.
     """
-    declared = declare(formats, window, params)
+    declared = declare(formats, window, params, fields)
 
     def mark(marked: F) -> F:
         setattr(marked, MARK, declared)

@@ -17,6 +17,8 @@ Made from the filters' own declarations by `make docs`.
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+An interlaced frame holds two moments, one in each field, so filters that look at neighbouring pixels get each field as
+a picture of half the height.
 """
 
 _CUSTOM = """\
@@ -43,6 +45,8 @@ def trails(frames, gain=2.0):
         return now
     return (abs(now.astype("int16") - before) * gain).clip(0, 255).astype("uint8")
 ```
+
+It sees whole frames, and with `fields="apart"` each field of an interlaced one.
 
 The function must be a pure one: films are worked on in chunks, on many machines, in no certain order.
 """
