@@ -19,6 +19,8 @@ A filter works on the pixel formats it names, best first: `yuv` is planar YUV of
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
 An interlaced frame holds two moments, one in each field, so filters that look at neighbouring pixels get each field as
 a picture of half the height.
+What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
+number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
 """
 
 _CUSTOM = """\
@@ -90,6 +92,9 @@ def _facts(filter_: Filter) -> list[str]:
     if filter_.gives:
         facts += f" Gives `{filter_.gives}`."
     facts += f" Window {filter_.window}."
+    memory = filter_.remembers(filter_.resolve({}))
+    if memory is not None:
+        facts += f" {memory}"
     if filter_.reshape is not None:
         facts += " May change the size of the picture, or the order of its fields."
     if filter_.fields == "apart":
