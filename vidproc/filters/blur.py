@@ -62,6 +62,7 @@ GAUSSIAN = Filter(
     ),
     kind="gaussian",
     fields="apart",
+    scratch=6,
 )
 
 FILTER = Kinds("Blur the picture.", "how to blur", (GAUSSIAN, MEDIAN, BILATERAL))

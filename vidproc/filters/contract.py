@@ -209,6 +209,8 @@ class Filter:
     fields: how it sees an interlaced frame, whose fields are of two moments: `"apart"`, each as a picture of half the
         height, where a pixel's result depends on others around it; `"together"` where each pixel is its own matter, and
         for what draws on the picture or moves its rows.
+    scratch: bytes a pixel that it takes at most beside the pictures it sees and gives: what lies between its steps, and
+        its state.
     memory: what it remembers beside its window, a kind of `vidproc.filters.memory`, or `memory(**params)` which gives
         one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says. Only a
         filter that sees whole frames can have one.
@@ -226,6 +228,7 @@ class Filter:
     check: Check | None = None
     wants: tuple[str, ...] = ()
     fields: str = "together"
+    scratch: float = 16.0
     memory: Memory | Callable[..., Memory] | None = None
 
     def __post_init__(self) -> None:

@@ -24,6 +24,9 @@ FORMATS = ("yuv", "gray", "bgr24")
 MAX_REACH = 64
 """How many frames to either side a window may reach; a slot holds all of them at once."""
 
+_SCRATCH = 48
+"""Bytes a pixel that a user's function is presumed to take: two pictures of three doubles."""
+
 MARK = "__vidproc_filter__"
 """The attribute under which a decorated function carries its `Declaration`."""
 
@@ -60,7 +63,7 @@ class Declaration:
             if key not in plain:
                 raise ClientError(f"{name} declares limits for {key!r}, which is no parameter with a plain default")
         params = tuple(_param(name, key, value, limits.get(key, {})) for key, value in plain.items())
-        return Filter(name, help, self.formats, apply, params, self.window, fields=self.fields)
+        return Filter(name, help, self.formats, apply, params, self.window, fields=self.fields, scratch=_SCRATCH)
 
 
 def declare(

@@ -107,6 +107,7 @@ FLOW = Filter(
     gives="bgr24",
     kind="flow",
     fields="apart",
+    scratch=52,
 )
 FARNEBACK = Filter(
     name="motion",
@@ -126,4 +127,5 @@ FARNEBACK = Filter(
     gives="bgr24",
     kind="farneback",
     fields="apart",
+    scratch=112,
 )

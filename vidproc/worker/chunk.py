@@ -25,6 +25,7 @@ from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
 from vidproc.media.field_order import FieldOrders
 from vidproc.media.pictures import FrameDigest, working_format
+from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport, ChunkTask
@@ -40,10 +41,6 @@ _TELLING = Telling(
     WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
-
-_MOST_KEPT = 64 * 1920 * 1080
-"""Pixels of the frames that are kept for the next chunk, since its filters need them too: about 200 MB. Where they need
-more, nothing is kept and no chunk goes on from the last."""
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -110,7 +107,7 @@ class _Work:
         self._decoder = decoder
         self._pipeline = pipeline
         self._keep_from = max(task.first, pipeline.reach.first(task.stop))
-        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= _MOST_KEPT
+        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= MOST_KEPT
         self._gauge = gauge
         self._encoder = ChunkEncoder(task.encoder)
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
