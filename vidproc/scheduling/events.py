@@ -29,7 +29,7 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class WorkerDraining:
-    """It gets no more leases; those it has may finish."""
+    """It gets no more leases; those its slots work on may finish."""
 
     worker: str
 
@@ -65,7 +65,8 @@ class ChunkFinished:
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
     """A lease ended without a result, or its result could not be stored. `retryable` errors are tried again;
-    `slot_lost` means that the slot is a new process now."""
+    `slot_lost` means that the slot is a new process now. A `code` of `CannotContinueError` is no failure: the chunk is
+    leased with all its packets."""
 
     lease: int
     code: str
@@ -113,7 +114,7 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
-    point, so its decoder is open where this one starts."""
+    point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards."""
 
     lease: int
     worker: str
@@ -123,11 +124,12 @@ class Grant:
     attempt: int
     kind: LeaseKind
     continues: bool
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Tell the daemon to stop working on a lease that is void."""
+    """Tell the daemon that a lease is void: it is to stop working on it, or not to begin."""
 
     lease: int
     worker: str
