@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
+from vidproc.filters.memory import Memory
 from vidproc.model import ParamValue
+from vidproc.reach import ReachStep
 
 Array = NDArray[Any]
 
@@ -193,6 +195,8 @@ class Filter:
     check: `check(**params)` raises `BadParameterError` for what no single parameter's limits can say.
     wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
         `full_range`, whether the picture's codes are of the full range.
+    memory: what it remembers beside its window, a kind of `vidproc.filters.memory`, or `memory(**params)` which gives
+        one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says.
     """
 
     name: str
@@ -206,6 +210,7 @@ class Filter:
     reshape: Reshape | None = None
     check: Check | None = None
     wants: tuple[str, ...] = ()
+    memory: Memory | Callable[..., Memory] | None = None
 
     @property
     def title(self) -> str:
@@ -235,6 +240,15 @@ class Filter:
         with self._named():
             return self.reshape(shape, **params)
 
+    def remembers(self, params: Mapping[str, ParamValue]) -> Memory | None:
+        """What it remembers with these checked parameters."""
+        return self.memory(**params) if callable(self.memory) else self.memory
+
+    def reach(self, params: Mapping[str, ParamValue]) -> tuple[ReachStep, ...]:
+        """The frames that its window and memory need, with these checked parameters."""
+        memory = self.remembers(params)
+        return (ReachStep(*self.window),) if memory is None else memory.steps(self.window)
+
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
         """A refusal in here says which filter it is about."""
@@ -248,7 +262,7 @@ class Filter:
         return f"{self.title} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-Chosen = tuple[Filter, dict[str, ParamValue]]
+Chosen = tuple[Filter, Mapping[str, ParamValue]]
 """A filter that can be run: with a checked value for each of its parameters."""
 
 __all__ = [
