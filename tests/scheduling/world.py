@@ -43,6 +43,7 @@ class Film:
     losses: Counter[int] = field(default_factory=Counter)
     hopeless: set[int] = field(default_factory=set)
     afresh: set[int] = field(default_factory=set)
+    rerun: set[int] = field(default_factory=set)
     end: str = ""
 
     def retries(self) -> dict[int, int]:
@@ -109,6 +110,9 @@ class World:
         answers = self.send(ev.ChunkFinished(lease, can_continue))
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
+    def progress(self, lease: int, frames: int) -> None:
+        self.send(ev.ChunkProgressed(lease, frames))
+
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
         grant = self._pop(lease, can_continue=False)
         if grant is None:
@@ -124,9 +128,9 @@ class World:
         grant = self._pop(lease, can_continue=False)
         assert grant is not None
         assert grant.continues
-        film = self.films[grant.job]
-        film.attempts[grant.chunk] -= 1
-        film.afresh.add(grant.chunk)
+        self.films[grant.job].afresh.add(grant.chunk)
+        if not self._at_work_on(grant):
+            self._unbegun(grant)
         self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:
@@ -247,11 +251,17 @@ class World:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
+        if retryable and self._at_work_on(grant):
+            return
         (film.losses if lost else film.errors)[grant.chunk] += 1
         if not retryable:
             film.hopeless.add(grant.chunk)
         if film.doomed(grant.chunk) and not film.end:
             self.suspects.add((grant.job, grant.chunk))
+
+    def _at_work_on(self, grant: ev.Grant) -> bool:
+        """Whether any slot has this chunk."""
+        return any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.working.values())
 
     def _forget_persisting(self, job: str) -> None:
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
@@ -287,8 +297,9 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        assert film.end or grant.lease not in self.begun, "work is thrown away"
-        if not film.end:
+        done = any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.persisting.values())
+        assert film.end or done or grant.lease not in self.begun, "work is thrown away"
+        if not (film.end or done):
             self._unbegun(grant)
             self.taken_back.append(grant)
 
@@ -316,17 +327,27 @@ class World:
         assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
         assert 0 <= grant.slot < daemon.slots, "no such slot"
         held = [*self.working.values(), *self.persisting.values()]
-        assert (grant.job, grant.chunk) not in [(other.job, other.chunk) for other in held], "leased twice"
+        held = [other for other in held if (other.job, other.chunk) == (grant.job, grant.chunk)]
+        assert len(held) == grant.second, "leased twice"
         queue = self.queues().get((grant.worker, grant.slot), [])
         assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
         assert grant.chunk not in film.stored, "a lease of a chunk that is done"
         assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
-        film.attempts[grant.chunk] += 1
+        if grant.second:
+            self._check_second(grant, held[0])
+        film.attempts[grant.chunk] += not grant.second
         assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
         self._check_continues(grant, daemon, queue)
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
+
+    def _check_second(self, grant: ev.Grant, first: ev.Grant) -> None:
+        rerun = self.films[grant.job].rerun
+        assert first.lease in self.begun & self.working.keys(), "a second run of what nobody works on"
+        assert (grant.ahead, grant.continues) == (False, False)
+        assert grant.chunk not in rerun, "a third run"
+        rerun.add(grant.chunk)
 
     def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
         tail = daemon.tails.pop(grant.slot, None)
@@ -373,7 +394,7 @@ class World:
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            leased = sum(grant.job == job for grant in self.working.values())
+            leased = len({grant.chunk for grant in self.working.values() if grant.job == job})
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored

@@ -95,6 +95,13 @@ class Dispatch:
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
             self._forget(lease)
 
+    def progressed(self, lease: int, frames: int) -> None:
+        """A daemon tells how many frames of a lease its slot has finished."""
+        job = self.job_of(lease)
+        if job is not None and lease in job.frames_in_hand:
+            job.frames_in_hand[lease] = frames
+        self.feed(ev.ChunkProgressed(lease, frames))
+
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
         """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""
         grant, job = self.grant_of(lease), self.job_of(lease)
@@ -182,7 +189,10 @@ class Dispatch:
     def _grant(self, grant: ev.Grant) -> None:
         job = self.jobs[grant.job]
         self._leases[grant.lease] = _Lease(grant, time.monotonic())
-        job.frames_in_hand[grant.lease] = 0
+        if grant.second:
+            job.second_runs += 1
+        else:
+            job.frames_in_hand[grant.lease] = 0
         job.attempts[grant.chunk] = grant.attempt
         log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
         self.workers[grant.worker].lease(grant, job)
@@ -204,6 +214,7 @@ class Dispatch:
         else:
             del self._results[lease]
             job.results[grant.chunk] = Done(report, link.name, grant.slot, link.versions)
+            job.second_runs_won += grant.second
             self.feed(ev.ChunkPersisted(lease))
 
     def _acknowledge(self, lease: int, worker: str) -> None:

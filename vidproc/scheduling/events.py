@@ -54,6 +54,14 @@ class ChunksPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkProgressed:
+    """A slot has finished so many frames of a lease."""
+
+    lease: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkFinished:
     """A result has arrived whole and matches its hash, but is not stored yet. `can_continue`: the slot's decoder is
     open where the chunk ends."""
@@ -104,8 +112,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkFinished | ChunkFailed
-    | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkProgressed | ChunkFinished
+    | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands
@@ -114,7 +122,8 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
-    point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards."""
+    point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
+    `second`: another slot is late with this chunk, and still at it; of the same attempt."""
 
     lease: int
     worker: str
@@ -125,6 +134,7 @@ class Grant:
     kind: LeaseKind
     continues: bool
     ahead: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
