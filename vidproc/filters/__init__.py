@@ -26,6 +26,7 @@ _WHERE = {
     "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
     "equalize": "vidproc.filters.equalize",
+    "faces": "vidproc.filters.faces",
     "flip": "vidproc.filters.flip",
     "grayscale": "vidproc.filters.grayscale",
     "invert": "vidproc.filters.invert",
