@@ -25,7 +25,7 @@ _TELLING = ("sse4_2", "avx2", "avx512f", "asimd", "sve", "hypervisor")
 def describe() -> dict[str, Any]:
     """The processor, the memory, how busy they are just now, and the versions of all that computes."""
     return {
-        "processor": _cpuinfo("model name") or platform.processor(),
+        "processor": cpuinfo("model name") or platform.processor(),
         "features": [word for word in _TELLING if word in _features()],
         "cores": usable_cores(),
         "cores_of_machine": os.cpu_count(),
@@ -48,10 +48,10 @@ def describe() -> dict[str, Any]:
 
 
 def _features() -> list[str]:
-    return (_cpuinfo("flags") or _cpuinfo("Features")).split()
+    return (cpuinfo("flags") or cpuinfo("Features")).split()
 
 
-def _cpuinfo(field: str) -> str:
+def cpuinfo(field: str) -> str:
     """What Linux says of the first core, "" where it doesn't."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
