@@ -14,7 +14,8 @@ import pytest
 
 from tests.client.scripted import MIB, Connection, done, run, scripted
 from vidproc.client import films, remote
-from vidproc.client.remote import Downloading, Endpoint, News, Reconnecting, Uploading
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.remote import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import (
     BadParameterError,
     CancelledError,
@@ -26,7 +27,19 @@ from vidproc.errors import (
     VidprocError,
 )
 from vidproc.model import FilterSpec, JobSpec, JobState
-from vidproc.protocol.messages import Accepted, Cancel, Error, Fetch, Finished, Progress, Received, UploadBlock, Watch
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    Error,
+    Fetch,
+    Finished,
+    Progress,
+    Received,
+    Submit,
+    UploadBlock,
+    Wanted,
+    Watch,
+)
 from vidproc.transport.address import Address
 
 pytestmark = pytest.mark.process
@@ -99,6 +112,28 @@ def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path, tmp_path: P
             await connection.expect(UploadBlock)
         await connection.say(Received("j", MIB), Received("j", MIB))
         assert await connection.take(3) == [MIB, 2 * MIB, 3 * MIB]
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            await processed(at, film)
+
+    run(main())
+
+
+def test_what_is_wanted_out_of_its_turn_goes_first(film: Path, tmp_path: Path) -> None:
+    async def part(connection: Connection) -> None:
+        submit = await connection.accept(offset=3 * MIB)
+        assert await connection.take(1) == [3 * MIB]
+        await connection.say(Wanted("j", 3, MIB + 1), Wanted("j", 10, 2 * len(FILM)))
+        wanted = bytearray()
+        while len(wanted) < MIB + 1 + submit.size - 10:
+            await connection.expect(UploadBlock)
+            wanted += connection.payload
+        assert wanted == FILM[3 : MIB + 4] + FILM[10:]
+        await connection.say(Received("j", 2 * MIB))
+        assert await connection.take(2) == [2 * MIB, 3 * MIB]
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
@@ -234,7 +269,7 @@ def test_another_result_than_was_announced_is_not_kept(film: Path, tmp_path: Pat
 )
 def test_a_refusal_is_the_client_s_error(film: Path, tmp_path: Path, code: str, kind: type[VidprocError]) -> None:
     async def part(connection: Connection) -> None:
-        await connection.expect(remote.Submit)
+        await connection.expect(Submit)
         await connection.say(Error(code, "it is wrong", "client", request=1))
 
     async def main() -> None:
@@ -279,7 +314,7 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
-            source = await films.source_of(str(film))
+            source = films.source_of(str(film))
             os.truncate(film, MIB)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
                 await remote.RemoteJob(at, JOB, source, lambda _: None).run(lambda _: io.BytesIO())
@@ -344,7 +379,7 @@ def test_a_cancelled_job_s_client_is_told_so(film: Path, tmp_path: Path) -> None
 
 def test_nonsense_is_not_tried_again(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
-        await connection.expect(remote.Submit)
+        await connection.expect(Submit)
         await connection.say(Received("j", 0))
 
     async def main() -> None:
@@ -386,14 +421,14 @@ def test_no_coordinator_at_all_is_not_waited_for(film: Path, tmp_path: Path) -> 
 
 def test_a_dry_run(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
-        submit = await connection.expect(remote.Submit)
+        submit = await connection.expect(Submit)
         assert submit.dry_run
-        await connection.say(Accepted(submit.request, "", 0))
+        await connection.say(Accepted(submit.request, "", 0, ("It is long.", "It is wide.")))
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
             said = await remote.dry_run(at, JOB, str(film))
         assert said.startswith("in.mp4: the coordinator at unix://")
-        assert said.endswith("would take this job (3.1 MB)")
+        assert said.endswith("would take this job (3.1 MB). It is long. It is wide.")
 
     run(main())

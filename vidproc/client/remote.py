@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import random
 import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Coroutine
+from typing import Any, BinaryIO, TypeVar
 
 from msgspec import Struct
 
-from vidproc._version import __version__
 from vidproc.client import films, specs
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.head_start import HeadStart, submission
+from vidproc.client.sending import Sending
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -40,42 +41,26 @@ from vidproc.protocol.messages import (
     Message,
     Progress,
     Received,
-    Submit,
-    UploadBlock,
+    Wanted,
     Watch,
 )
-from vidproc.protocol.party import Party
-from vidproc.transport.address import Address
-from vidproc.transport.connect import ANY, IPV4, IPV6, connect
+from vidproc.transport.connect import ANY, IPV4, IPV6, adopt, connect
 from vidproc.transport.session import Session
-
-_BLOCK = 2**20
-_UPLOAD_WINDOW = 16 * _BLOCK
-"""Bytes that may be on their way without an answer."""
 
 _PATIENCE_S = 60.0
 """How long to try to get back to a coordinator that was reached before."""
 
 _GOODBYE_S = 2.0
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
-
-
-class Endpoint(Struct, frozen=True):
-    """Where the coordinator is and how to be let in. `family`: "ipv4", "ipv6", or "" for either."""
-
-    address: Address
-    token: bytes | None = None
-    family: str = ""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({str(self.address)!r})"  # whatever is shown, the token is not
+_T = TypeVar("_T")
 
 
 class Uploading(Struct, frozen=True):
-    """News for a listener: bytes of the film that the coordinator holds, of all."""
+    """News for a listener: bytes of the film that the coordinator holds, of all, and frames that are done already."""
 
     sent: int
     size: int
+    frames_done: int = 0
 
 
 class Downloading(Struct, frozen=True):
@@ -120,8 +105,11 @@ class Patience:
 class RemoteJob:
     """One job from its submission to its result, over as many connections as it takes."""
 
-    def __init__(self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener) -> None:
+    def __init__(
+        self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener, begun: HeadStart | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._begun = begun
         self._spec = spec
         self._source = source
         self._tell = tell
@@ -129,11 +117,12 @@ class RemoteJob:
         self._finished: Finished | None = None
         self._hash = hashlib.sha256()
         self._held = 0
+        self._frames_done = 0
         self._received = 0
 
     async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to."""
-        session, patience = await self._connect(), Patience()
+        session, patience = await self._first_session(), Patience()
         while True:
             try:
                 return await self._course(session, out)
@@ -147,10 +136,10 @@ class RemoteJob:
                 await session.close()
             session = await self._reconnect(patience)
 
-    async def ask(self) -> None:
-        """Only have the job checked. Raises what is wrong with it."""
+    async def ask(self) -> tuple[str, ...]:
+        """Only have the job checked, and say what there is to know of it. Raises what is wrong with it."""
         async with await self._connect() as session:
-            await self._ask_for(session, dry_run=True)
+            return (await self._ask_for(session, dry_run=True)).notes
 
     async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         while True:
@@ -161,8 +150,7 @@ class RemoteJob:
 
     async def _go_on(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         if self._finished is None:
-            await self._take_up(session)
-            self._finished = await self._watch(session)
+            self._finished = await self._followed(session)
         if self._finished.state is not JobState.DONE:
             raise from_code(self._finished.code, f"{self._source.name}: {self._finished.message}")
         await self._download(session, self._finished, out)
@@ -171,10 +159,15 @@ class RemoteJob:
 
     # Connections
 
+    async def _first_session(self) -> Session:
+        if self._begun is None:
+            return await self._connect()
+        return await adopt(self._begun.sock, self._begun.connection, self._endpoint.address)
+
     async def _connect(self) -> Session:
         return await connect(
             self._endpoint.address,
-            Party("client", f"process {os.getpid()}", {"vidproc": __version__}, self._endpoint.token),
+            self._endpoint.party(),
             family=_FAMILIES[self._endpoint.family],
         )
 
@@ -202,60 +195,49 @@ class RemoteJob:
             raise from_code(message.code, message.message)
         return message, payload
 
-    # Upload
+    # Upload, and watching
 
-    async def _take_up(self, session: Session) -> None:
-        """Begin, or go on. The answer to `Watch` says where, if bytes are still missing."""
+    async def _followed(self, session: Session) -> Finished:
+        """How it ended. Begin, or go on: the answer to `Watch` says where, if bytes are still missing."""
         if self._job_id:
             await session.send(Watch(self._job_id))
+            offset = self._source.size
         else:
-            await self._submit(session)
-
-    async def _submit(self, session: Session) -> None:
-        accepted = await self._ask_for(session, dry_run=False)
-        self._job_id = accepted.job_id
-        await self._upload(session, accepted.offset)
+            accepted = await self._ask_for(session, dry_run=False)
+            self._job_id, offset = accepted.job_id, accepted.offset
+        sending = Sending(session, self._job_id, self._source)
+        if offset < self._source.size:
+            sending.received(offset)
+        return await _beside(self._watch(session, sending), sending.run())
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
-        source = self._source
-        try:
-            await session.send(Submit(1, self._spec, source.size, source.sha256, source.name, dry_run))
-        except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
-            raise ClientError(f"{error.object!r} is no UTF-8 text") from None
+        begun, self._begun = self._begun, None
+        if begun is None:
+            try:
+                await session.send(submission(self._spec, self._source, dry_run))
+            except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
+                raise ClientError(f"{error.object!r} is no UTF-8 text") from None
         message, _ = await self._next(session)
         if not isinstance(message, Accepted):
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
         return message
 
-    async def _upload(self, session: Session, offset: int) -> None:
-        """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
-        size, sent, held = self._source.size, offset, offset
-        with films.reading(self._source) as read:
-            while held < size:
-                while sent < min(size, held + _UPLOAD_WINDOW):
-                    block = read(sent, _BLOCK)
-                    if not block:
-                        raise ClientError(f"{self._source.name} grew shorter while it was sent")
-                    await session.send(UploadBlock(self._job_id, sent, zlib.crc32(block)), block)
-                    sent += len(block)
-                message, _ = await self._next(session)
-                if isinstance(message, Received):
-                    sent = max(sent, message.offset) if message.offset > held else message.offset
-                    self._held = held = message.offset
-                    self._tell(Uploading(held, size))
-
-    # Watching
-
-    async def _watch(self, session: Session) -> Finished:
+    async def _watch(self, session: Session, sending: Sending) -> Finished:
         while True:
             message, _ = await self._next(session)
             match message:
                 case Finished():
                     return message
-                case Progress():
-                    self._tell(message)
                 case Received(_, offset):
-                    await self._upload(session, offset)
+                    sending.received(offset)
+                    self._held = offset
+                    self._tell(Uploading(offset, self._source.size, self._frames_done))
+                case Wanted(_, offset, size):
+                    sending.wanted(offset, size)
+                case Progress():
+                    self._frames_done = message.frames_done
+                    if message.state is not JobState.UPLOADING:
+                        self._tell(message)
 
     # Download
 
@@ -278,13 +260,39 @@ class RemoteJob:
         self._received += len(payload)
 
 
+async def _beside(main: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, None]) -> _T:
+    """What `main` gives. The other is cancelled then; what it raises ends both."""
+    tasks = asyncio.ensure_future(main), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1].done():
+            tasks[1].result()
+        return await tasks[0]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def process(
     endpoint: Endpoint, spec: JobSpec, video: str, out: str, overwrite: bool, tell: Listener
 ) -> dict[str, Any]:
     """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
-    source = await films.source_of(video)
+    return await process_source(endpoint, spec, await source_of(video), out, overwrite, tell)
+
+
+async def process_source(
+    endpoint: Endpoint,
+    spec: JobSpec,
+    source: films.Source,
+    out: str,
+    overwrite: bool,
+    tell: Listener,
+    begun: HeadStart | None = None,
+) -> dict[str, Any]:
+    """The same with a film that was looked at, and a job that perhaps was submitted already."""
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
 
@@ -294,12 +302,21 @@ async def process(
                 opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
-        return await RemoteJob(endpoint, spec, source, tell).run(result_file)
+        return await RemoteJob(endpoint, spec, source, tell, begun).run(result_file)
+
+
+async def source_of(video: str) -> films.Source:
+    """The film, hashed; others have their turn meanwhile. Raises `ClientError`."""
+    hashing = films.Hashing(video)
+    for _ in hashing:
+        await asyncio.sleep(0)
+    return hashing.source
 
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
-    source = await films.source_of(video)
-    await RemoteJob(endpoint, spec, source, lambda _: None).ask()
-    return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    source = await source_of(video)
+    notes = await RemoteJob(endpoint, spec, source, lambda _: None).ask()
+    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    return f"{said}. {' '.join(notes)}" if notes else said

@@ -21,10 +21,12 @@ _START = b"\x00\x00\x01"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen. `seek`: a clean seek point. `shown`: a frame comes out. `changed`: the format is another one from
-    here on. `trouble`: why the packets of this stream can't be trusted to be one frame each, empty if they can."""
+    """What was seen. `seek`: a clean seek point. `first`: a seek point whose frame is shown before those of all packets
+    behind it. `shown`: a frame comes out. `changed`: the format is another one from here on. `trouble`: why the packets
+    of this stream can't be trusted to be one frame each, empty if they can."""
 
     seek: bool
+    first: bool = False
     shown: bool = True
     changed: bool = False
     trouble: str = ""
@@ -62,7 +64,7 @@ class H264Inspector:
 
     length_size: int
     _sps: dict[int, bytes] = field(default_factory=dict)
-    _coding: dict[int, nal.FieldCoding] = field(default_factory=dict)
+    _coding: dict[int, nal.SequenceFacts] = field(default_factory=dict)
     _sps_of_pps: dict[int, int] = field(default_factory=dict)
     _interlaced: bool = False
 
@@ -90,7 +92,7 @@ class H264Inspector:
             elif kind in (7, 8):
                 changed = self._learn(unit) or changed
         trouble = "its pictures are coded as fields" if fields else ""
-        return Look(key and (idr or (recovery == 0 and intra)), changed=changed, trouble=trouble)
+        return Look(key and (idr or (recovery == 0 and intra)), key and idr, changed=changed, trouble=trouble)
 
     def _is_field(self, head: nal.SliceHead) -> bool:
         coding = self._coding.get(self._sps_of_pps.get(head.pps, -1))
@@ -104,7 +106,7 @@ class H264Inspector:
             return False
         if not unit or unit[0] & 31 != 7:
             return False
-        number, coding = nal.h264_field_coding(unit)
+        number, coding = nal.h264_sequence_facts(unit)
         before = self._sps.get(number)
         self._sps[number], self._coding[number] = unit, coding
         self._interlaced = not all(c.frames_only for c in self._coding.values())

@@ -6,15 +6,16 @@ so that a graph with joins can stand behind the same face.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vidproc import filters
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Filter, Picture, Shape
-from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
+from vidproc.filters.contract import Chosen, Picture, Shape
+from vidproc.model import MOST_FILTERS, FilterSpec
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
+from vidproc.reach import Reach, ReachStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Pipeline:
     steps: tuple[Step, ...]
 
     @property
-    def window(self) -> tuple[int, int]:
-        """Offsets (before, after) of the source's frames that one frame of the result depends on."""
-        return total_window([step.filter for step in self.steps])
+    def reach(self) -> Reach:
+        """The source's frames that frames of the result depend on."""
+        return reach_of([(step.filter, step.params) for step in self.steps])
 
     def explain(self) -> str:
         """One line such as `yuv420p -> blur(yuv420p) -> gray -> edges(gray) -> yuv420p`."""
@@ -70,24 +71,21 @@ def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str)
     return arrange([filters.declaration(spec) for spec in specs], source_format, target_format)
 
 
-def arrange(
-    chain: Sequence[tuple[Filter, Mapping[str, ParamValue]]], source_format: str, target_format: str
-) -> Pipeline:
+def arrange(chain: Sequence[Chosen], source_format: str, target_format: str) -> Pipeline:
     """The same from filters at hand with checked parameters."""
     formats = negotiate([each for each, _ in chain], source_format, target_format)
     steps = tuple(Step(each, params, form) for (each, params), form in zip(chain, formats, strict=True))
     return Pipeline(source_format, target_format, steps)
 
 
-def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
-    """Check names, parameters and custom texts without executing any, and give the total window (before, after).
+def check(specs: Sequence[FilterSpec]) -> Reach:
+    """Check names, parameters and custom texts without executing any, and say which frames the chain needs.
 
     Raises `ClientError` or one of its kinds; the message says which filter it is about.
     """
     if len(specs) > MOST_FILTERS:
         raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(specs)}")
-    declared = [_declaration(number, spec) for number, spec in enumerate(specs, 1)]
-    return total_window(declared)
+    return reach_of([_declaration(number, spec) for number, spec in enumerate(specs, 1)])
 
 
 def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
@@ -102,13 +100,20 @@ def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
     return tuple(found)
 
 
-def _declaration(number: int, spec: FilterSpec) -> Filter:
+def remembered(specs: Sequence[FilterSpec]) -> tuple[str, ...]:
+    """What each filter that remembers does, in a sentence. Executes no custom text."""
+    chain = [filters.declaration(spec) for spec in specs]
+    memories = [(each.title, each.remembers(params)) for each, params in chain]
+    return tuple(f"{title}: {memory}" for title, memory in memories if memory is not None)
+
+
+def _declaration(number: int, spec: FilterSpec) -> Chosen:
     if spec.code and spec.name != filters.CUSTOM:
         raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")
-    declared, _ = filters.declaration(spec)
-    return declared
+    return filters.declaration(spec)
 
 
-def total_window(chain: Sequence[Filter]) -> tuple[int, int]:
-    """The window of a chain: a filter's neighbours are results of the one before it, so windows add up."""
-    return sum(each.window[0] for each in chain), sum(each.window[1] for each in chain)
+def reach_of(chain: Iterable[Chosen]) -> Reach:
+    """The frames that a chain needs: a filter's neighbours are results of the one before it."""
+    steps = (step for each, params in chain for step in each.reach(params))
+    return Reach(tuple(step for step in steps if step != ReachStep()))

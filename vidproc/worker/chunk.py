@@ -17,6 +17,7 @@ import cv2
 from vidproc._version import __version__
 from vidproc.errors import WorkerError
 from vidproc.filters.contract import Picture
+from vidproc.filters.fields import ordered
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
@@ -24,6 +25,7 @@ from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
 from vidproc.media.field_order import FieldOrders
 from vidproc.media.pictures import FrameDigest, working_format
+from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport, ChunkTask
@@ -82,8 +84,10 @@ class ChunkRunner:
         pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
         work = _Work(task, decoder, pipeline, self._gauge)
         work.do(packets)
-        self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
-        return work.report(time.perf_counter() - began)
+        report, records = work.report(time.perf_counter() - began)
+        if report.can_continue:
+            self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
+        return report, records
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
         decoder, decoded = self._decoder, self._decoded
@@ -102,6 +106,8 @@ class _Work:
         self._task = task
         self._decoder = decoder
         self._pipeline = pipeline
+        self._keep_from = max(task.first, pipeline.reach.first(task.stop))
+        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= MOST_KEPT
         self._gauge = gauge
         self._encoder = ChunkEncoder(task.encoder)
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
@@ -111,7 +117,7 @@ class _Work:
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._latency = Histogram()
         self._finished = 0
-        self._fields = FieldOrders()
+        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
@@ -125,6 +131,7 @@ class _Work:
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
+            self._field_orders.add(picture.field_order)
             if self._digest is not None:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
@@ -144,17 +151,16 @@ class _Work:
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the size that the film begins with, timed."""
         task = self._task
-        before = self._pipeline.window[0]
+        keep_from = self._keep_from if self._keeps else None
         self._frames = self._decoder.frames(
-            packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
+            packets, task.first, task.last, keep_from, task.continues, on_decoded=self._note
         )
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
-            if task.start <= rank < task.stop:
-                self._field_orders.add(self._fields.of(frame))
-            picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
+            picture = ordered(self._converter.picture(frame), self._fields.of(frame))
+            picture = self._converter.resize(picture, task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()
@@ -192,7 +198,7 @@ class _Work:
             concealed=self._own(self._decoder.concealed),
             damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
-            can_continue=self._decoder.can_continue,
+            can_continue=self._keeps and self._decoder.can_continue,
             field_orders=tuple(sorted(self._field_orders)),
             cpu_s=time.process_time() - self._cpu_began,
             digest=self._digest.hexdigest() if self._digest else "",
