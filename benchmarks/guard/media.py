@@ -102,6 +102,6 @@ class _Read:
 def _read(clip: Path, folder: Path, filters: tuple[FilterSpec, ...]) -> _Read:
     chunks: list[Chunk] = []
     packets = folder / "packets"
-    result = ingest(clip, packets, Request(window=check(filters)), Listener(chunks=chunks.extend))
+    result = ingest(clip, packets, Request(reach=check(filters)), Listener(chunks=chunks.extend))
     encoder, _ = encoder_spec(result.info.stream, JobSpec(filters, crf=23.0))
     return _Read(result, packets.read_bytes(), chunks, filters, encoder)

@@ -14,6 +14,7 @@ from vidproc.protocol.connection import Connection
 from vidproc.protocol.framing import Buffer
 from vidproc.protocol.messages import Lease, LeaseBlock, Progress
 from vidproc.protocol.party import NONCE_BYTES, Party
+from vidproc.reach import Reach, ReachStep
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
@@ -72,7 +73,7 @@ def planning(place: Place) -> Work:
     facts = [PacketFacts(_shown_at(number), seek=number % _KEYFRAME_EVERY == 0) for number in range(_FRAMES)]
 
     def work() -> None:
-        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, (-1, 0), 2))
+        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, Reach((ReachStep(-1),)), 2))
         chunks, offset = [], 0
         for fact in facts:
             for entry in indexer.add(fact):
