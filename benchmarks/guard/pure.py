@@ -73,7 +73,8 @@ def planning(place: Place) -> Work:
     facts = [PacketFacts(_shown_at(number), seek=number % _KEYFRAME_EVERY == 0) for number in range(_FRAMES)]
 
     def work() -> None:
-        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, Reach((ReachStep(-1),)), 2))
+        hints = PlanHints(_FRAMES, 30.0, 1920 * 1080, Reach((ReachStep(-1),)), 2)
+        indexer, planner = PacketIndexer(), ChunkPlanner(hints)
         chunks, offset = [], 0
         for fact in facts:
             for entry in indexer.add(fact):
