@@ -59,6 +59,10 @@ def muxing(place: Place) -> Work:
     return work
 
 
+def faces(place: Place) -> Work:
+    return _chunk(place, FilterSpec("faces"))
+
+
 def _chunk(place: Place, *filters: FilterSpec) -> Work:
     """The whole film as one chunk, from its packets to those of the result."""
     read = _read(_quiet(SHORT), place.folder, filters)
@@ -102,6 +106,6 @@ class _Read:
 def _read(clip: Path, folder: Path, filters: tuple[FilterSpec, ...]) -> _Read:
     chunks: list[Chunk] = []
     packets = folder / "packets"
-    result = ingest(clip, packets, Request(window=check(filters)), Listener(chunks=chunks.extend))
+    result = ingest(clip, packets, Request(reach=check(filters)), Listener(chunks=chunks.extend))
     encoder, _ = encoder_spec(result.info.stream, JobSpec(filters, crf=23.0))
     return _Read(result, packets.read_bytes(), chunks, filters, encoder)

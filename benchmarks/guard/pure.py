@@ -14,6 +14,7 @@ from vidproc.protocol.connection import Connection
 from vidproc.protocol.framing import Buffer
 from vidproc.protocol.messages import Lease, LeaseBlock, Progress
 from vidproc.protocol.party import NONCE_BYTES, Party
+from vidproc.reach import Reach, ReachStep
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
@@ -71,8 +72,10 @@ def planning(place: Place) -> Work:
     """The ranks and the chunks of eleven minutes with B frames, without a file."""
     facts = [PacketFacts(_shown_at(number), seek=number % _KEYFRAME_EVERY == 0) for number in range(_FRAMES)]
 
+    reach = Reach((ReachStep(-1, 0),))
+
     def work() -> None:
-        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, (-1, 0), 2))
+        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, reach, 2))
         chunks, offset = [], 0
         for fact in facts:
             for entry in indexer.add(fact):
