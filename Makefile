@@ -45,7 +45,7 @@ style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .
 
 types: $(READY) ## check the types
-	.venv/bin/mypy --strict vidproc
+	.venv/bin/mypy --strict vidproc benchmarks
 
 bench: $(READY) ## measure speed against the floor, ffmpeg, PyAV and OpenCV; keep the machine idle (ARGS="--help")
 	.venv/bin/python -m benchmarks $(ARGS)

@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--seconds", default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)")
     made.add_argument("--height", type=int, default=1080, metavar="N", help="of the drawn films (default: 1080)")
-    known = f"of {', '.join(TASKS)} (default: %(default)s)"
-    made.add_argument("--filters", default="blur,edges,motion", metavar="NAME,...", help=known)
+    known = f"of {', '.join(TASKS)} (default: blur,edges,motion; all for `heights`)"
+    made.add_argument("--filters", default="", metavar="NAME,...", help=known)
     made.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each takes its turn (default: 3)")
     made.add_argument(
         "--slots", type=int, default=usable_cores(), metavar="N", help="of vidproc (default: the usable cores)"
@@ -55,18 +55,14 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     options = parser()
     given = options.parse_args(argv)
-    names = _names(given, options)
-    results = load(given.json)
-    try:
-        with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as folder:
-            _measure(names, _settings(given, Path(folder), options), results, given)
-    except (subprocess.CalledProcessError, VidprocError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    names, results = _names(given, options), load(given.json)
+    with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as folder:
+        settings = _settings(given, Path(folder), options)
+        failed = [name for name in names if not _measured(name, settings, results, given)]
     print(report.goals_text(results))
     if given.write_docs:
         report.write_docs(results, SECTIONS)
-    return 0
+    return 1 if failed else 0
 
 
 def _names(given: argparse.Namespace, options: argparse.ArgumentParser) -> list[str]:
@@ -81,7 +77,7 @@ def _names(given: argparse.Namespace, options: argparse.ArgumentParser) -> list[
 
 
 def _settings(given: argparse.Namespace, folder: Path, options: argparse.ArgumentParser) -> Settings:
-    filters = tuple(given.filters.split(","))
+    filters = tuple(filter(None, given.filters.split(",")))
     if unknown := [name for name in filters if name not in TASKS]:
         options.error(f"--filters: there is nothing to compare {unknown[0]!r} with, only {', '.join(TASKS)}")
     long, short = map(float, given.seconds.split(","))
@@ -91,18 +87,21 @@ def _settings(given: argparse.Namespace, folder: Path, options: argparse.Argumen
     )
 
 
-def _measure(names: Sequence[str], settings: Settings, results: Results, given: argparse.Namespace) -> None:
-    """Each section, kept as soon as it is measured."""
-    for name in names:
-        described = machine.describe()
-        if given.resume and results.has(name, settings.plain(), described):
-            _tell(f"{name}: measured before")
-            continue
-        began = time.monotonic()
+def _measured(name: str, settings: Settings, results: Results, given: argparse.Namespace) -> bool:
+    """Whether the section could be measured, or was before. It is kept at once, whatever becomes of the next."""
+    described, began = machine.describe(), time.monotonic()
+    if given.resume and results.has(name, settings.plain(), described):
+        _tell(f"{name}: measured before")
+        return True
+    try:
         section = SECTIONS[name](settings)
-        results.sections[name] = Measured(section, described, round(time.monotonic() - began, 1))
-        save(results, given.json)
-        print(f"{report.text(section)}\n", flush=True)
+    except (subprocess.CalledProcessError, VidprocError, OSError, RuntimeError, ValueError) as error:
+        _tell(f"error: {name}: {error}")
+        return False
+    results.sections[name] = Measured(section, described, round(time.monotonic() - began, 1))
+    save(results, given.json)
+    print(f"{report.text(section)}\n", flush=True)
+    return True
 
 
 def _tell(what: str) -> None:

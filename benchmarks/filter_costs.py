@@ -13,7 +13,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -25,11 +25,12 @@ import numpy as np
 
 from benchmarks.plain import COUNTERPARTS, Counterpart, Planes
 from vidproc import filters
-from vidproc.filters.contract import Picture, Shape
+from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.memory import Reset
 from vidproc.media import ffmpeg
 from vidproc.media.convert import Converter
 from vidproc.media.pictures import new_picture
-from vidproc.model import Colour, FilterSpec
+from vidproc.model import Colour, FilterSpec, ParamValue
 
 _FRAMES = 6
 _TURN_S = 0.03
@@ -79,13 +80,14 @@ def measure(counterpart: Counterpart, frames: Sequence[Picture], convert: Conver
 
 def _prepared(counterpart: Counterpart, frames: Sequence[Picture], convert: Converter) -> _Both:
     found, params = filters.find(FilterSpec(counterpart.filter, counterpart.params))
-    wanted = {"rank": 0, "full_range": convert.is_full(counterpart.format)}
-    known = {**params, **{name: wanted[name] for name in found.wants}}
+    wanted = {"rank": 0, "full_range": convert.is_full(counterpart.format), "interlaced": False}
+    known = {**params, **{name: wanted[name] for name in found.wants}, **_state(found, params)}
     shape = found.shape_after(Shape(frames[0].width, frames[0].height), params)
     form = found.gives or counterpart.format
     mine, theirs = (new_picture(form, shape.width, shape.height) for _ in range(2))
     pairs = [(before, now) for before, now in itertools.pairwise(frames)]
     windows: list[Any] = [(before, now) if found.window == (-1, 0) else (now,) for before, now in pairs]
+    on_frames = counterpart.plain()
     mine_next, theirs_next = itertools.cycle(windows), itertools.cycle(pairs)
 
     def ours() -> Picture:
@@ -94,11 +96,22 @@ def _prepared(counterpart: Counterpart, frames: Sequence[Picture], convert: Conv
 
     def plain() -> Planes:
         before, now = next(theirs_next)
-        counterpart.plain(before.planes, now.planes, theirs.planes)
+        on_frames(before.planes, now.planes, theirs.planes)
         return theirs.planes
 
     results = ours().planes, plain()
     return _Both(ours, plain, all(np.array_equal(one, other) for one, other in zip(*results, strict=True)))
+
+
+def _state(found: Filter, params: Mapping[str, ParamValue]) -> dict[str, Any]:
+    """What `apply` gets of a filter's memory; the turns take less time than it lasts."""
+    match found.remembers(params):
+        case None:
+            return {}
+        case Reset(begin=begin):
+            return {"state": begin(**params)}
+        case other:
+            raise NotImplementedError(f"{found.title} remembers what this can't provide: {other}")
 
 
 def _turn(call: Callable[[], object], times: int) -> float:

@@ -17,15 +17,16 @@ from vidproc.model import ParamValue
 Planes = Sequence[Array]
 OnFrames = Callable[[Planes, Planes, Planes], None]
 """(the frame before, this frame, room for the result), by planes."""
+Begin = Callable[[], OnFrames]
 
 
 @dataclass(frozen=True, slots=True)
 class Counterpart:
-    """`plain` does on pictures of this format what the filter does. to: the result's size of the source's, by axis."""
+    """`plain` gives an `OnFrames` that does on pictures of this format what the filter does, and has seen none yet."""
 
     filter: str
     format: str
-    plain: OnFrames
+    plain: Begin
     params: Mapping[str, ParamValue] = field(default_factory=dict)
 
     @property
@@ -33,23 +34,27 @@ class Counterpart:
         return " ".join([self.filter, *(f"{name}={value}" for name, value in self.params.items())])
 
 
-def _each(call: Callable[[Array, Array], object]) -> OnFrames:
+def _each(call: Callable[[Array, Array], object]) -> Begin:
     """The same for every plane."""
 
     def on_frames(before: Planes, now: Planes, out: Planes) -> None:
         for source, target in zip(now, out, strict=True):
             call(source, target)
 
-    return on_frames
+    return lambda: on_frames
 
 
-def _one(call: Callable[[Array, Array], object]) -> OnFrames:
+def _one(call: Callable[[Array, Array], object]) -> Begin:
     """For pictures of one array."""
 
     def on_frames(before: Planes, now: Planes, out: Planes) -> None:
         call(now[0], out[0])
 
-    return on_frames
+    return lambda: on_frames
+
+
+def _blur(before: Planes, now: Planes, out: Planes) -> None:
+    blur_planes(now, out)
 
 
 def _median(before: Planes, now: Planes, out: Planes) -> None:
@@ -69,7 +74,7 @@ def _sharpen(before: Planes, now: Planes, out: Planes) -> None:
         np.copyto(target, source)
 
 
-def _tables(luma: Callable[[Array], Array], chroma: Callable[[Array], Array]) -> OnFrames:
+def _tables(luma: Callable[[Array], Array], chroma: Callable[[Array], Array]) -> Begin:
     codes = np.arange(256.0)
     tables = [np.rint(codes_of(codes)).clip(0, 255).astype(np.uint8) for codes_of in (luma, chroma, chroma)]
 
@@ -77,7 +82,7 @@ def _tables(luma: Callable[[Array], Array], chroma: Callable[[Array], Array]) ->
         for source, table, target in zip(now, tables, out, strict=True):
             cv2.LUT(source, table, dst=target)
 
-    return on_frames
+    return lambda: on_frames
 
 
 def _gamma(codes: Array) -> Array:
@@ -113,6 +118,21 @@ def _farneback(before: Planes, now: Planes, out: Planes) -> None:
     _coloured(cv2.calcOpticalFlowFarneback(before[0], now[0], None, *how), out[0])  # type: ignore[call-overload]
 
 
+def _background() -> OnFrames:
+    """The first frame is learnt before it is judged, so that it isn't all foreground."""
+    model = cv2.createBackgroundSubtractorMOG2()
+    begun = False
+
+    def on_frames(before: Planes, now: Planes, out: Planes) -> None:
+        nonlocal begun
+        if not begun:
+            model.apply(now[0])
+            begun = True
+        model.apply(now[0], out[0])
+
+    return on_frames
+
+
 def _coloured(flow: Array, bgr: Array) -> None:
     across, down = cv2.split(flow)
     length, degrees = cv2.cartToPolar(across, down, angleInDegrees=True)
@@ -128,24 +148,26 @@ def _smaller(source: Array, target: Array) -> None:
 COUNTERPARTS = (
     Counterpart("adjust", "yuv420p", _tables(_gamma, lambda codes: (codes - 128) * 1.5 + 128),
                 {"gamma": 2.0, "saturation": 1.5}),
-    Counterpart("blur", "yuv420p", lambda before, now, out: blur_planes(now, out)),
+    Counterpart("blur", "yuv420p", lambda: _blur),
     Counterpart("blur", "bgr24", _one(lambda it, to: cv2.bilateralFilter(it, 9, 75, 75, dst=to)),
                 {"kind": "bilateral"}),
-    Counterpart("blur", "yuv420p", _median, {"kind": "median"}),
+    Counterpart("blur", "yuv420p", lambda: _median, {"kind": "median"}),
     Counterpart("edges", "gray", _one(lambda it, to: cv2.Canny(it, 100, 200, edges=to))),
     Counterpart("edges", "gray", _one(_sobel), {"kind": "sobel"}),
     Counterpart("edges", "gray", _one(lambda it, to: cv2.convertScaleAbs(cv2.Laplacian(it, cv2.CV_32F), dst=to)),
                 {"kind": "laplacian"}),
-    Counterpart("equalize", "yuv420p", _clahe()),
+    Counterpart("equalize", "yuv420p", _clahe),
     Counterpart("flip", "yuv420p", _each(lambda it, to: cv2.flip(it, 1, dst=to))),
     Counterpart("invert", "yuv420p", _tables(lambda codes: 251 - codes, lambda codes: 256 - codes)),
-    Counterpart("motion", "gray", _difference),
-    Counterpart("motion", "gray", _flow, {"kind": "flow"}),
-    Counterpart("motion", "gray", _farneback, {"kind": "farneback"}),
+    Counterpart("motion", "gray", lambda: _difference),
+    Counterpart("motion", "gray", lambda: _flow, {"kind": "flow"}),
+    Counterpart("motion", "gray", lambda: _farneback, {"kind": "farneback"}),
+    Counterpart("motion", "bgr24", _background, {"kind": "mog2"}),
     Counterpart("resize", "yuv420p", _each(_smaller), {"width": 960, "height": 540, "interpolation": "area"}),
     Counterpart("rotate", "yuv420p", _each(lambda it, to: cv2.rotate(it, cv2.ROTATE_90_CLOCKWISE, dst=to))),
-    Counterpart("sharpen", "yuv420p", _sharpen),
+    Counterpart("sharpen", "yuv420p", lambda: _sharpen),
     Counterpart("threshold", "gray", _one(lambda it, to: cv2.threshold(it, 127, 255, cv2.THRESH_BINARY, dst=to))),
 )  # fmt: skip
-"""Without the filters that OpenCV has nothing like: crop, denoise, grayscale, text. (OpenCV has `fastNlMeansDenoising`,
-which is denoise's slow kind and takes seconds a frame.)"""
+"""Without the filters that OpenCV has nothing like: crop, deinterlace, denoise, faces, grayscale, text. (It has
+`fastNlMeansDenoising`, which is denoise's slow kind and takes seconds a frame; and Haar cascades, but nothing that
+follows faces from frame to frame.)"""

@@ -21,7 +21,8 @@ WARM_UP = Recipe(1, 640, 360)
 class Settings:
     """seconds: of the long and the short drawn film, both `height` pixels high. films: of the user's, beside those.
 
-    every: all subjects with all filters, where else only those meet that a goal speaks of.
+    filters: by name, of `TASKS`; none leaves it to the section. every: all subjects with all filters, where else only
+    those meet that a goal speaks of.
     """
 
     course: Course
@@ -31,7 +32,7 @@ class Settings:
     height: int = 1080
     seconds: tuple[float, float] = (30, 10)
     films: tuple[Path, ...] = ()
-    filters: tuple[str, ...] = ("blur", "edges", "motion")
+    filters: tuple[str, ...] = ()
     every: bool = False
 
     def plain(self) -> dict[str, Any]:

@@ -139,12 +139,12 @@ class Script:
 
 
 def peers(names: Iterable[str], work: Work) -> Iterator[Subject]:
-    """Those of `PEERS`, without an ffmpeg that isn't there."""
+    """Those of `PEERS`, without an ffmpeg that isn't there or has no such filter."""
     program = ffmpeg_program()
     for name in names:
         if name != FFMPEG:
             yield Script(name, work, _MODULES[name])
-        elif program:
+        elif program and work.task.ffmpeg:
             yield Ffmpeg(work, program)
 
 

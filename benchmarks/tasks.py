@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from cv2.data import haarcascades
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -32,8 +33,9 @@ class Task:
     """One filter.
 
     vidproc: its options. plain: a new `Plain` for frames of the format that `reads` names, `bgr24` or `gray`. planes:
-    a new `OnPlanes` for a film of full range or not, with the result of vidproc's filter, bit for bit. ffmpeg: what
-    goes to its `-vf`; alike: whether that is the same work.
+    a new `OnPlanes` for a film of full range or not, . ffmpeg: what
+    goes to its `-vf`, "" where it has nothing of the kind; alike: whether that is the same work. exact: whether
+    vidproc's filter has the result of `planes`, sample for sample.
     """
 
     vidproc: Sequence[str]
@@ -42,6 +44,7 @@ class Task:
     planes: Callable[[bool], OnPlanes]
     ffmpeg: str
     alike: bool
+    exact: bool = True
 
 
 def blur(picture: Array) -> Array:
@@ -61,6 +64,36 @@ class Difference:
     def __call__(self, gray: Array) -> Array:
         before, self._before = self._before, gray
         return np.zeros_like(gray) if before is None else cv2.absdiff(before, gray)
+
+
+class Faces:
+    """A box around each face in each frame, which is looked for on a copy of at most 640 pixels in width."""
+
+    def __init__(self) -> None:
+        self._cascade = cv2.CascadeClassifier(f"{haarcascades}haarcascade_frontalface_alt2.xml")
+
+    def __call__(self, picture: Array) -> Array:
+        drawn = picture.copy()
+        for box in self.found(picture):
+            cv2.rectangle(drawn, box, (0, 255, 0), 5)
+        return drawn
+
+    def planes(self, source: Planes, target: Planes) -> None:
+        for plane, out in zip(source, target, strict=True):
+            np.copyto(out, plane)
+        for x, y, width, height in self.found(source[0]):
+            cv2.rectangle(target[0], (x, y, width, height), (145,), 5)
+            for out, code in zip(target[1:], (54, 34), strict=True):
+                cv2.rectangle(out, (x // 2, y // 2, width // 2, height // 2), (code,), 3)
+
+    def found(self, picture: Array) -> list[tuple[int, int, int, int]]:
+        """(x, y, width, height) of each."""
+        shrunk = min(1.0, 640 / picture.shape[1])
+        small = cv2.resize(picture, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+        gray = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+        least = max(20, min(gray.shape) // 16)
+        boxes = self._cascade.detectMultiScale(gray, 1.2, 4, minSize=(least, least))
+        return [(round(x / shrunk), round(y / shrunk), round(w / shrunk), round(h / shrunk)) for x, y, w, h in boxes]
 
 
 def blur_planes(source: Planes, target: Planes) -> None:
@@ -123,6 +156,15 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             planes=lambda full: _on_gray(Difference(), full),
             ffmpeg="tblend=all_mode=difference",
             alike=False,  # it subtracts the planes of colour too
+        ),
+        "faces": Task(
+            vidproc=("--processing", "faces"),
+            reads="bgr24",
+            plain=Faces,
+            planes=lambda full: Faces().planes,
+            ffmpeg="",
+            alike=False,
+            exact=False,  # vidproc looks at each fourth frame and follows faces in between
         ),
     }
 )

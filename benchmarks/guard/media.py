@@ -59,6 +59,10 @@ def muxing(place: Place) -> Work:
     return work
 
 
+def faces(place: Place) -> Work:
+    return _chunk(place, FilterSpec("faces"))
+
+
 def _chunk(place: Place, *filters: FilterSpec) -> Work:
     """The whole film as one chunk, from its packets to those of the result."""
     read = _read(_quiet(SHORT), place.folder, filters)

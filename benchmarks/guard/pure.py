@@ -72,9 +72,10 @@ def planning(place: Place) -> Work:
     """The ranks and the chunks of eleven minutes with B frames, without a file."""
     facts = [PacketFacts(_shown_at(number), seek=number % _KEYFRAME_EVERY == 0) for number in range(_FRAMES)]
 
+    reach = Reach((ReachStep(-1, 0),))
+
     def work() -> None:
-        hints = PlanHints(_FRAMES, 30.0, 1920 * 1080, Reach((ReachStep(-1),)), 2)
-        indexer, planner = PacketIndexer(), ChunkPlanner(hints)
+        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, reach, 2))
         chunks, offset = [], 0
         for fact in facts:
             for entry in indexer.add(fact):

@@ -28,6 +28,7 @@ _WHERE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "a chunk of blur": ("media", "blur"),
         "a chunk of edges": ("media", "edges"),
         "a chunk of motion": ("media", "motion"),
+        "a chunk of faces": ("media", "faces"),
         "muxing": ("media", "muxing"),
     }
 )

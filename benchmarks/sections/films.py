@@ -14,6 +14,7 @@ from benchmarks.settings import Settings
 from benchmarks.subjects import FFMPEG, FLOOR, OPENCV, PEERS, PYAV, WARM, Floor, Subject, Warm, peers
 from benchmarks.work import Work
 
+_FILTERS = ("blur", "edges", "motion")
 _MET = {"blur": (FFMPEG, OPENCV)}
 """Whom each filter is compared with, where that is not the PyAV loop."""
 
@@ -41,11 +42,12 @@ def measure(settings: Settings) -> Section:
 
 def _on(clip: Path, with_peers: bool, settings: Settings, cluster: Cluster) -> Iterator[Comparison]:
     """All filters over one clip; the first job has to upload it."""
+    names = settings.filters or _FILTERS
     settings.course.tell(f"{clip.stem}: with upload")
-    first = run_once(Warm(Work(settings.filters[0]), cluster), clip, FIRST_CRF, settings.course.folder)
-    for name in settings.filters:
+    first = run_once(Warm(Work(names[0]), cluster), clip, FIRST_CRF, settings.course.folder)
+    for name in names:
         it, work = Comparison(clip.stem, name, cluster.slots), Work(name)
-        it.first = first if name == settings.filters[0] else None
+        it.first = first if name == names[0] else None
         expected = quality.reference(clip, work.task) if with_peers else ()
         compare(it, clip, _subjects(work, with_peers, settings, cluster), settings.course, expected)
         yield it
