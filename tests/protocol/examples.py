@@ -98,6 +98,7 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     Ack: {"name": _names, "heartbeat_s": st.floats(0.1, 1), "silence_s": st.floats(2, 60)},
     Submit: {"size": _sizes, "sha256": _hashes},
     Accepted: {"offset": _sizes},
+    Heartbeat: {"rate_limit": st.none() | st.floats(0, 1e9)},
     UploadBlock: {"offset": _sizes},
     Received: {"offset": _sizes},
     Wanted: {"offset": _sizes, "size": st.integers(1, 2**63)},

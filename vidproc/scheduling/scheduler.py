@@ -138,6 +138,11 @@ class Scheduler:
             self._take_all_back(self._workers[event.worker], now)
 
     @_on.register
+    def _worker_limited(self, event: ev.WorkerLimited, now: float) -> None:
+        if event.worker in self._workers:
+            self._workers[event.worker].bucket.change(event.rate_limit, now)
+
+    @_on.register
     def _job_submitted(self, event: ev.JobSubmitted, now: float) -> None:
         if event.job in self._jobs:
             raise ValueError(f"job {event.job} was submitted before")
