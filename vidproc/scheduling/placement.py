@@ -6,7 +6,8 @@ are decoded and dropped. A slot that goes on with the very next chunk has its de
 
 1. A free slot whose last chunk was k gets k+1, if k+1 goes on from the same seek point.
 2. Otherwise the first waiting chunk that no slot is heading for. (A slot heads for the chunks behind the one it works
-   on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again.
+   on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again. When
+   few are left, the one that begins the longest stretch goes first, so that all slots end together.
 3. Otherwise all that waits lies ahead of slots at work. The stretch with the most work left is split so that its
    owner and the newcomer would finish together, if that is any quicker. So a film with a single keyframe comes to use
    all slots, and each then goes on along a stretch of its own.
@@ -15,7 +16,7 @@ A chunk that has failed is kept for the daemons that it failed on least often, t
 ones without a setback of their own. So a daemon on which everything fails takes no chunk a second time while there is
 another that can have it, however quickly its slots are free again.
 
-Where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen changes the
+Elsewhere, and where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen changes the
 speed, never the bytes of the result.
 """
 
@@ -24,10 +25,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
 from vidproc.scheduling.workers import Lease, Slot, Worker
+
+_FEW = 4
+"""Stretches for each slot: no more are left at the end, where the longest goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +136,13 @@ def _successor(job: Job, slot: Slot) -> Choice | None:
 
 
 def _begin(job: Job, offer: Offer, now: float) -> Choice | None:
-    heads = (stretch.records[0] for stretch in stretches(job, offer) if stretch.owner is None)
-    record = next(heads, None)
-    return Choice(_slot_for(job, record, offer, now), record, False) if record else None
+    unowned = (stretch for stretch in stretches(job, offer) if stretch.owner is None)
+    few = _FEW * sum(len(daemon.slots) for daemon in offer.daemons) if job.final and job.admitted == job.planned else 0
+    first = list(islice(unowned, few + 1))
+    if not first:
+        return None
+    longest = max(first, key=lambda stretch: stretch.work) if len(first) <= few else first[0]
+    return Choice(_slot_for(job, longest.records[0], offer, now), longest.records[0], False)
 
 
 def _split(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
