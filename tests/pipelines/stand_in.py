@@ -38,6 +38,10 @@ class PlainConverter:
     def is_full(self, format: str) -> bool:
         return yuv_layout(format) is None
 
+    def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
+        """Green alone, since that is what `convert` takes for the level."""
+        return ((0.0, 1.0, 0.0, 0.0),)
+
 
 def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
     """A filter whose result depends on each frame of its window by its place, and on which frames there are."""

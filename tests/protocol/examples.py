@@ -24,6 +24,7 @@ from vidproc.protocol.messages import (
     Error,
     Failed,
     Fetch,
+    FileBlock,
     Finished,
     Handshake,
     Heartbeat,
@@ -40,6 +41,7 @@ from vidproc.protocol.messages import (
     Revoke,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.protocol.party import Party
@@ -96,6 +98,8 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     Challenge: {"nonce": st.binary(min_size=32, max_size=32)},
     Ack: {"name": _names, "heartbeat_s": st.floats(0.1, 1), "silence_s": st.floats(2, 60)},
     Submit: {"size": _sizes, "sha256": _hashes},
+    Wanted: {"sha256": _hashes},
+    FileBlock: {"sha256": _hashes, "offset": _sizes},
     Accepted: {"offset": _sizes},
     UploadBlock: {"offset": _sizes},
     Received: {"offset": _sizes},
@@ -156,6 +160,8 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Ping(),
     Pong(),
     Proof(b"x"),
+    Wanted("0" * 64),
+    FileBlock("0" * 64, 0),
     Accepted(1, "j", 0),
     UploadBlock("j", 0, 0),
     Received("j", 5),

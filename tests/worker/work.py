@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,16 @@ class Work:
     film: Read
     encoder: EncoderSpec
     filters: tuple[FilterSpec, ...]
+    files: tuple[bytes, ...] = ()
 
     def through(self, *filters: FilterSpec) -> Work:
         """The same with other filters, which must not look at neighbours."""
         return replace(self, filters=filters)
+
+    def under(self, *pictures: bytes) -> Work:
+        """The same, with pictures over it."""
+        overlays = (FilterSpec("overlay", {"file": sha256, "scale": 0.4}) for sha256 in map(_sha256, pictures))
+        return replace(self, filters=tuple(overlays), files=pictures)
 
     @property
     def chunks(self) -> range:
@@ -76,6 +83,7 @@ class Work:
         return ChunkTask(
             "job", index, chunk.start, chunk.stop, chunk.first, chunk.last,
             self.film.stream(chunk), self.filters, self.encoder, first.width, first.height, continues=continues,
+            files={_sha256(data): len(data) for data in self.files},
         )  # fmt: skip
 
     def packets(self, index: int, continues: bool = False) -> bytes:
@@ -87,7 +95,10 @@ class Work:
         """The chunk's records, made in this process by a runner of its own."""
         gauge = Gauge()
         try:
-            return ChunkRunner(gauge).run(self.task(index), self.packets(index))[1]
+            runner = ChunkRunner(gauge)
+            for data in self.files:
+                runner.files.add(_sha256(data), data)
+            return runner.run(self.task(index), self.packets(index))[1]
         finally:
             gauge.close()
 
@@ -95,6 +106,10 @@ class Work:
         """The film as one chunk."""
         frames = self.film.result.frames
         return structs.replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def work_on(

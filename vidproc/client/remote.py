@@ -13,13 +13,14 @@ import hashlib
 import os
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from msgspec import Struct
 
 from vidproc._version import __version__
 from vidproc.client import films, specs
+from vidproc.client.files import gathered
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -36,12 +37,14 @@ from vidproc.protocol.messages import (
     DownloadBlock,
     Error,
     Fetch,
+    FileBlock,
     Finished,
     Message,
     Progress,
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.protocol.party import Party
@@ -118,11 +121,15 @@ class Patience:
 
 
 class RemoteJob:
-    """One job from its submission to its result, over as many connections as it takes."""
+    """One job from its submission to its result, over as many connections as it takes. `files` are what `spec` names
+    by SHA-256."""
 
-    def __init__(self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener) -> None:
+    def __init__(
+        self, endpoint: Endpoint, spec: JobSpec, files: Mapping[str, bytes], source: films.Source, tell: Listener
+    ) -> None:
         self._endpoint = endpoint
         self._spec = spec
+        self._files = files
         self._source = source
         self._tell = tell
         self._job_id = ""
@@ -222,10 +229,18 @@ class RemoteJob:
             await session.send(Submit(1, self._spec, source.size, source.sha256, source.name, dry_run))
         except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
             raise ClientError(f"{error.object!r} is no UTF-8 text") from None
-        message, _ = await self._next(session)
+        while isinstance(message := (await self._next(session))[0], Wanted):
+            await self._send_file(session, message.sha256)
         if not isinstance(message, Accepted):
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
         return message
+
+    async def _send_file(self, session: Session, sha256: str) -> None:
+        if sha256 not in self._files:
+            raise PeerError("the coordinator wants a file that is none of the job's")
+        data = memoryview(self._files[sha256])
+        for at in range(0, len(data), _BLOCK):
+            await session.send(FileBlock(sha256, at), data[at : at + _BLOCK])
 
     async def _upload(self, session: Session, offset: int) -> None:
         """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
@@ -284,6 +299,7 @@ async def process(
     """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
+    spec, files = gathered(spec)
     source = await films.source_of(video)
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
@@ -294,12 +310,13 @@ async def process(
                 opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
-        return await RemoteJob(endpoint, spec, source, tell).run(result_file)
+        return await RemoteJob(endpoint, spec, files, source, tell).run(result_file)
 
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
+    spec, files = gathered(spec)
     source = await films.source_of(video)
-    await RemoteJob(endpoint, spec, source, lambda _: None).ask()
+    await RemoteJob(endpoint, spec, files, source, lambda _: None).ask()
     return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -15,12 +16,14 @@ from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
+    FileBlock,
     Heartbeat,
     Lease,
     LeaseBlock,
     Message,
     Result,
     ResultBlock,
+    Wanted,
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
@@ -68,13 +71,16 @@ class DaemonLink:
         self._outbox.post(message)
 
     def lease(self, grant: ev.Grant, job: Job) -> None:
-        task = asyncio.create_task(self._send_lease(grant, job))
+        self._spawn(self._send_lease(grant, job))
+
+    def _spawn(self, sending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(sending)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole. One that cannot be sent ends its job, or the slot would wait for it for ever."""
-        try:
+        """Send it whole."""
+        with self._ending(job, "the film's packets"):
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
@@ -83,12 +89,29 @@ class DaemonLink:
                     with self._dispatch.disk(grant.lease):
                         block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
                     await self._session.send(LeaseBlock(grant.lease), block)
+
+    async def _send_file(self, sha256: str) -> None:
+        """To a daemon that lacks it. Of a job that is gone nothing is sent: its leases are revoked."""
+        under_way = (job for job in self._dispatch.jobs.values() if not job.state.final)
+        job = next((job for job in under_way if sha256 in job.spec.files), None)
+        if job is None:
+            return
+        with self._ending(job, "a filter's file"):
+            data = await asyncio.to_thread(job.folder.file(sha256).read_bytes)
+            for at in range(0, len(data), _BLOCK):
+                await self._session.send(FileBlock(sha256, at), data[at : at + _BLOCK])
+
+    @contextlib.contextmanager
+    def _ending(self, job: Job, what: str) -> Iterator[None]:
+        """What cannot be sent ends its job, or the slot would wait for it for ever."""
+        try:
+            yield
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
             self._dispatch.fail(job, error)
         except OSError as error:
-            self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
+            self._dispatch.fail(job, StorageError(f"{what} cannot be read: {error.strerror}"))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -102,6 +125,8 @@ class DaemonLink:
                 self._result_block(lease, payload)
             case Failed():
                 self._failed(message)
+            case Wanted(sha256):
+                self._spawn(self._send_file(sha256))
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:

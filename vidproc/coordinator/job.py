@@ -122,6 +122,7 @@ class Job:
             on_decode_error=self.spec.on_decode_error,
             digest_frames=self.spec.digest_frames,
             continues=continues,
+            files=self.spec.files,
         )
 
     def packet_range(self, chunk: int, continues: bool) -> tuple[Path, int, int]:

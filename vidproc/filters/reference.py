@@ -17,6 +17,8 @@ Made from the filters' own declarations by `make docs`.
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+
+Where the default is FILE, a file must be given: its path on the host that sends the job. Its bytes go with the job.
 """
 
 _CUSTOM = """\
@@ -92,4 +94,6 @@ def _facts(filter_: Filter) -> list[str]:
 
 
 def _shown(param: Param) -> str:
+    if param.file is not None:
+        return "FILE"
     return str(param.default).lower() if param.kind is bool else f"{param.default}"

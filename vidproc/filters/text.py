@@ -15,6 +15,7 @@ import numpy as np
 
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
+from vidproc.filters.placement import PLACES, corner
 from vidproc.filters.writing import copy
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -22,15 +23,6 @@ _FRAME = "{frame}"
 _PLACEHOLDER = re.compile(r"\{\w*\}")
 _LONGEST = 200
 _LEAST_HEIGHT = 8
-_PLACES = {
-    "top-left": (0.0, 0.0),
-    "top": (0.5, 0.0),
-    "top-right": (1.0, 0.0),
-    "center": (0.5, 0.5),
-    "bottom-left": (0.0, 1.0),
-    "bottom": (0.5, 1.0),
-    "bottom-right": (1.0, 1.0),
-}
 
 
 def _check(*, text: str, position: str, size: int) -> None:
@@ -61,9 +53,7 @@ def _letters(room: tuple[int, int], label: str, origin: tuple[int, int], scale: 
 def _corner(picture: Picture, room: tuple[int, ...], position: str, margin: int) -> tuple[int, int]:
     """(x, y) of the label's top left, on a sample of chroma. What doesn't fit in hangs over on the right and below."""
     across, down = steps_of(picture.format)[-1]
-    share_x, share_y = _PLACES[position]
-    x = round(margin + share_x * (picture.width - room[1] - 2 * margin))
-    y = round(margin + share_y * (picture.height - room[0] - 2 * margin))
+    x, y = corner(position, (picture.width, picture.height), (room[1], room[0]), margin)
     return max(x, 0) // across * across, max(y, 0) // down * down
 
 
@@ -116,7 +106,7 @@ FILTER = Filter(
     apply=text,
     params=(
         Param("text", _FRAME, f"what to write; {_FRAME} becomes the frame's number, from 0"),
-        Param("position", "bottom-left", "where", choices=tuple(_PLACES)),
+        Param("position", "bottom-left", "where", choices=tuple(PLACES)),
         Param("size", 0, "height of a capital in pixels; 0: a thirtieth of the picture's", low=0, high=1000),
     ),
     check=_check,

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vidproc import filters
 from vidproc.errors import ClientError
 from vidproc.filters.contract import Filter, Picture, Shape
-from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
+from vidproc.filters.file_type import Load
+from vidproc.model import MOST_FILTERS, FilterSpec
+from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
 
@@ -56,13 +59,13 @@ class Pipeline:
         return runner.run(self.steps, self.target_format, frames, range(start, stop))
 
 
-def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
+def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str, load: Load = no_files) -> Pipeline:
     """The pipeline for these filters, in order. No filters at all: only the conversion.
 
     Executes the text of custom filters. Raises `UnknownFilterError`, `BadParameterError`, `ClientError` for text that
-    is no filter, `FilterError` for text that fails when executed.
+    is no filter, `FilterError` for text that fails when executed, and what `load` raises for a file that isn't there.
     """
-    return arrange([filters.find(spec) for spec in specs], source_format, target_format)
+    return arrange(with_files([filters.find(spec) for spec in specs], load), source_format, target_format)
 
 
 def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
@@ -70,9 +73,7 @@ def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str)
     return arrange([filters.declaration(spec) for spec in specs], source_format, target_format)
 
 
-def arrange(
-    chain: Sequence[tuple[Filter, Mapping[str, ParamValue]]], source_format: str, target_format: str
-) -> Pipeline:
+def arrange(chain: Sequence[tuple[Filter, Mapping[str, Any]]], source_format: str, target_format: str) -> Pipeline:
     """The same from filters at hand with checked parameters."""
     formats = negotiate([each for each, _ in chain], source_format, target_format)
     steps = tuple(Step(each, params, form) for (each, params), form in zip(chain, formats, strict=True))

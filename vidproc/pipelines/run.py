@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 from vidproc.errors import FilterError, MediaError, VidprocError
 from vidproc.filters.contract import Filter, Picture, Shape
-from vidproc.model import ParamValue
 
 Frames = Iterator[tuple[int, Picture]]
 Window = tuple[Picture | None, ...]
@@ -39,13 +38,16 @@ class Converter(Protocol):
     def is_full(self, format: str) -> bool:
         """Whether pictures of this format have codes of the full range."""
 
+    def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
+        """How pictures of this format write colours: see `wants` of `vidproc.filters.contract.Filter`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A filter, its checked parameters, and the pixel format it works in."""
+    """A filter, its checked parameters with the files that they name read, and the pixel format it works in."""
 
     filter: Filter
-    params: Mapping[str, ParamValue]
+    params: Mapping[str, Any]
     format: str
 
     @property
@@ -128,8 +130,12 @@ class Runner:
 
     def _wanted(self, step: Step, rank: int) -> dict[str, Any]:
         """What the filter asks for beside its parameters."""
-        known = {"rank": rank, "full_range": self.converter.is_full(step.format)}
-        return {name: known[name] for name in step.filter.wants}
+        known: dict[str, Callable[[], Any]] = {
+            "rank": lambda: rank,
+            "full_range": lambda: self.converter.is_full(step.format),
+            "from_bgr": lambda: self.converter.from_bgr(step.format),
+        }
+        return {name: known[name]() for name in step.filter.wants}
 
 
 def _reach(wanted: range, later: Sequence[Step]) -> range:

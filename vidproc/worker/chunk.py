@@ -10,7 +10,9 @@ import platform
 import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.metadata import version
+from typing import Any
 
 import cv2
 
@@ -33,12 +35,16 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.worker.file_cache import FileCache
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
     WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
+
+_MOST_LOADED = 4
+"""Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -47,13 +53,22 @@ def serve(channel: Channel, gauge: Gauge) -> None:
     ffmpeg.silence()
     slot = ChunkRunner(gauge)
     channel.send({"ready": _versions()})
-    for header, packets in channel:
-        try:
-            report, records = slot.run(from_plain(ChunkTask, header["task"]), packets)
-        except Exception as error:
-            channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    for header, payload in channel:
+        if "files" in header:
+            channel.send({"wanted": slot.files.missing(header["files"])})
+        elif "file" in header:
+            slot.files.add(header["file"], payload)
         else:
-            channel.send({"done": to_plain(report)}, records)
+            _do(slot, channel, gauge, header["task"], payload)
+
+
+def _do(slot: ChunkRunner, channel: Channel, gauge: Gauge, task: Any, packets: bytes) -> None:
+    try:
+        report, records = slot.run(from_plain(ChunkTask, task), packets)
+    except Exception as error:
+        channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    else:
+        channel.send({"done": to_plain(report)}, records)
 
 
 def _versions() -> Mapping[str, str]:
@@ -68,9 +83,14 @@ def _versions() -> Mapping[str, str]:
 
 
 class ChunkRunner:
-    """Runs chunks; keeps the decoder open between two that follow one another."""
+    """Runs chunks; keeps the decoder open between two that follow one another, and what filters made of their files.
+
+    `files` must have those that a task names before it is run.
+    """
 
     def __init__(self, gauge: Gauge) -> None:
+        self.files = FileCache()
+        self._load = lru_cache(maxsize=_MOST_LOADED)(lambda type, sha256: type.read(self.files[sha256]))
         self._gauge = gauge
         self._decoder: Decoder | None = None
         self._decoded: tuple[str, int] = ("", -1)
@@ -79,7 +99,7 @@ class ChunkRunner:
         """The chunk's report and its encoded packet records. Raises `MediaError`, `FilterError`, `WorkerError`."""
         began = time.perf_counter()
         decoder = self._decoder_for(task)
-        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
+        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt, self._load)
         work = _Work(task, decoder, pipeline, self._gauge)
         work.do(packets)
         self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
