@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities"})
+GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities", "reach"})
 LAYER_1 = frozenset({"filters", "protocol"})
 LAYER_3 = frozenset({"processes", "transport", "media", "storage"})
 BELOW_4 = GROUND | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
@@ -26,6 +26,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "metrics": frozenset({"errors", "model"}),
     "cores": frozenset(),
     "quantities": frozenset(),
+    "reach": frozenset(),
     "config": frozenset({"errors", "model", "cores", "quantities"}),
     "filters": GROUND,
     "protocol": GROUND,
@@ -56,6 +57,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "protocol": frozenset({"msgpack", "msgspec"}),
     "scheduling": frozenset(),
     "model": frozenset({"msgspec"}),
+    "reach": frozenset({"msgspec"}),
     "errors": frozenset(),
 }
 """The packages that are not Python's own which a room may import; a room that isn't named is free to choose."""

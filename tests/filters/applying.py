@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tests.filters.pictures import bits_of, room_like
 from tests.filters.sample_files import chosen
-from vidproc.filters.contract import Picture, Shape
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import plane_shapes, yuv_layout
 from vidproc.media import colour as colours
 from vidproc.media.convert import Converter
 from vidproc.model import Colour
+from vidproc.pipelines.recall import recall
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p10le", "gray", "bgr24")
 YUV = ("yuv420p", "yuvj420p", "yuv422p10le", "yuv444p16le")
@@ -54,11 +56,20 @@ def _applied(
         plane.flags.writeable = False
     shape = filter_.shape_after(Shape(here.width, here.height), resolved)
     known = {"rank": rank, "full_range": is_full(here.format), "from_bgr": from_bgr(here.format)}
-    wanted = {key: known[key] for key in filter_.wants}
+    wanted = {key: known[key] for key in filter_.wants} | remembered(filter_, resolved, here, rank)
     place = room(filter_.gives or here.format, shape.width, shape.height)
     result: Picture = filter_.apply(window, place, **resolved, **wanted)
     assert (result.width, result.height) == (shape.width, shape.height)
     return result, place
+
+
+def remembered(filter_: Filter, params: Mapping[str, Any], here: Picture, rank: int) -> dict[str, Any]:
+    """What its memory gives a filter for a film's first frame."""
+    remembers = filter_.remembers(params)
+    memory = recall(remembers, lambda _, function, *args: function(*args, **params), range(rank, rank + 1))
+    if memory.looks_at(rank):
+        memory.note(rank, here)
+    return memory.of(rank)
 
 
 def room(name: str, width: int, height: int) -> Picture:

@@ -11,9 +11,15 @@ from vidproc.errors import WorkerError
 from vidproc.media.decode import Decoder
 from vidproc.media.ingest import Ingested, Listener, Request, ingest
 from vidproc.model import Chunk, StreamFormat
+from vidproc.reach import Reach, ReachStep
 
 Frames = list[tuple[int, str]]
 """(rank, digest) pairs."""
+
+
+def window(before: int, after: int) -> Reach:
+    """The reach of one filter that sees its neighbours from before to after."""
+    return Reach((ReachStep(before, after),))
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from tests.media.clips import B_FRAMES, Film, digest, write
-from tests.media.reading import Read, read
+from tests.media.reading import Read, read, window
 from vidproc.errors import MediaError, WorkerError
 from vidproc.media import nal_units
 from vidproc.media.decode import Decoder
@@ -154,8 +154,8 @@ def test_damage_gives_the_same_frames_in_whatever_pieces(codec: str, seed: int, 
     for _ in range(dice.choice([1, 3, 10])):
         data[dice.randrange(len(data) // 6, len(data) * 9 // 10)] ^= 1 << dice.randrange(8)
     path.write_bytes(data)
-    window = dice.choice([(0, 0), (-1, 0), (-1, 1)])
-    film = read(path, tmp_path, Request(window=window))
-    for chunk, frames, _ in film.continued(window[0]):
+    reach = dice.choice([(0, 0), (-1, 0), (-1, 1)])
+    film = read(path, tmp_path, Request(reach=window(*reach)))
+    for chunk, frames, _ in film.continued(reach[0]):
         assert frames == film.afresh(chunk)
         assert [rank for rank, _ in frames] == list(range(chunk.first, chunk.last))

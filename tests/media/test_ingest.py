@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.media.clips import CLIPS, DAMAGED, reference
-from tests.media.reading import read
+from tests.media.reading import read, window
 from vidproc.errors import MediaError
 from vidproc.media.ingest import Request
 
@@ -35,21 +35,21 @@ def test_every_frame_is_the_one_that_ffmpeg_shows(name: str, clip: Clip, tmp_pat
     assert bool(film.result.counted) == (name in COUNTED)
 
 
-@pytest.mark.parametrize("window", [(0, 0), (-1, 1), (-3, 0)], ids=str)
+@pytest.mark.parametrize("reach", [(0, 0), (-1, 1), (-3, 0)], ids=str)
 @pytest.mark.parametrize("name", CLIPS)
 def test_going_on_gives_the_same_frames_as_beginning_anew(
-    name: str, window: tuple[int, int], clip: Clip, tmp_path: Path
+    name: str, reach: tuple[int, int], clip: Clip, tmp_path: Path
 ) -> None:
-    film = read(clip(name), tmp_path, Request(window=window))
-    for chunk, frames, _ in film.continued(window[0]):
+    film = read(clip(name), tmp_path, Request(reach=window(*reach)))
+    for chunk, frames, _ in film.continued(reach[0]):
         assert frames == film.afresh(chunk)
         segment = film.result.segments[chunk.segment]
-        assert chunk.first == max(segment.start, chunk.start + window[0])
-        assert chunk.last == min(segment.stop, chunk.stop + window[1])
+        assert chunk.first == max(segment.start, chunk.start + reach[0])
+        assert chunk.last == min(segment.stop, chunk.stop + reach[1])
 
 
 def test_slots_do_go_on(clip: Clip, tmp_path: Path) -> None:
-    film = read(clip("one keyframe"), tmp_path, Request(window=(-1, 1)))
+    film = read(clip("one keyframe"), tmp_path, Request(reach=window(-1, 1)))
     assert [went_on for _, _, went_on in film.continued(-1)] == [False] + [True] * (len(film.chunks) - 1)
     assert len(film.chunks) > 2
 

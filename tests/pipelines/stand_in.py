@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from tests.filters.pictures import noise
-from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.contract import Array, Filter, Picture, Shape
 from vidproc.filters.formats import plane_shapes, yuv_layout
+from vidproc.filters.memory import Look, Reset
+from vidproc.filters.writing import copy
 
 Frames = Iterator[tuple[int, Picture]]
+ANY = ("yuv", "gray", "bgr24")
 
 
 class PlainConverter:
@@ -40,10 +43,10 @@ class PlainConverter:
 
     def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
         """Green alone, since that is what `convert` takes for the level."""
-        return ((0.0, 1.0, 0.0, 0.0),)
+        return ((0.0, 1.0, 0.0, 0.0),) * (1 if format == "gray" else 3)
 
 
-def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+def weighted(before: int, after: int, formats: tuple[str, ...] = ANY) -> Filter:
     """A filter whose result depends on each frame of its window by its place, and on which frames there are."""
 
     def apply(window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
@@ -56,7 +59,34 @@ def weighted(before: int, after: int, formats: tuple[str, ...] = ("yuv", "gray",
     return Filter(f"weighted{before}{after:+}", "For tests.", formats, apply, (), (before, after))
 
 
-def passing(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+def summing(every: int, before: int = 0, after: int = 0, formats: tuple[str, ...] = ANY) -> Filter:
+    """A filter that adds up all that its windows have shown since its state began."""
+
+    def apply(window: tuple[Picture | None, ...], out: Picture, state: list[Array]) -> Picture:
+        for picture in filter(None, window):
+            sums = state or [plane * 0 for plane in picture.planes]
+            state[:] = [one + other for one, other in zip(sums, picture.planes, strict=True)]
+        copy(state, out.planes)
+        return out
+
+    memory = Reset(lambda: [], every)
+    return Filter(f"summing{every}", "For tests.", formats, apply, window=(before, after), memory=memory)
+
+
+def looking(every: int, before: int, after: int, formats: tuple[str, ...] = ANY) -> Filter:
+    """A filter that adds what was seen around, each by how far away it was."""
+
+    def apply(window: tuple[Picture, ...], out: Picture, seen: dict[int, int], rank: int) -> Picture:
+        copy(window[0].planes, out.planes)
+        for at, level in seen.items():
+            out.planes[0][:] += out.planes[0].dtype.type(level * (at - rank + 7) % 251)
+        return out
+
+    memory = Look(lambda picture: int(picture.planes[0].sum()) % 251, every, (before, after))
+    return Filter(f"looking{every}", "For tests.", formats, apply, wants=("rank",), memory=memory)
+
+
+def passing(formats: tuple[str, ...] = ANY) -> Filter:
     """Gives back its input."""
     return Filter("passing", "For tests.", formats, lambda window, out: window[0])
 
@@ -72,7 +102,7 @@ def colouring() -> Filter:
     return Filter("colouring", "For tests.", ("gray",), apply, gives="bgr24")
 
 
-def turning(formats: tuple[str, ...] = ("yuv", "gray", "bgr24")) -> Filter:
+def turning(formats: tuple[str, ...] = ANY) -> Filter:
     """A quarter turn, mirrored, to which it adds the frame's number; its results have another shape."""
 
     def apply(window: tuple[Picture], out: Picture, rank: int) -> Picture:

@@ -101,7 +101,7 @@ def test_motion_is_the_same_however_a_film_is_cut(name: str, kind: str) -> None:
     pipeline = plan([FilterSpec("motion", {"kind": kind}), FilterSpec("motion")], name, name)
     whole = [picture for _, picture in pipeline.run(iter(enumerate(frames)), 0, 6, convert)]
     for start, stop in ((0, 1), (1, 4), (3, 4), (4, 6)):
-        seen = decoded(frames, start + pipeline.window[0], stop)
+        seen = decoded(frames, pipeline.reach.first(start), stop)
         assert same(pipeline.run(seen, start, stop, convert), enumerate(whole[start:stop], start))
 
 

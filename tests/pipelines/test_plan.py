@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from tests.pipelines.stand_in import weighted
+from tests.pipelines.stand_in import looking, summing, weighted
 from vidproc.errors import BadParameterError, ClientError, FilterError, UnknownFilterError
-from vidproc.filters.contract import Shape
+from vidproc.filters.contract import Chosen, Param, Shape
+from vidproc.filters.memory import Reset
 from vidproc.model import FilterSpec, ParamValue
-from vidproc.pipelines.plan import arrange, check, plan, shapes
+from vidproc.pipelines.plan import arrange, check, plan, reach_of, shapes
+from vidproc.reach import Reach, ReachStep
 
 FORM = "yuv420p"
 
@@ -48,18 +51,28 @@ def test_parameters_are_checked_and_filled_in() -> None:
     assert step.params == {"ksize": 5, "sigma": 0.0}
 
 
-def test_windows_add_up() -> None:
-    assert plan([], FORM, FORM).window == (0, 0)
-    assert plan([spec("motion"), spec("blur"), spec("motion")], FORM, FORM).window == (-2, 0)
-    assert arrange([(weighted(-2, 1), {}), (weighted(0, 3), {})], FORM, FORM).window == (-2, 4)
+def test_what_a_chain_reaches_is_what_its_filters_do() -> None:
+    assert plan([], FORM, FORM).reach == Reach()
+    assert plan([spec("motion"), spec("blur"), spec("motion")], FORM, FORM).reach == Reach(
+        (ReachStep(-1), ReachStep(-1))
+    )
+    chain: list[Chosen] = [(weighted(-2, 1), {}), (summing(50, -1), {}), (looking(4, -8, 12), {})]
+    steps = (ReachStep(-2, 1), ReachStep(-1, 0, 50), ReachStep(every=4), ReachStep(-8, 12))
+    assert arrange(chain, FORM, FORM).reach == Reach(steps)
+
+
+def test_memory_may_depend_on_parameters() -> None:
+    remembering = replace(summing(1), memory=lambda size: Reset(list, every=size), params=(Param("size", 5, ""),))
+    assert remembering.reach({"size": 9}) == (ReachStep(every=9),)
+    assert reach_of([remembering.choose({})]).period == 5
 
 
 @pytest.mark.parametrize(
     "specs",
     [[], [spec("blur")], [spec("motion"), own(WINDOWED), spec("edges")], [own(PLAIN, gain="2"), spec("motion")]],
 )
-def test_checking_gives_the_window_that_planning_finds(specs: list[FilterSpec]) -> None:
-    assert check(specs) == plan(specs, FORM, FORM).window
+def test_checking_gives_the_reach_that_planning_finds(specs: list[FilterSpec]) -> None:
+    assert check(specs) == plan(specs, FORM, FORM).reach
 
 
 @pytest.mark.parametrize(
@@ -83,7 +96,7 @@ def test_what_is_wrong_is_refused_before_and_while_planning(
 
 
 def test_a_chain_has_an_end() -> None:
-    assert check([FilterSpec("edges")] * 64) == (0, 0)
+    assert check([FilterSpec("edges")] * 64) == Reach()
     with pytest.raises(ClientError, match="a job may have 64 filters, not 65"):
         check([FilterSpec("edges")] * 65)
 
@@ -94,7 +107,7 @@ def test_a_built_in_filter_brings_no_text() -> None:
 
 
 def test_checking_executes_nothing_and_planning_does() -> None:
-    assert check([own(FAILING)]) == (0, 0)
+    assert check([own(FAILING)]) == Reach()
     with pytest.raises(FilterError, match="ValueError: no"):
         plan([own(FAILING)], FORM, FORM)
 
@@ -115,6 +128,6 @@ def test_the_shape_of_the_pictures_after_each_filter() -> None:
 
 def test_a_filter_that_does_not_fit_to_the_film_is_named() -> None:
     chain = [spec("resize", width=100), spec("crop", width=200)]
-    assert check(chain) == (0, 0)
+    assert check(chain) == Reach()
     with pytest.raises(BadParameterError, match=r"^crop: width 200, .* does not lie within the picture of 100x80"):
         shapes(chain, Shape(720, 576))

@@ -13,10 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.filters.pictures import noise
-from tests.pipelines.stand_in import Frames, PlainConverter, colouring, decoded, film, passing, same, turning, weighted
+from tests.pipelines.stand_in import (
+    Frames,
+    PlainConverter,
+    colouring,
+    decoded,
+    film,
+    looking,
+    passing,
+    same,
+    summing,
+    turning,
+    weighted,
+)
 from vidproc import filters
 from vidproc.errors import FilterError, MediaError
 from vidproc.filters.contract import Filter, Picture
+from vidproc.filters.memory import Look, Reset
 from vidproc.model import FilterSpec, ParamValue
 from vidproc.pipelines.plan import Pipeline, arrange, plan
 from vidproc.pipelines.run import Spent
@@ -30,32 +43,38 @@ def built_in(name: str, **params: ParamValue) -> Filter:
     return filters.find(FilterSpec(name, params))[0]
 
 
-def chunk(pipeline: Pipeline, frames: list[Picture], start: int, stop: int, **how: Any) -> list[tuple[int, Picture]]:
-    """One chunk as a slot runs it: given just the frames that its window reaches."""
-    before, after = pipeline.window
-    given_ = decoded(frames, start + before, stop + after)
+def chunk(
+    pipeline: Pipeline, frames: list[Picture], start: int, stop: int, segment: range = range(100), **how: Any
+) -> list[tuple[int, Picture]]:
+    """One chunk as a slot runs it: given just the frames that its reach says, cut at the segment's ends."""
+    reach = pipeline.reach
+    given_ = decoded(frames, max(reach.first(start), segment.start), min(reach.last(stop), segment.stop))
     return list(pipeline.run(given_, start, stop, PlainConverter(), **how))
 
 
 WINDOWS = st.tuples(st.integers(-3, 0), st.integers(0, 3))
 FORMATS = st.sampled_from([("yuv", "gray", "bgr24"), ("yuv",), ("gray",), ("bgr24",)])
+PERIODS = st.integers(1, 7)
 FILTERS = st.one_of(
-    st.builds(lambda window, formats: weighted(window[0], window[1], formats), WINDOWS, FORMATS),
-    st.just(weighted(-2, 1)),
+    st.builds(lambda window, formats: weighted(*window, formats), WINDOWS, FORMATS),
+    st.builds(lambda every, window, formats: summing(every, *window, formats), PERIODS, WINDOWS, FORMATS),
+    st.builds(lambda every, reach, formats: looking(every, *reach, formats), PERIODS, WINDOWS, FORMATS),
     st.sampled_from([built_in("blur"), built_in("motion"), built_in("motion", kind="flow"), passing()]),
     st.sampled_from([turning(), turning(("gray",)), built_in("text"), built_in("rotate"), built_in("adjust")]),
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.data(), st.lists(FILTERS, max_size=4), st.integers(1, 14))
-def test_chunked_equals_sequential(data: st.DataObject, chosen: list[Filter], length: int) -> None:
-    pipeline, frames = chain(*chosen), film(length)
-    cuts = sorted({0, length, *data.draw(st.sets(st.integers(1, length)))})
-    whole = chunk(pipeline, frames, 0, length)
-    parts = [chunk(pipeline, frames, start, stop) for start, stop in itertools.pairwise(cuts)]
+@settings(max_examples=250, deadline=None)
+@given(st.data(), st.lists(FILTERS, max_size=4), st.integers(1, 14), st.integers(0, 5))
+def test_chunked_equals_sequential(data: st.DataObject, chosen: list[Filter], length: int, begin: int) -> None:
+    """Within a continuity segment, wherever that begins."""
+    pipeline, segment = chain(*chosen), range(begin, begin + length)
+    frames = film(segment.stop + 3)
+    cuts = sorted({segment.start, segment.stop, *data.draw(st.sets(st.sampled_from(segment)))})
+    whole = chunk(pipeline, frames, segment.start, segment.stop, segment)
+    parts = [chunk(pipeline, frames, start, stop, segment) for start, stop in itertools.pairwise(cuts)]
     assert same(whole, itertools.chain.from_iterable(parts))
-    assert [rank for rank, _ in whole] == list(range(length))
+    assert [rank for rank, _ in whole] == list(segment)
     assert {picture.format for _, picture in whole} == {"yuv420p"}
 
 
@@ -123,6 +142,99 @@ def test_memory_holds_a_window_and_no_more() -> None:
         del picture
         most = max(most, sum(each() is not None for each in given_))
     assert most <= 5
+
+
+def test_a_state_begins_anew_at_multiples_and_where_the_film_begins() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def count(window: tuple[Picture], out: Picture, state: list[int], rank: int) -> Picture:
+        state[0] += 1
+        seen.append((rank, state[0]))
+        return window[0]
+
+    counting = chain(Filter("counting", "", ("yuv",), count, wants=("rank",), memory=Reset(lambda: [0], 4)))
+    frames = film(12)
+    assert [rank for rank, _ in chunk(counting, frames, 3, 10, range(3, 12))] == [3, 4, 5, 6, 7, 8, 9]
+    assert seen == [(3, 1), (4, 1), (5, 2), (6, 3), (7, 4), (8, 1), (9, 2)]
+    seen.clear()
+    assert [rank for rank, _ in chunk(counting, frames, 7, 9, range(3, 12))] == [7, 8]
+    assert seen == [(4, 1), (5, 2), (6, 3), (7, 4), (8, 1)]
+
+
+def looks(every: int, before: int, after: int) -> tuple[Pipeline, list[int], dict[int, list[int]]]:
+    """A chain of a filter that looks; the sums of the pictures that it looked at; and which it sees, by rank."""
+    looked_at: list[int] = []
+    sees: dict[int, list[int]] = {}
+
+    def look(picture: Picture) -> int:
+        looked_at.append(int(picture.planes[0].sum()))
+        return looked_at[-1]
+
+    def apply(window: tuple[Picture], out: Picture, seen: dict[int, int], rank: int) -> Picture:
+        sees[rank] = list(seen)
+        return window[0]
+
+    memory = Look(look, every, (before, after))
+    return chain(Filter("looks", "", ("yuv",), apply, wants=("rank",), memory=memory)), looked_at, sees
+
+
+def test_each_frame_sees_the_looks_within_reach_and_each_is_looked_at_once() -> None:
+    pipeline, looked_at, sees = looks(4, -5, 3)
+    frames = film(14)
+    chunk(pipeline, frames, 2, 14, range(2, 14))
+    assert looked_at == [int(frames[rank].planes[0].sum()) for rank in (2, 4, 8, 12)]
+    assert sees == {rank: [at for at in (2, 4, 8, 12) if rank - 5 <= at <= rank + 3] for rank in range(2, 14)}
+
+
+def test_a_chunk_looks_at_no_frame_whose_look_it_does_not_use() -> None:
+    pipeline, looked_at, sees = looks(4, -2, 1)
+    frames = film(20)
+    chunk(pipeline, frames, 7, 10)
+    assert looked_at == [int(frames[8].planes[0].sum())]
+    assert sees == {7: [8], 8: [8], 9: [8]}
+
+
+def test_looking_converts_what_it_looks_at_and_holds_what_lies_ahead() -> None:
+    converter, given_, most = PlainConverter(), list[weakref.ref[Any]](), 0
+
+    def fresh() -> Frames:
+        for rank in range(60):
+            picture = noise("yuv420p", 4, 4, rank)
+            given_.append(weakref.ref(picture.planes[0]))
+            yield rank, picture
+
+    results = chain(looking(10, -30, 4, ("gray",)), target="gray").run(fresh(), 30, 40, converter)
+    for _, picture in results:
+        del picture
+        most = max(most, sum(each() is not None for each in given_))
+    assert len(converter.conversions) == 3 + 10 + 1
+    assert most <= 2
+
+
+def test_time_spent_in_memory_is_time_spent_in_filters() -> None:
+    now = 0.0
+
+    def passing_time(*given: Any, **known: Any) -> Any:
+        nonlocal now
+        now += 1
+        return given[1] if given[1:] else None
+
+    for memory, seconds in ((Look(passing_time, 2, (-1, 1)), 4 + 2), (Reset(passing_time, 2), 4 + 2)):
+        spent = Spent()
+        pipeline = chain(Filter("slow", "", ("yuv",), passing_time, memory=memory))
+        list(pipeline.run(decoded(film(4), 0, 4), 0, 4, PlainConverter(), clock=lambda: now, spent=spent))
+        assert spent.filters == seconds
+
+
+def test_what_fails_while_it_looks_or_begins_is_named_with_the_frame() -> None:
+    def fail(*given: Any) -> Any:
+        raise ZeroDivisionError("oh")
+
+    for memory, rank in ((Look(fail, 2, (0, 1)), 2), (Reset(fail, 2), 0)):
+        pipeline = chain(Filter("fragile", "", ("yuv",), passing().apply, memory=memory))
+        with pytest.raises(FilterError) as caught:
+            chunk(pipeline, film(4), 1, 4)
+        assert str(caught.value) == f"frame {rank}: fragile failed: oh"
 
 
 def test_the_last_filter_writes_where_it_is_told() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import random
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,9 +17,10 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-from vidproc._version import __version__
 from vidproc.client import films, specs
+from vidproc.client.endpoint import Endpoint
 from vidproc.client.files import gathered
+from vidproc.client.head_start import HeadStart, submission
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -42,14 +42,11 @@ from vidproc.protocol.messages import (
     Message,
     Progress,
     Received,
-    Submit,
     UploadBlock,
     Wanted,
     Watch,
 )
-from vidproc.protocol.party import Party
-from vidproc.transport.address import Address
-from vidproc.transport.connect import ANY, IPV4, IPV6, connect
+from vidproc.transport.connect import ANY, IPV4, IPV6, adopt, connect
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
@@ -61,17 +58,6 @@ _PATIENCE_S = 60.0
 
 _GOODBYE_S = 2.0
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
-
-
-class Endpoint(Struct, frozen=True):
-    """Where the coordinator is and how to be let in. `family`: "ipv4", "ipv6", or "" for either."""
-
-    address: Address
-    token: bytes | None = None
-    family: str = ""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({str(self.address)!r})"  # whatever is shown, the token is not
 
 
 class Uploading(Struct, frozen=True):
@@ -125,9 +111,16 @@ class RemoteJob:
     by SHA-256."""
 
     def __init__(
-        self, endpoint: Endpoint, spec: JobSpec, files: Mapping[str, bytes], source: films.Source, tell: Listener
+        self,
+        endpoint: Endpoint,
+        spec: JobSpec,
+        files: Mapping[str, bytes],
+        source: films.Source,
+        tell: Listener,
+        begun: HeadStart | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._begun = begun
         self._spec = spec
         self._files = files
         self._source = source
@@ -140,7 +133,7 @@ class RemoteJob:
 
     async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to."""
-        session, patience = await self._connect(), Patience()
+        session, patience = await self._first_session(), Patience()
         while True:
             try:
                 return await self._course(session, out)
@@ -178,10 +171,15 @@ class RemoteJob:
 
     # Connections
 
+    async def _first_session(self) -> Session:
+        if self._begun is None:
+            return await self._connect()
+        return await adopt(self._begun.sock, self._begun.connection, self._endpoint.address)
+
     async def _connect(self) -> Session:
         return await connect(
             self._endpoint.address,
-            Party("client", f"process {os.getpid()}", {"vidproc": __version__}, self._endpoint.token),
+            self._endpoint.party(),
             family=_FAMILIES[self._endpoint.family],
         )
 
@@ -224,11 +222,12 @@ class RemoteJob:
         await self._upload(session, accepted.offset)
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
-        source = self._source
-        try:
-            await session.send(Submit(1, self._spec, source.size, source.sha256, source.name, dry_run))
-        except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
-            raise ClientError(f"{error.object!r} is no UTF-8 text") from None
+        begun, self._begun = self._begun, None
+        if begun is None:
+            try:
+                await session.send(submission(self._spec, self._source, dry_run))
+            except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
+                raise ClientError(f"{error.object!r} is no UTF-8 text") from None
         while isinstance(message := (await self._next(session))[0], Wanted):
             await self._send_file(session, message.sha256)
         if not isinstance(message, Accepted):
@@ -300,7 +299,21 @@ async def process(
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
     spec, files = gathered(spec)
-    source = await films.source_of(video)
+    return await process_source(endpoint, spec, files, await source_of(video), out, overwrite, tell)
+
+
+async def process_source(
+    endpoint: Endpoint,
+    spec: JobSpec,
+    files: Mapping[str, bytes],
+    source: films.Source,
+    out: str,
+    overwrite: bool,
+    tell: Listener,
+    begun: HeadStart | None = None,
+) -> dict[str, Any]:
+    """The same with a film that was looked at, the files that the job names by their hashes, and a job that perhaps was
+    submitted already."""
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
 
@@ -310,13 +323,21 @@ async def process(
                 opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
-        return await RemoteJob(endpoint, spec, files, source, tell).run(result_file)
+        return await RemoteJob(endpoint, spec, files, source, tell, begun).run(result_file)
+
+
+async def source_of(video: str) -> films.Source:
+    """The film, hashed; others have their turn meanwhile. Raises `ClientError`."""
+    hashing = films.Hashing(video)
+    for _ in hashing:
+        await asyncio.sleep(0)
+    return hashing.source
 
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
     spec, files = gathered(spec)
-    source = await films.source_of(video)
+    source = await source_of(video)
     await RemoteJob(endpoint, spec, files, source, lambda _: None).ask()
     return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"

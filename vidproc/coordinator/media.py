@@ -23,6 +23,7 @@ from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.pipelines import plan
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.reach import Reach
 
 _ENTRY = "vidproc.coordinator.media_child:serve"
 _STALLED_S = 60.0
@@ -33,13 +34,13 @@ _SLOWEST_DISK = 20e6
 
 
 class ToIngest(Struct, frozen=True):
-    """What a media process is to read, and where the packets go. `window` is what the job's filters see: the child is
-    told, so that it need not import them, and OpenCV with them."""
+    """What a media process is to read, and where the packets go. `reach` says which frames the job's filters
+    need: the child is told, so that it need not import them, and OpenCV with them."""
 
     source: str
     packets: str
     job: JobSpec
-    window: tuple[int, int]
+    reach: Reach
 
 
 class Probed(Struct, frozen=True):
@@ -59,7 +60,7 @@ class Opened(Struct, frozen=True):
 
 
 class ToOpen(Struct, frozen=True):
-    """Where the film is to be written, and how its picture is encoded. The child is told, as it is of the window."""
+    """Where the film is to be written, and how its picture is encoded. The child is told, as it is of the reach."""
 
     result: str
     encoder: EncoderSpec

@@ -118,7 +118,7 @@ class _Reading:
 
     def read(self) -> _Source:
         order = self._order
-        asked = ingest.Request(order.job.start, order.job.duration, order.window)
+        asked = ingest.Request(order.job.start, order.job.duration, order.reach)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         read = ingest.ingest(Path(order.source), order.packets, asked, listener)
         self._tell_chunks()

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
 from vidproc.filters.file_type import FileType, Load, is_sha256
+from vidproc.filters.memory import Memory
 from vidproc.model import ParamValue
+from vidproc.reach import ReachStep
 
 Array = NDArray[Any]
 
@@ -207,6 +209,8 @@ class Filter:
     wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
         `full_range`, whether the picture's codes are of the full range; `from_bgr`, how colours are written in them:
         for each plane or channel the factors of blue, green and red (0 to 255) and what is added, as tuples of floats.
+    memory: what it remembers beside its window, a kind of `vidproc.filters.memory`, or `memory(**params)` which gives
+        one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says.
     """
 
     name: str
@@ -220,6 +224,7 @@ class Filter:
     reshape: Reshape | None = None
     check: Check | None = None
     wants: tuple[str, ...] = ()
+    memory: Memory | Callable[..., Memory] | None = None
 
     @property
     def title(self) -> str:
@@ -268,6 +273,15 @@ class Filter:
         with self._named():
             return self.reshape(shape, **params)
 
+    def remembers(self, params: Mapping[str, ParamValue]) -> Memory | None:
+        """What it remembers with these checked parameters."""
+        return self.memory(**params) if callable(self.memory) else self.memory
+
+    def reach(self, params: Mapping[str, ParamValue]) -> tuple[ReachStep, ...]:
+        """The frames that its window and memory need, with these checked parameters."""
+        memory = self.remembers(params)
+        return (ReachStep(*self.window),) if memory is None else memory.steps(self.window)
+
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
         """A refusal in here says which filter it is about."""
@@ -281,7 +295,7 @@ class Filter:
         return f"{self.title} has no parameter {name!r}: {takes}{suggest(name, known)}"
 
 
-Chosen = tuple[Filter, dict[str, ParamValue]]
+Chosen = tuple[Filter, Mapping[str, ParamValue]]
 """A filter that can be run: with a checked value for each of its parameters."""
 
 __all__ = [

@@ -17,6 +17,8 @@ Made from the filters' own declarations by `make docs`.
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
+number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
 
 Where the default is FILE, a file must be given: its path on the host that sends the job. Its bytes go with the job.
 """
@@ -88,6 +90,9 @@ def _facts(filter_: Filter) -> list[str]:
     if filter_.gives:
         facts += f" Gives `{filter_.gives}`."
     facts += f" Window {filter_.window}."
+    memory = filter_.remembers({param.name: param.default for param in filter_.params})
+    if memory is not None:
+        facts += f" {memory}"
     if filter_.reshape is not None:
         facts += " Changes the size of the picture."
     return [facts, "", *table]

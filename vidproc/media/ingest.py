@@ -27,7 +27,7 @@ from av.container import InputContainer
 from vidproc.errors import MediaError
 from vidproc.media.arrivals import Arrival, ArrivingPackets
 from vidproc.media.completeness import missing_bytes
-from vidproc.media.container import open_source
+from vidproc.media.container import open_lightly
 from vidproc.media.film_window import FilmWindow
 from vidproc.media.index import Disordered, Entry, PacketIndexer
 from vidproc.media.ordering import CountedOrder, Placed, TimedOrder, Untrusted
@@ -36,6 +36,7 @@ from vidproc.media.probe import SourceInfo, describe, main_video
 from vidproc.media.records import HIDDEN, pieces
 from vidproc.media.timeline import Timeline
 from vidproc.model import Chunk, StreamFormat
+from vidproc.reach import NO_REACH, Reach
 
 _FASTEST, _SLOWEST = 240.0, 1.0
 """Frame rates beyond these are a header's fancy; the plan counts with the nearest."""
@@ -53,11 +54,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted of the source. `start` and `duration` are seconds of the film; `window` is what filters see."""
+    """What is wanted of the source. `start` and `duration` are seconds of the film; `reach` says which frames those
+    of the result depend on."""
 
     start: float | None = None
     duration: float | None = None
-    window: tuple[int, int] = (0, 0)
+    reach: Reach = NO_REACH
     tuning: Tuning = field(default_factory=Tuning)
 
 
@@ -112,7 +114,7 @@ def ingest(
 
     def attempt(way: _Way, reason: str = "") -> Ingested:
         heard.start_over()
-        with closing(open_source(path)) as source, Path(packets_path).open("r+b") as file:
+        with closing(open_lightly(path)) as source, Path(packets_path).open("r+b") as file:
             return _Reading(source, file, request, heard, way, reason).read()
 
     try:
@@ -246,7 +248,7 @@ class _Reading:
             frames=round(self._window.seconds_of(whole / rate) * rate),
             frame_rate=rate,
             pixels=info.stream.width * info.stream.height,
-            window=self._request.window,
+            reach=self._request.reach,
         )
 
     def _write(self, entries: Iterable[Entry]) -> None:

@@ -6,18 +6,19 @@ so that a graph with joins can stand behind the same face.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vidproc import filters
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.contract import Chosen, Filter, Picture, Shape
 from vidproc.filters.file_type import Load
 from vidproc.model import MOST_FILTERS, FilterSpec
 from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
+from vidproc.reach import Reach, ReachStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Pipeline:
     steps: tuple[Step, ...]
 
     @property
-    def window(self) -> tuple[int, int]:
-        """Offsets (before, after) of the source's frames that one frame of the result depends on."""
-        return total_window([step.filter for step in self.steps])
+    def reach(self) -> Reach:
+        """The source's frames that frames of the result depend on."""
+        return reach_of([(step.filter, step.params) for step in self.steps])
 
     def explain(self) -> str:
         """One line such as `yuv420p -> blur(yuv420p) -> gray -> edges(gray) -> yuv420p`."""
@@ -80,15 +81,14 @@ def arrange(chain: Sequence[tuple[Filter, Mapping[str, Any]]], source_format: st
     return Pipeline(source_format, target_format, steps)
 
 
-def check(specs: Sequence[FilterSpec]) -> tuple[int, int]:
-    """Check names, parameters and custom texts without executing any, and give the total window (before, after).
+def check(specs: Sequence[FilterSpec]) -> Reach:
+    """Check names, parameters and custom texts without executing any, and say which frames the chain needs.
 
     Raises `ClientError` or one of its kinds; the message says which filter it is about.
     """
     if len(specs) > MOST_FILTERS:
         raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(specs)}")
-    declared = [_declaration(number, spec) for number, spec in enumerate(specs, 1)]
-    return total_window(declared)
+    return reach_of([_declaration(number, spec) for number, spec in enumerate(specs, 1)])
 
 
 def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
@@ -103,13 +103,13 @@ def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
     return tuple(found)
 
 
-def _declaration(number: int, spec: FilterSpec) -> Filter:
+def _declaration(number: int, spec: FilterSpec) -> Chosen:
     if spec.code and spec.name != filters.CUSTOM:
         raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")
-    declared, _ = filters.declaration(spec)
-    return declared
+    return filters.declaration(spec)
 
 
-def total_window(chain: Sequence[Filter]) -> tuple[int, int]:
-    """The window of a chain: a filter's neighbours are results of the one before it, so windows add up."""
-    return sum(each.window[0] for each in chain), sum(each.window[1] for each in chain)
+def reach_of(chain: Iterable[Chosen]) -> Reach:
+    """The frames that a chain needs: a filter's neighbours are results of the one before it."""
+    steps = (step for each, params in chain for step in each.reach(params))
+    return Reach(tuple(step for step in steps if step != ReachStep()))

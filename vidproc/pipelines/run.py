@@ -2,25 +2,27 @@
 
 Each filter is a stage that pulls from the one before. A stage with a window (before, after) holds just the frames that
 a later frame may still look at, and gives out a frame once the `after`-th frame behind it has come, or the frames have
-ended. Its windows are over the results of the stage before it, so an early stage has to work on more than the ranks
-[start, stop): on as many more, to both sides, as the windows of the stages behind it reach.
+ended. One that remembers (`recall.py`) begins earlier. Its windows are over the results of the stage before it, so an
+early stage has to work on more than the ranks [start, stop): on as many more, to both sides, as the stages behind it
+reach.
 
-The caller gives the frames [start + before, stop + after) as far as they exist, where (before, after) is the whole
-chain's window. A neighbour that is missing therefore does not exist: it lies beyond an end of the film or of its
-continuity segment, and the filter sees None, the same in a chunk as in the whole film.
+The caller gives the frames [first(start), last(stop)) of the whole chain's `Reach`, as far as they exist. A neighbour
+that is missing therefore does not exist: it lies beyond an end of the film or of its continuity segment, and the filter
+sees None, the same in a chunk as in the whole film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from vidproc.errors import FilterError, MediaError, VidprocError
+from vidproc.errors import FilterError, VidprocError
 from vidproc.filters.contract import Filter, Picture, Shape
-
-Frames = Iterator[tuple[int, Picture]]
-Window = tuple[Picture | None, ...]
+from vidproc.pipelines.recall import Nothing, recall
+from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
+from vidproc.reach import Reach
 
 
 class Converter(Protocol):
@@ -90,19 +92,33 @@ class Runner:
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             direct = self.out if last and step.gives == target else None
-            frames = self._stage(step, frames, _reach(wanted, steps[number + 1 :]), direct)
-        for rank, picture in _complete(frames, wanted):
+            frames = self._stage(step, frames, _needed(wanted, steps[number + 1 :]), direct)
+        for rank, picture in complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
 
     def _stage(self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None) -> Frames:
-        before, after = step.filter.window
-        needed = range(wanted.start + before, wanted.stop + after)
-        ready = ((rank, self._converted(picture, step.format)) for rank, picture in _only(frames, needed))
-        for rank, window in _windows(ready, before, after, wanted):
-            here = window[-before]
+        filter_ = step.filter
+        memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted)
+        applied = memory.applied(wanted)
+        needed, shown = _needed(wanted, [step]), widened(applied, filter_.window)
+        ready = self._ready(step, memory, only(frames, needed), shown)
+        for rank, window in windows(ready, filter_.window, applied, max(filter_.window[1], memory.ahead)):
+            here = window[-filter_.window[0]]
             assert here is not None
             room = out() if out else self._allocate(step, here)
-            yield rank, self._filtered(step, rank, window, room)
+            result = self._filtered(step, rank, window, room, memory.of(rank))
+            if rank in wanted:
+                yield rank, result
+
+    def _ready(self, step: Step, memory: Nothing, frames: Frames, shown: range) -> Frames:
+        """The frames in the filter's format, those at least that it is shown or looks at; it looks as they pass."""
+        for rank, picture in frames:
+            looked_at = memory.looks_at(rank)
+            if looked_at or rank in shown:
+                picture = self._converted(picture, step.format)
+            if looked_at:
+                memory.note(rank, picture)
+            yield rank, picture
 
     def _allocate(self, step: Step, here: Picture) -> Picture:
         shape = step.filter.shape_after(Shape(here.width, here.height), step.params)
@@ -117,16 +133,22 @@ class Runner:
         self.spent.conversions += self.clock() - began
         return result
 
-    def _filtered(self, step: Step, rank: int, window: Window, room: Picture) -> Picture:
+    def _filtered(self, step: Step, rank: int, window: Window, room: Picture, memory: Mapping[str, Any]) -> Picture:
+        known = {**memory, **self._wanted(step, rank)}
+        result = self._call(step, rank, functools.partial(step.filter.apply, **known), window, room)
+        return _checked(result, step, rank, room)
+
+    def _call(self, step: Step, rank: int, function: Callable[..., Any], *given: Any) -> Any:
+        """A function of the filter's, with its parameters; timed, and what it raises says where."""
         began = self.clock()
         try:
-            result = step.filter.apply(window, room, **step.params, **self._wanted(step, rank))
+            result = function(*given, **step.params)
         except VidprocError as error:
             raise type(error)(f"frame {rank}: {error}") from error
         except Exception as error:
             raise FilterError(f"frame {rank}: {step.filter.title} failed: {error}") from error
         self.spent.filters += self.clock() - began
-        return _checked(result, step, rank, room)
+        return result
 
     def _wanted(self, step: Step, rank: int) -> dict[str, Any]:
         """What the filter asks for beside its parameters."""
@@ -138,52 +160,10 @@ class Runner:
         return {name: known[name]() for name in step.filter.wants}
 
 
-def _reach(wanted: range, later: Sequence[Step]) -> range:
-    """The ranks that a stage must give for the stages behind it to have all they look at."""
-    before = sum(step.filter.window[0] for step in later)
-    after = sum(step.filter.window[1] for step in later)
-    return range(wanted.start + before, wanted.stop + after)
-
-
-def _only(frames: Frames, needed: range) -> Frames:
-    """The frames of these ranks, which must follow one another; stops asking after the last."""
-    expected: int | None = None
-    for rank, picture in frames:
-        if rank < needed.start:
-            continue
-        if expected is not None and rank != expected:
-            raise MediaError(f"frame {expected} is missing: frame {rank} came after frame {expected - 1}")
-        expected = rank + 1
-        yield rank, picture
-        if expected >= needed.stop:
-            return
-
-
-def _windows(frames: Frames, before: int, after: int, wanted: range) -> Iterator[tuple[int, Window]]:
-    """Each wanted rank that there is, with its neighbours from `before` to `after`; None for those there aren't."""
-    held: dict[int, Picture] = {}
-    offsets = range(before, after + 1)
-    newest = wanted.start
-    for newest, picture in frames:
-        held[newest] = picture
-        due = newest - after
-        if due in wanted and due in held:
-            yield due, tuple(held.get(due + offset) for offset in offsets)
-        held.pop(due + before, None)
-    for due in range(newest - after + 1, newest + 1):
-        if due in wanted and due in held:
-            yield due, tuple(held.get(due + offset) for offset in offsets)
-
-
-def _complete(frames: Frames, wanted: range) -> Frames:
-    expected = wanted.start
-    for rank, picture in _only(frames, wanted) if wanted else ():
-        if rank != expected:
-            raise MediaError(f"frame {expected} is missing: the frames begin with {rank}")
-        expected += 1
-        yield rank, picture
-    if expected != wanted.stop:
-        raise MediaError(f"frame {expected} is missing: the frames ended before it")
+def _needed(wanted: range, steps: Iterable[Step]) -> range:
+    """The ranks that must go into these stages for these to come out, as far as they exist."""
+    reach = Reach(tuple(each for step in steps for each in step.filter.reach(step.params)))
+    return range(reach.first(wanted.start), reach.last(wanted.stop))
 
 
 def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:

@@ -43,6 +43,9 @@ _TELLING = Telling(
     bug=WorkerError,  # which is worth another try
 )
 
+_MOST_KEPT = 64 * 1920 * 1080
+"""Pixels of the frames that are kept for the next chunk, since its filters need them too: about 200 MB. Where they need
+more, nothing is kept and no chunk goes on from the last."""
 _MOST_LOADED = 4
 """Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
 
@@ -102,8 +105,10 @@ class ChunkRunner:
         pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt, self._load)
         work = _Work(task, decoder, pipeline, self._gauge)
         work.do(packets)
-        self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
-        return work.report(time.perf_counter() - began)
+        report, records = work.report(time.perf_counter() - began)
+        if report.can_continue:
+            self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
+        return report, records
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
         decoder, decoded = self._decoder, self._decoded
@@ -122,6 +127,8 @@ class _Work:
         self._task = task
         self._decoder = decoder
         self._pipeline = pipeline
+        self._keep_from = max(task.first, pipeline.reach.first(task.stop))
+        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= _MOST_KEPT
         self._gauge = gauge
         self._encoder = ChunkEncoder(task.encoder)
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
@@ -164,9 +171,9 @@ class _Work:
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the size that the film begins with, timed."""
         task = self._task
-        before = self._pipeline.window[0]
+        keep_from = self._keep_from if self._keeps else None
         self._frames = self._decoder.frames(
-            packets, task.first, task.last, task.stop + before, task.continues, on_decoded=self._note
+            packets, task.first, task.last, keep_from, task.continues, on_decoded=self._note
         )
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
@@ -212,7 +219,7 @@ class _Work:
             concealed=self._own(self._decoder.concealed),
             damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
-            can_continue=self._decoder.can_continue,
+            can_continue=self._keeps and self._decoder.can_continue,
             field_orders=tuple(sorted(self._field_orders)),
             cpu_s=time.process_time() - self._cpu_began,
             digest=self._digest.hexdigest() if self._digest else "",
