@@ -109,7 +109,7 @@ def read(data: bytes) -> Cube:
     return Cube(tuple(tables))
 
 
-CUBE = FileType((".cube",), "text/plain", read)
+CUBE = FileType((".cube",), ("text/plain",), read)
 
 
 def _taken_apart(data: bytes) -> _Text:

@@ -22,14 +22,14 @@ class FileType:
     """What kind of file a parameter takes.
 
     endings: of the names that such files usually have, for people; what counts is what the file holds.
-    media_type: as the internet calls such files.
+    media_types: as the internet calls them.
     read: what a filter is given, made of the file's bytes: a frozen value, hashable by identity. Raises `ValueError`
         whose words say what is wrong, and on which line where there are lines.
     most: bytes.
     """
 
     endings: tuple[str, ...]
-    media_type: str
+    media_types: tuple[str, ...]
     read: Callable[[bytes], Any]
     most: int = 16 * 2**20
 

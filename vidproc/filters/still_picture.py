@@ -51,7 +51,7 @@ def read(data: bytes) -> StillPicture:
     return _split(decoded)
 
 
-PICTURE = FileType((".png", ".jpg", ".jpeg"), "image/*", read)
+PICTURE = FileType((".png", ".jpg", ".jpeg"), ("image/png", "image/jpeg"), read)
 
 
 def _split(decoded: Array) -> StillPicture:
