@@ -11,7 +11,7 @@ from tests.client.scripted import Connection, run, scripted
 from vidproc.client import files, remote
 from vidproc.errors import ClientError, PeerError
 from vidproc.model import FilterSpec, JobSpec
-from vidproc.protocol.messages import Accepted, FileBlock, Submit, Wanted
+from vidproc.protocol.messages import Accepted, FileBlock, FileWanted, Submit
 
 
 def job(*specs: FilterSpec) -> JobSpec:
@@ -61,7 +61,7 @@ def test_a_coordinator_is_sent_what_it_asks_for_and_nothing_else(tmp_path: Path)
     async def asks(it: Connection) -> None:
         submit = await it.expect(Submit)
         (name,) = submit.job.files
-        await it.say(Wanted(name))
+        await it.say(FileWanted(name))
         while sum(map(len, sent)) < len(data):
             block = await it.expect(FileBlock)
             assert block == FileBlock(name, sum(map(len, sent)))
@@ -70,7 +70,7 @@ def test_a_coordinator_is_sent_what_it_asks_for_and_nothing_else(tmp_path: Path)
 
     async def asks_for_another(it: Connection) -> None:
         await it.expect(Submit)
-        await it.say(Wanted("1" * 64))
+        await it.say(FileWanted("1" * 64))
 
     async def main() -> None:
         spec, film = job(FilterSpec("lut", {"file": str(tmp_path / "a.cube")})), str(tmp_path / "in.mp4")

@@ -14,7 +14,7 @@ from tests.filters.sample_files import SAMPLES
 from vidproc.coordinator.submissions import Submissions
 from vidproc.errors import ClientError, PeerError
 from vidproc.model import MOST_FILE_BYTES, FilterSpec, JobSpec
-from vidproc.protocol.messages import Accepted, Error, FileBlock, Submit, Wanted
+from vidproc.protocol.messages import Accepted, Error, FileBlock, FileWanted, Submit
 from vidproc.transport.session import Session
 
 LOGO = SAMPLES["overlay"]
@@ -30,7 +30,7 @@ def naming(*files: bytes, request: int = 1) -> Submit:
 
 
 async def give(client: Session, data: bytes) -> None:
-    wanted = await answer(client, Wanted)
+    wanted = await answer(client, FileWanted)
     assert wanted.sha256 == hashlib.sha256(data).hexdigest()
     await client.send(FileBlock(wanted.sha256, 0), data[:100])
     await client.send(FileBlock(wanted.sha256, 100), data[100:])
@@ -113,7 +113,7 @@ def test_other_bytes_than_were_announced_end_the_connection(tmp_path: Path) -> N
     async def main() -> None:
         async with served(tmp_path) as at, at.client() as client:
             await client.send(naming(LOGO))
-            await answer(client, Wanted)
+            await answer(client, FileWanted)
             with pytest.raises(PeerError, match="a file that came does not match its size and SHA-256"):
                 await refusal(client, FileBlock(hashlib.sha256(LOGO).hexdigest(), 0), FILM[: len(LOGO)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -46,15 +47,23 @@ def needed(found: Filter) -> dict[str, ParamValue]:
 
 def chosen(name: str, params: dict[str, Any]) -> Chosen:
     """The filter with its parameters; what is given for a file is its bytes, and a sample where nothing is."""
+    kind = {key: value for key, value in params.items() if key == "kind"}
+    samples = {"file": "0" * 64} if name in SAMPLES else {}
+    found, _ = filters.find(FilterSpec(name, kind | samples))
+    return ready(found, {key: value for key, value in params.items() if not (found.kind and key == "kind")})
+
+
+def ready(found: Filter, params: Mapping[str, Any]) -> Chosen:
+    """The same for a filter at hand."""
     given: dict[str, ParamValue] = dict(params)
     files: dict[str, bytes] = {}
-    if name in SAMPLES:
-        data = params.get("file", SAMPLES[name])
-        given["file"] = hashlib.sha256(data).hexdigest()
-        files[given["file"]] = data
+    for name in needed(found):
+        data = params.get(name, SAMPLES[found.name])
+        given[name] = hashlib.sha256(data).hexdigest()
+        files[given[name]] = data
 
     def load(type: FileType, sha256: str) -> Any:
         return type.read(files[sha256])
 
-    found, resolved = filters.find(FilterSpec(name, given))
+    resolved = found.resolve(given)
     return found, found.with_files(resolved, load)

@@ -95,13 +95,13 @@ TWO = ["0 0 0", "1 1 1"]
         (["LUT_3D_SIZE two"], "line 1: LUT_3D_SIZE must be a whole number from 2 to 128"),
         (["LUT_1D_SIZE 2", "0 0 0", "1 1"], "line 3: there must be 3 numbers, not '1 1'"),
         (["LUT_1D_SIZE 2", "0 0 0", "1 1 x"], "line 3: there must be 3 numbers, not '1 1 x'"),
-        (["LUT_1D_SIZE 2", "0 0 0", "1 1 1e999"], "line 3: the numbers must be finite"),
+        (["LUT_1D_SIZE 2", "0 0 0", "1 1 1e999"], "line 3: there must be 3 numbers, not '1 1 1e999'"),
         (["LUT_1D_SIZE 3", *TWO], "it has 2 rows of numbers, and its sizes want 3"),
         (["LUT_3D_SIZE 2", *TWO], "it has 2 rows of numbers, and its sizes want 8"),
         (["LUT_1D_SIZE 2", "DOMAIN_MIN 0 1 0", *TWO], "line 2: the table's range must go from less to more"),
         (["LUT_1D_SIZE 2", "DOMAIN_MAX 1 1", *TWO], "line 2: there must be 3 numbers, not '1 1'"),
         (["LUT_1D_SIZE 2", "LUT_1D_INPUT_RANGE 1 0", *TWO], "line 2: the table's range must go from less to more"),
-        (["LUT_1D_SIZE 2", "DOMAIN_MAX 1 nan 1", *TWO], "line 2: the table's range must go from less to more"),
+        (["LUT_1D_SIZE 2", "DOMAIN_MAX 1 nan 1", *TWO], "line 2: there must be 3 numbers, not '1 nan 1'"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(lines: list[str], words: str) -> None:

@@ -90,10 +90,10 @@ JPEG = encoded(np.zeros((16, 16, 3), np.uint8), ".jpg")
         (WHOLE[:-20], "the picture can't be decoded: it is damaged or cut off"),
         (JPEG[:10], "this JPEG picture has no frame: it is damaged or cut off"),
         (JPEG[: JPEG.index(b"\xff\xda")], "the picture can't be decoded: it is damaged or cut off"),
-        (png(16000, 16000, 8, RGBA, b""), "the picture has 16000x16000 pixels; at most 4096x4096"),
-        (png(0, 1, 8, RGBA, b""), "the picture has 0x1 pixels; at most 4096x4096"),
-        (JPEG.replace(b"\0\x10\0\x10", b"\xff\xff\xff\xff"), "the picture has 65535x65535 pixels; at most 4096x4096"),
-        (png(4096, 4096, 8, RGBA, b""), "the picture can't be decoded: it is damaged or cut off"),
+        (png(16000, 16000, 8, RGBA, b""), "the picture has 16000x16000 pixels; at most 4096x2304"),
+        (png(0, 1, 8, RGBA, b""), "the picture has 0x1 pixels; at most 4096x2304"),
+        (JPEG.replace(b"\0\x10\0\x10", b"\xff\xff\xff\xff"), "the picture has 65535x65535 pixels; at most 4096x2304"),
+        (png(4096, 2304, 8, RGBA, b""), "the picture can't be decoded: it is damaged or cut off"),
     ],
 )
 def test_what_is_no_picture_or_too_large_is_refused(data: bytes, words: str) -> None:

@@ -17,7 +17,7 @@ from tests.worker.test_slot import slot
 from tests.worker.work import Work
 from vidproc.errors import PeerError
 from vidproc.processes.child import Child, ChildDiedError
-from vidproc.protocol.messages import FileBlock, Revoke, Wanted
+from vidproc.protocol.messages import FileBlock, FileWanted, Revoke
 
 pytestmark = pytest.mark.process
 LOGO, OTHER = encoded(logo()), encoded(logo(30, 30))
@@ -43,7 +43,7 @@ def test_a_file_is_asked_for_once_for_all_leases(work: Work) -> None:
         async with connected(2) as it:
             await it.coordinator.lease(0, under, 0, slot=0)
             await it.coordinator.lease(1, under, 1, slot=1)
-            assert (await it.coordinator.heard())[0] == Wanted(NAME)
+            assert (await it.coordinator.heard())[0] == FileWanted(NAME)
             await send(it)
             await finishes(it, under, 0, 1)
             await it.coordinator.lease(2, under, 2)
@@ -59,12 +59,12 @@ def test_a_lease_that_is_revoked_takes_its_wish_along(work: Work) -> None:
         under = work.under(LOGO)
         async with connected() as it:
             await it.coordinator.lease(7, under, 0)
-            assert (await it.coordinator.heard())[0] == Wanted(NAME)
+            assert (await it.coordinator.heard())[0] == FileWanted(NAME)
             await send(it, stop=len(LOGO) // 2)
             await it.coordinator.session.send(Revoke(7))
             await send(it, start=len(LOGO) // 2)
             await it.coordinator.lease(0, under, 0)
-            assert (await it.coordinator.heard())[0] == Wanted(NAME)
+            assert (await it.coordinator.heard())[0] == FileWanted(NAME)
             await send(it, start=len(LOGO) // 2)
             await send(it)
             await finishes(it, under, 0)

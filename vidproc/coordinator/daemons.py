@@ -17,13 +17,13 @@ from vidproc.protocol.messages import (
     Drain,
     Failed,
     FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
     Message,
     Result,
     ResultBlock,
-    Wanted,
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
@@ -125,7 +125,7 @@ class DaemonLink:
                 self._result_block(lease, payload)
             case Failed():
                 self._failed(message)
-            case Wanted(sha256):
+            case FileWanted(sha256):
                 self._spawn(self._send_file(sha256))
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))

@@ -11,6 +11,9 @@ Journal of Electronic Imaging 4(3), 1995), as FFmpeg's `lut3d` does: grays stay 
 
 from __future__ import annotations
 
+import io
+import math
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,8 +26,6 @@ Colours = NDArray[np.float64]
 """Rows of red, green and blue; 0 is black and 1 is white."""
 
 _MOST_POINTS = {"LUT_1D_SIZE": 65536, "LUT_3D_SIZE": 128}
-_DOMAINS = ("DOMAIN_MIN", "DOMAIN_MAX")
-_RANGES = {"LUT_1D_INPUT_RANGE": "LUT_1D_SIZE", "LUT_3D_INPUT_RANGE": "LUT_3D_SIZE"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,11 +83,10 @@ class Cube:
 
 @dataclass(slots=True)
 class _Text:
-    """A file's text, taken apart: keywords with their values and lines, rows, and the line of each row."""
+    """A file's text, taken apart: keywords with their values and lines, and the numbers of all rows."""
 
     keywords: dict[str, tuple[list[str], int]] = field(default_factory=dict)
-    rows: list[list[float]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
+    numbers: array[float] = field(default_factory=lambda: array("d"))
 
 
 def read(data: bytes) -> Cube:
@@ -98,7 +98,7 @@ def read(data: bytes) -> Cube:
     if not sizes:
         raise ValueError("this is no .cube file: it has neither LUT_1D_SIZE nor LUT_3D_SIZE")
     curves, lattice = sizes.get("LUT_1D_SIZE", 0), sizes.get("LUT_3D_SIZE", 0)
-    wanted, rows = curves + lattice**3, _finite(text)
+    wanted, rows = curves + lattice**3, np.array(text.numbers).reshape(-1, 3)
     if len(rows) != wanted:
         raise ValueError(f"it has {len(rows)} rows of numbers, and its sizes want {wanted}")
     tables: list[_Curves | _Lattice] = []
@@ -109,7 +109,7 @@ def read(data: bytes) -> Cube:
     return Cube(tuple(tables))
 
 
-CUBE = FileType((".cube",), ("text/plain",), read)
+CUBE = FileType((".cube",), ("text/plain",), read, memory=256 * 2**20)  # most of it what a film's colours became
 
 
 def _taken_apart(data: bytes) -> _Text:
@@ -118,14 +118,13 @@ def _taken_apart(data: bytes) -> _Text:
         if words[0][0].isalpha():
             text.keywords[words[0]] = (words[1:], number)
         else:
-            text.rows.append(_numbers(words, 3, number))
-            text.lines.append(number)
+            text.numbers.extend(_numbers(words, 3, number))
     return text
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
     """The words of each line that says something, with its number from 1."""
-    for number, line in enumerate(data.decode("utf-8-sig", errors="replace").splitlines(), 1):
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", errors="replace"), 1):
         words = line.partition("#")[0].split()
         if words:
             yield number, words
@@ -136,18 +135,10 @@ def _numbers(words: list[str], count: int, line: int) -> list[float]:
         numbers = [float(word) for word in words]
     except ValueError:
         numbers = []
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         said = " ".join(words)[:40]
         raise ValueError(f"line {line}: there must be {count} numbers, not {said!r}")
     return numbers
-
-
-def _finite(text: _Text) -> Colours:
-    rows = np.array(text.rows, np.float64).reshape(-1, 3)
-    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(wrong):
-        raise ValueError(f"line {text.lines[wrong[0]]}: the numbers must be finite")
-    return rows
 
 
 def _size(text: _Text, name: str, most: int) -> int:
@@ -171,6 +162,6 @@ def _range(text: _Text, name: str, alone: bool) -> tuple[Colours, Colours]:
         least, most = _numbers(words, 2, line)
         low, high = [least] * 3, [most] * 3
     found = np.array(low), np.array(high)
-    if not (np.isfinite(found).all() and (found[1] > found[0]).all()):
+    if not (found[1] > found[0]).all():
         raise ValueError(f"line {line}: the table's range must go from less to more")
     return found

@@ -63,6 +63,7 @@ def _kind(word: str, help: str, way: Way) -> Filter:
         apply=functools.partial(_each_plane, way),
         params=(Param("strength", 5.0, "standard deviation of the noise, in levels of 8 bits", low=0.1, high=100),),
         kind=word,
+        fields="apart",
     )
 
 

@@ -26,11 +26,13 @@ class FileType:
     read: what a filter is given, made of the file's bytes: a frozen value, hashable by identity. Raises `ValueError`
         whose words say what is wrong, and on which line where there are lines.
     most: bytes.
+    memory: bytes that a slot takes at most for one, while it is read and made ready for the film's frames, and after.
     """
 
     endings: tuple[str, ...]
     media_types: tuple[str, ...]
     read: Callable[[bytes], Any]
+    memory: int
     most: int = 16 * 2**20
 
     @property

@@ -77,4 +77,5 @@ FILTER = Filter(
         Param("file", "", "the table", file=CUBE),
         Param("strength", 1.0, "how far colours go from what they were to what the table says", low=0, high=1),
     ),
+    scratch=40,
 )

@@ -166,4 +166,5 @@ FILTER = Filter(
         Param("opacity", 1.0, "how much of it is seen", low=0, high=1),
     ),
     wants=("from_bgr",),
+    scratch=160,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from vidproc.filters.contract import Array
 from vidproc.filters.file_type import FileType
 
-_MOST_PIXELS = 4096 * 4096
+_MOST_PIXELS = 4096 * 2304
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 # ITU-T T.81, table B.1: markers that begin a frame, and those that no length follows.
@@ -40,7 +40,7 @@ def read(data: bytes) -> StillPicture:
     """The picture in a file, turned as a JPEG's Exif data say. Raises `ValueError`."""
     width, height = _size(data)
     if not 0 < width * height <= _MOST_PIXELS:
-        raise ValueError(f"the picture has {width}x{height} pixels; at most 4096x4096, or as many, are taken")
+        raise ValueError(f"the picture has {width}x{height} pixels; at most 4096x2304, or as many, are taken")
     flags = cv2.IMREAD_COLOR if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -51,7 +51,7 @@ def read(data: bytes) -> StillPicture:
     return _split(decoded)
 
 
-PICTURE = FileType((".png", ".jpg", ".jpeg"), ("image/png", "image/jpeg"), read)
+PICTURE = FileType((".png", ".jpg", ".jpeg"), ("image/png", "image/jpeg"), read, memory=48 * _MOST_PIXELS)
 
 
 def _split(decoded: Array) -> StillPicture:

@@ -14,6 +14,7 @@ from vidproc.protocol.messages import (
     Failed,
     Fetch,
     FileBlock,
+    FileWanted,
     Finished,
     Heartbeat,
     Lease,
@@ -39,12 +40,12 @@ _EITHER: Kinds = frozenset({Error, Ping, Pong})
 
 FROM_PEER: Mapping[str, Kinds] = {
     "client": _EITHER | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
-    "worker": _EITHER | {Wanted, Heartbeat, Result, ResultBlock, Failed, Drain},
+    "worker": _EITHER | {FileWanted, Heartbeat, Result, ResultBlock, Failed, Drain},
 }
 """What a peer of each role may send to the coordinator."""
 
 TO_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Wanted, Accepted, Received, Progress, Finished, DownloadBlock},
+    "client": _EITHER | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
     "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed},
 }
 """What the coordinator may send to a peer of each role."""

@@ -1,4 +1,4 @@
-"""Files of jobs on their way in, at whoever asked for them with `wanted`."""
+"""Files of jobs on their way in, at whoever asked for them with `file-wanted`."""
 
 from __future__ import annotations
 

@@ -140,17 +140,19 @@ class Submit(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already)."""
+    """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already).
+    `notes` are sentences on what will be made of it."""
 
     request: int
     job_id: str
     offset: int
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.offset >= 0, "an offset is not negative")
 
 
-class Wanted(Message, frozen=True):
+class FileWanted(Message, frozen=True):
     """Coordinator, of a job that a client submitted, and worker, of a lease: send me the file of this SHA-256."""
 
     sha256: str
@@ -191,6 +193,19 @@ class Received(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.offset >= 0, "an offset is not negative")
+
+
+class Wanted(Message, frozen=True):
+    """Coordinator: send these bytes of the source next, and then go on in order; they come in their turn as well. A
+    client may pass it over."""
+
+    job_id: str
+    offset: int
+    size: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
+        _check(self.size > 0, "nothing is not wanted")
 
 
 class Watch(Message, frozen=True):

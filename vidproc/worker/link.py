@@ -21,6 +21,7 @@ from vidproc.protocol.messages import (
     Error,
     Failed,
     FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
@@ -28,7 +29,6 @@ from vidproc.protocol.messages import (
     Result,
     ResultBlock,
     Revoke,
-    Wanted,
 )
 from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
@@ -132,7 +132,7 @@ class Link:
 
     async def _ask_for(self, sha256: str) -> None:
         with contextlib.suppress(PeerError):  # the receiving side of the connection tells of its end
-            await self._session.send(Wanted(sha256))
+            await self._session.send(FileWanted(sha256))
 
     def _take_file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
