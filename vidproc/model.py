@@ -164,7 +164,8 @@ class ChunkTask(Struct, frozen=True):
     The slot decodes the ranks [first, last), scales to `width` x `height`, the size that the film begins with, those
     pictures that have another, runs the filters and encodes [start, stop). `continues` says that the
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open. `files` are the
-    job's: whoever lacks one asks for it.
+    job's: whoever lacks one asks for it. `times` are when the ranks [first, last) are shown in the result, in
+    microseconds, each 8 bytes, signed and little-endian; none where no filter wants to know.
     """
 
     job_id: str
@@ -182,6 +183,7 @@ class ChunkTask(Struct, frozen=True):
     digest_frames: bool = False
     continues: bool = False
     files: Mapping[str, int] = {}
+    times: bytes = b""
 
 
 class ChunkReport(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,11 @@ def from_bgr(name: str) -> tuple[tuple[float, ...], ...]:
     return Converter(Colour(matrix=colours.BT601, range=colours.FULL if is_full(name) else 0), 64, 48).from_bgr(name)
 
 
-def applied(name: str, *window: Picture | None, rank: int = 0, **params: Any) -> Picture:
+def applied(
+    name: str, *window: Picture | None, rank: int = 0, time: Fraction = Fraction(0), **params: Any
+) -> Picture:
     """What the filter makes of its window, or of one picture beside which no frames exist; it may not write into it."""
-    return _applied(name, window, rank, params)[0]
+    return _applied(name, window, rank, params, time)[0]
 
 
 def written(name: str, *window: Picture | None, **params: Any) -> Picture:
@@ -44,7 +47,7 @@ def written(name: str, *window: Picture | None, **params: Any) -> Picture:
 
 
 def _applied(
-    name: str, given: tuple[Picture | None, ...], rank: int, params: dict[str, Any]
+    name: str, given: tuple[Picture | None, ...], rank: int, params: dict[str, Any], time: Fraction = Fraction(0)
 ) -> tuple[Picture, Picture]:
     """The result, and the room that the filter was given for it."""
     filter_, resolved = chosen(name, params)
@@ -60,8 +63,9 @@ def _applied(
         "full_range": is_full(here.format),
         "interlaced": False,
         "from_bgr": from_bgr(here.format),
+        "time": time,
     }
-    wanted = {key: known[key] for key in filter_.wants} | remembered(filter_, resolved, here, rank)
+    wanted = {key: known[key] for key in filter_.wanted(resolved)} | remembered(filter_, resolved, here, rank)
     place = room(filter_.gives or here.format, shape.width, shape.height)
     result: Picture = filter_.apply(window, place, **resolved, **wanted)
     assert (result.width, result.height) == (shape.width, shape.height)

@@ -220,7 +220,8 @@ class Filter:
     wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
         `full_range`, whether the picture's codes are of the full range; `interlaced`, whether it has two fields;
         `from_bgr`, how colours are written in the picture's codes: for each plane or channel the factors of blue, green
-        and red (0 to 255) and what is added, as tuples of floats.
+        and red (0 to 255) and what is added, as tuples of floats; `time`, when the frame is shown in the result, in
+        seconds as a `Fraction`. Where that depends on the parameters, `wants(**params)` gives it.
     fields: how it sees an interlaced frame, whose fields are of two moments: `"apart"`, each as a picture of half the
         height, where a pixel's result depends on others around it; `"together"` where each pixel is its own matter, and
         for what draws on the picture or moves its rows.
@@ -241,7 +242,7 @@ class Filter:
     kind: str = ""
     reshape: Reshape | None = None
     check: Check | None = None
-    wants: tuple[str, ...] = ()
+    wants: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     fields: str = "together"
     scratch: float = 16.0
     memory: Memory | Callable[..., Memory] | None = None
@@ -296,6 +297,10 @@ class Filter:
             return shape
         with self._named():
             return self.reshape(shape, **params)
+
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """What `apply` gets beside these checked parameters."""
+        return self.wants(**params) if callable(self.wants) else self.wants
 
     def remembers(self, params: Mapping[str, ParamValue]) -> Memory | None:
         """What it remembers with these checked parameters."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from vidproc import filters
@@ -17,7 +18,7 @@ from vidproc.filters.file_type import Load
 from vidproc.model import MOST_FILTERS, FilterSpec
 from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
-from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock
+from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock, no_times
 from vidproc.reach import Reach, ReachStep
 
 
@@ -54,9 +55,10 @@ class Pipeline:
         out: Callable[[], Picture] | None = None,
         clock: Callable[[], float] = no_clock,
         spent: Spent | None = None,
+        time_of: Callable[[int], Fraction] = no_times,
     ) -> Iterator[tuple[int, Picture]]:
         """The frames of ranks [start, stop), filtered and in `target_format`. See `vidproc.pipelines.run.Runner`."""
-        runner = Runner(converter, clock, Spent() if spent is None else spent, out)
+        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of)
         return runner.run(self.steps, self.target_format, frames, range(start, stop))
 
 
@@ -108,6 +110,11 @@ def remembered(specs: Sequence[FilterSpec]) -> tuple[str, ...]:
     chain = [filters.declaration(spec) for spec in specs]
     memories = [(each.title, each.remembers(params)) for each, params in chain]
     return tuple(f"{title}: {memory}" for title, memory in memories if memory is not None)
+
+
+def want(specs: Sequence[FilterSpec], name: str) -> bool:
+    """Whether one of these filters wants to know this of each frame. Executes no custom text."""
+    return any(name in declared.wanted(params) for declared, params in map(filters.declaration, specs))
 
 
 def _declaration(number: int, spec: FilterSpec) -> Chosen:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Protocol
 
 from vidproc.errors import FilterError, VidprocError
@@ -73,6 +74,11 @@ def no_clock() -> float:
     return 0.0
 
 
+def no_times(rank: int) -> Fraction:
+    """For callers whose filters want none. Raises `LookupError`."""
+    raise LookupError(f"nobody knows when frame {rank} is shown")
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
     """What the stages of one run share, and the stages themselves."""
@@ -81,6 +87,7 @@ class Runner:
     clock: Callable[[], float] = no_clock
     spent: Spent = field(default_factory=Spent)
     out: Callable[[], Picture] | None = None
+    time_of: Callable[[int], Fraction] = no_times
 
     def run(self, steps: Sequence[Step], target: str, frames: Frames, wanted: range) -> Frames:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
@@ -171,8 +178,9 @@ class Runner:
             "full_range": lambda: self.converter.is_full(step.format),
             "interlaced": lambda: interlaced,
             "from_bgr": lambda: self.converter.from_bgr(step.format),
+            "time": lambda: self.time_of(rank),
         }
-        return {name: known[name]() for name in step.filter.wants}
+        return {name: known[name]() for name in step.filter.wanted(step.params)}
 
 
 def _needed(wanted: range, steps: Iterable[Step]) -> range:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import platform
 import resource
+import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -45,6 +47,7 @@ _TELLING = Telling(
     bug=WorkerError,  # which is worth another try
 )
 
+_TIME = struct.Struct("<q")
 _MOST_LOADED = 4
 """Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
 
@@ -146,8 +149,9 @@ class _Work:
         self._mark()
         task, pictures = self._task, self._pictures(packets)
         frames = self._pipeline.run(
-            pictures, task.start, task.stop, self._converter, self._canvas, time.perf_counter, self._spent
-        )
+            pictures, task.start, task.stop, self._converter, self._canvas,
+            clock=time.perf_counter, spent=self._spent, time_of=self._time_of,
+        )  # fmt: skip
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
@@ -167,6 +171,11 @@ class _Work:
         for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
             pass
         self._decode_s += time.perf_counter() - encoded
+
+    def _time_of(self, rank: int) -> Fraction:
+        """When a frame is shown, in seconds of the result."""
+        (microseconds,) = _TIME.unpack_from(self._task.times, _TIME.size * (rank - self._task.first))
+        return Fraction(microseconds, 1_000_000)
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the size that the film begins with, timed."""
