@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from vidproc.protocol.messages import (
     Message,
     Result,
     ResultBlock,
+    Revoke,
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
@@ -31,6 +32,7 @@ from vidproc.transport.session import Session
 
 _BLOCK = 2**20
 _MAX_SLOTS = 1024
+_MOST_FILES = 1024
 
 log = structlog.get_logger()
 
@@ -45,12 +47,13 @@ class DaemonLink:
         self._session = session
         self._dispatch = dispatch
         self._outbox = Outbox(session)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
+        self._files: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
         joined = _joined(self.name, self._session.peer.capabilities)
-        outbox = asyncio.create_task(self._outbox.run())
+        tasks = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._send_leases())]
         self.slots = joined.slots
         self._dispatch.workers[self.name] = self
         self._dispatch.feed(joined)
@@ -62,7 +65,7 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks = [outbox, *self._sending]
+            tasks += self._files
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -71,15 +74,18 @@ class DaemonLink:
         self._outbox.post(message)
 
     def lease(self, grant: ev.Grant, job: Job) -> None:
-        self._spawn(self._send_lease(grant, job))
+        self._leases.put_nowait((grant.ahead, grant.lease))
 
-    def _spawn(self, sending: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(sending)
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+    async def _send_leases(self) -> None:
+        """One after the other: those that slots wait for first, and those ahead in the order that they are needed."""
+        while True:
+            _, lease = await self._leases.get()
+            grant, job = self._dispatch.grant_of(lease), self._dispatch.job_of(lease)
+            if grant is not None and job is not None:
+                await self._send_lease(grant, job)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole."""
+        """Send it whole, unless it is void by then."""
         with self._ending(job, "the film's packets"):
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
@@ -88,7 +94,17 @@ class DaemonLink:
                 for at in range(start, stop, _BLOCK):
                     with self._dispatch.disk(grant.lease):
                         block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    if not self._holds(grant.lease):
+                        self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+                        return
                     await self._session.send(LeaseBlock(grant.lease), block)
+
+    def _want_file(self, sha256: str) -> None:
+        if len(self._files) >= _MOST_FILES:
+            raise PeerError(f"a worker may ask for {_MOST_FILES} files at a time")
+        sending = asyncio.create_task(self._send_file(sha256))
+        self._files.add(sending)
+        sending.add_done_callback(self._files.discard)
 
     async def _send_file(self, sha256: str) -> None:
         """To a daemon that lacks it. Of a job that is gone nothing is sent: its leases are revoked."""
@@ -96,10 +112,10 @@ class DaemonLink:
         job = next((job for job in under_way if sha256 in job.spec.files), None)
         if job is None:
             return
-        with self._ending(job, "a filter's file"):
-            data = await asyncio.to_thread(job.folder.file(sha256).read_bytes)
-            for at in range(0, len(data), _BLOCK):
-                await self._session.send(FileBlock(sha256, at), data[at : at + _BLOCK])
+        with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
+            for at in range(0, job.spec.files[sha256], _BLOCK):
+                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
+                await self._session.send(FileBlock(sha256, at), block)
 
     @contextlib.contextmanager
     def _ending(self, job: Job, what: str) -> Iterator[None]:
@@ -126,7 +142,7 @@ class DaemonLink:
             case Failed():
                 self._failed(message)
             case FileWanted(sha256):
-                self._spawn(self._send_file(sha256))
+                self._want_file(sha256)
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
@@ -138,9 +154,8 @@ class DaemonLink:
 
     def _note(self, beat: Heartbeat) -> None:
         for lease, frames in beat.frames.items():
-            job = self._dispatch.job_of(lease)
-            if job is not None and self._holds(lease):
-                job.frames_in_hand[lease] = frames
+            if self._holds(lease):
+                self._dispatch.progressed(lease, frames)
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:
