@@ -92,6 +92,11 @@ class Work:
         start = self.film.chunks[index - 1].packets_stop if continues else chunk.packets_start
         return self.film.packets[start : chunk.packets_stop]
 
+    @property
+    def by_hash(self) -> dict[str, bytes]:
+        """Its files, as a slot gets them."""
+        return {_sha256(data): data for data in self.files}
+
     def expected(self, index: int) -> bytes:
         """The chunk's records, made in this process by a runner of its own."""
         gauge = Gauge()
