@@ -109,7 +109,7 @@ def read(data: bytes) -> Cube:
     return Cube(tuple(tables))
 
 
-CUBE = FileType((".cube",), ("text/plain",), read, memory=256 * 2**20)  # most of it what a film's colours became
+CUBE = FileType((".cube",), ("text/plain",), read, memory=176 * 2**20)  # most of it what colours became
 
 
 def _taken_apart(data: bytes) -> _Text:
