@@ -400,12 +400,12 @@ def test_a_dry_run(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
         submit = await connection.expect(Submit)
         assert submit.dry_run
-        await connection.say(Accepted(submit.request, "", 0))
+        await connection.say(Accepted(submit.request, "", 0, ("It is long.", "It is wide.")))
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
             said = await remote.dry_run(at, JOB, str(film))
         assert said.startswith("in.mp4: the coordinator at unix://")
-        assert said.endswith("would take this job (3.1 MB)")
+        assert said.endswith("would take this job (3.1 MB). It is long. It is wide.")
 
     run(main())

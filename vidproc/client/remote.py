@@ -136,10 +136,10 @@ class RemoteJob:
                 await session.close()
             session = await self._reconnect(patience)
 
-    async def ask(self) -> None:
-        """Only have the job checked. Raises what is wrong with it."""
+    async def ask(self) -> tuple[str, ...]:
+        """Only have the job checked, and say what there is to know of it. Raises what is wrong with it."""
         async with await self._connect() as session:
-            await self._ask_for(session, dry_run=True)
+            return (await self._ask_for(session, dry_run=True)).notes
 
     async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         while True:
@@ -316,5 +316,6 @@ async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
     source = await source_of(video)
-    await RemoteJob(endpoint, spec, source, lambda _: None).ask()
-    return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    notes = await RemoteJob(endpoint, spec, source, lambda _: None).ask()
+    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    return f"{said}. {' '.join(notes)}" if notes else said
