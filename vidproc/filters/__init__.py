@@ -23,6 +23,7 @@ _WHERE = {
     "adjust": "vidproc.filters.adjust",
     "blur": "vidproc.filters.blur",
     "crop": "vidproc.filters.crop",
+    "deinterlace": "vidproc.filters.deinterlace",
     "denoise": "vidproc.filters.denoise",
     "edges": "vidproc.filters.edges",
     "equalize": "vidproc.filters.equalize",

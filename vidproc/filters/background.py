@@ -71,5 +71,6 @@ MOG2 = Filter(
     ),
     gives="gray",
     kind="mog2",
+    scratch=112,
     memory=lambda every, **others: Reset(background, every),
 )

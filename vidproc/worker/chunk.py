@@ -15,8 +15,9 @@ from importlib.metadata import version
 import cv2
 
 from vidproc._version import __version__
-from vidproc.errors import WorkerError
+from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.filters.contract import Picture
+from vidproc.filters.fields import ordered
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
 from vidproc.media.convert import Converter
@@ -24,6 +25,7 @@ from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
 from vidproc.media.field_order import FieldOrders
 from vidproc.media.pictures import FrameDigest, working_format
+from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport, ChunkTask
@@ -39,10 +41,6 @@ _TELLING = Telling(
     WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
-
-_MOST_KEPT = 64 * 1920 * 1080
-"""Pixels of the frames that are kept for the next chunk, since its filters need them too: about 200 MB. Where they need
-more, nothing is kept and no chunk goes on from the last."""
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -97,7 +95,7 @@ class ChunkRunner:
         if not task.continues:
             return Decoder(task.stream, task.on_decode_error)
         if decoder is None or decoded != (task.job_id, task.chunk - 1):
-            raise WorkerError("this slot's decoder is not open where the chunk begins")
+            raise CannotContinueError("this slot's decoder is not open where the chunk begins")
         return decoder
 
 
@@ -109,7 +107,7 @@ class _Work:
         self._decoder = decoder
         self._pipeline = pipeline
         self._keep_from = max(task.first, pipeline.reach.first(task.stop))
-        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= _MOST_KEPT
+        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= MOST_KEPT
         self._gauge = gauge
         self._encoder = ChunkEncoder(task.encoder)
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
@@ -119,7 +117,7 @@ class _Work:
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._latency = Histogram()
         self._finished = 0
-        self._fields = FieldOrders()
+        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
         self._cpu_began = time.process_time()
@@ -133,6 +131,7 @@ class _Work:
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
+            self._field_orders.add(picture.field_order)
             if self._digest is not None:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
@@ -160,9 +159,8 @@ class _Work:
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
-            if task.start <= rank < task.stop:
-                self._field_orders.add(self._fields.of(frame))
-            picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
+            picture = ordered(self._converter.picture(frame), self._fields.of(frame))
+            picture = self._converter.resize(picture, task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()
