@@ -20,9 +20,10 @@ from benchmarks.tasks import Array, Task
 from vidproc.media.encode import plane_views
 from vidproc.media.probe import main_video
 
-LOOKED_AT = 300
+LONGEST = 300
 """Frames from the film's beginning; of each thirtieth the quality counts."""
-_STEP = 30
+_LOOKED_AT = slice(15, None, 30)
+"""Not the first one, which a filter of differences has nothing to say about."""
 
 _FULL_RANGE = 2
 
@@ -39,12 +40,12 @@ def reference(clip: Path, task: Task) -> list[Array]:
     """Every thirtieth frame's Y as the filter leaves it. The clip is 8-bit planar 4:2:0."""
     kept: list[Array] = []
     apply = None
-    for number, frame in enumerate(_frames(clip)):
+    for number, frame in enumerate(_frames(clip), -_LOOKED_AT.start):
         planes = plane_views(frame, frame.width, frame.height)
         apply = apply or task.planes(frame.color_range == _FULL_RANGE or frame.format.name == "yuvj420p")
         room = tuple(map(np.empty_like, planes))
         apply(planes, room)
-        if number % _STEP == 0:
+        if number % _LOOKED_AT.step == 0:
             kept.append(room[0])
     return kept
 
@@ -52,7 +53,7 @@ def reference(clip: Path, task: Task) -> list[Array]:
 def measure(film: Path, expected: Sequence[Array]) -> Quality:
     """Raises `ValueError` when it has fewer frames than are expected."""
     squares, likenesses = [], []
-    frames = itertools.islice(_frames(film), 0, None, _STEP)
+    frames = itertools.islice(_frames(film), _LOOKED_AT.start, None, _LOOKED_AT.step)
     for luma, frame in zip(expected, frames, strict=True):
         found = plane_views(frame, frame.width, frame.height)[0]
         squares.append(float(np.mean(np.square(found.astype(np.float32) - luma), dtype=np.float64)))
@@ -66,7 +67,7 @@ def _frames(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as film:
         video = main_video(film)
         video.thread_type = "AUTO"
-        yield from itertools.islice(film.decode(video), LOOKED_AT)
+        yield from itertools.islice(film.decode(video), LONGEST)
 
 
 def ssim(one: Array, other: Array) -> float:

@@ -222,7 +222,7 @@ def test_a_film_against_itself_has_lost_nothing(clip: Path) -> None:
 
 def _luma(clip: Path) -> list[np.ndarray]:
     capture = [floor.plane_views(frame, frame.width, frame.height)[0] for frame in quality._frames(clip)]
-    return capture[::30]
+    return capture[quality._LOOKED_AT]
 
 
 # The figures
