@@ -149,6 +149,27 @@ def test_a_failure_is_tried_again_and_its_frames_count_no_more(clean: Clean, tmp
     clean(course)
 
 
+def test_what_a_daemon_is_late_with_is_begun_by_another_and_counts_once(clean: Clean, tmp_path: Path) -> None:
+    async def course(dispatch: Dispatch) -> None:
+        job, slow, quick = job_in(tmp_path), join(dispatch, "slow"), join(dispatch, "quick")
+        submit(dispatch, job)
+        dispatch.progressed(slow.leases[0].lease, 1)
+        finish(dispatch, quick.leases[0].lease)
+        await until(lambda: len(quick.leases) == 2)
+        second = quick.leases[1]
+        assert (second.chunk, second.second) == (slow.leases[0].chunk, True)
+        dispatch.progressed(second.lease, 5)
+        assert job.frames_done == FRAMES + 1, "no frame counts twice"
+        finish(dispatch, second.lease)
+        assert Revoke(slow.leases[0].lease) in slow.heard
+        finish(dispatch, slow.leases[0].lease)
+        assert job.results[second.chunk].worker == "quick"
+        assert (job.second_runs, job.second_runs_won, job.frames_done) == (1, 1, 2 * FRAMES)
+        assert set(job.attempts.values()) == {1}
+
+    clean(course)
+
+
 def test_a_failure_for_good_fails_the_job_by_its_own_name(clean: Clean, tmp_path: Path) -> None:
     async def course(dispatch: Dispatch) -> None:
         job, link = job_in(tmp_path), join(dispatch, "w")

@@ -46,6 +46,7 @@ class Done:
 @dataclass(slots=True, eq=False)
 class Job:
     """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased.
+    `frames_in_hand` are by lease, without those of a chunk's second run.
 
     `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
@@ -74,6 +75,8 @@ class Job:
     results: dict[int, Done] = field(default_factory=dict)
     frames_in_hand: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    second_runs: int = 0
+    second_runs_won: int = 0
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
     losses: list[str] = field(default_factory=list)
     muxed: Muxed | None = None

@@ -1,6 +1,8 @@
 """Faces: drawing a box around them, or making them unrecognisable.
 
-Every fourth frame is looked at; `vidproc.filters.tracks` says where the faces are in between.
+Some frames are looked at, and `vidproc.filters.tracks` says where the faces are in between. Who hides a face would
+rather hide too much: then fewer votes are enough, a box is wider, and it stays for a whole interval where it may or may
+not be needed; a box that is only drawn stays for half of it.
 """
 
 from __future__ import annotations
@@ -75,23 +77,21 @@ def blurred(window: tuple[Picture], out: Picture, *, seen: Seen, rank: int, sigm
     return out
 
 
-_SEARCH = (
-    Param("scale", 1.2, "step from one size of face that is looked for to the next", low=1.05, high=2),
-    Param("neighbours", 4, "votes that a face needs on average; fewer find more faces, and more that are none", 1, 100),
-    Param("least", 0, "width of the smallest face in pixels; 0: a sixteenth of the shorter side", 0, LARGEST_SIDE),
-    Param("every", 4, "look for faces in every so many frames, and follow them in between", low=1, high=30),
-)
-
-
-def _kind(kind: str, help: str, apply: Apply, margin: float, wants: tuple[str, ...], *own: Param) -> Filter:
-    widening = Param("margin", margin, "widen boxes on each side by such a part of themselves", low=0, high=2)
+def _kind(name: str, help: str, apply: Apply, wants: tuple[str, ...], margin: float, votes: int, *own: Param) -> Filter:
     return Filter(
         name="faces",
         help=help,
         formats=("yuv", "gray", "bgr24"),
         apply=apply,
-        params=(*own, widening, *_SEARCH),
-        kind=kind,
+        params=(
+            *own,
+            Param("margin", margin, "widen boxes on each side by such a part of themselves", low=0, high=2),
+            Param("neighbours", votes, "votes a face needs; fewer find more faces, and more that are none", 1, 100),
+            Param("scale", 1.2, "step from one size of face that is looked for to the next", low=1.05, high=2),
+            Param("least", 0, "the smallest face, in pixels; 0: a sixteenth of the shorter side", 0, LARGEST_SIDE),
+            Param("every", 4, "look for faces in every so many frames, and follow them in between", low=1, high=30),
+        ),
+        kind=name,
         wants=wants,
         memory=_memory,
     )
@@ -101,8 +101,9 @@ DRAW = _kind(
     "draw",
     "Draw a box around each face.",
     draw,
-    0.0,
     ("rank", "full_range"),
+    0.0,
+    4,
     Param("color", "green", "colour of the boxes", choices=tuple(COLORS)),
     Param("thickness", 0, "thickness of the lines in pixels; 0: by the picture's size", low=0, high=100),
 )
@@ -110,17 +111,19 @@ BLUR = _kind(
     "blur",
     "Blur each face.",
     blurred,
-    0.2,
     ("rank",),
+    0.2,
+    3,
     Param("sigma", 0.15, "standard deviation of the blur, as a part of the box's width", low=0.01, high=1),
 )
 PIXELATE = _kind(
     "pixelate",
     "Put a few large squares in place of each face.",
     pixelated,
-    0.2,
     ("rank",),
-    Param("cells", 8, "squares across a box", low=1, high=64),
+    0.2,
+    3,
+    Param("cells", 6, "squares across a box", low=1, high=64),
 )
 
-FILTER = Kinds("Find faces.", "what to do with them", (DRAW, BLUR, PIXELATE))
+FILTER = Kinds("Find faces that look toward the camera.", "what to do with them", (DRAW, BLUR, PIXELATE))

@@ -53,12 +53,11 @@ def codes_of(color: str, format: str, full_range: bool) -> tuple[Array, ...]:
 def outline(picture: Picture, region: Region, thickness: int, codes: tuple[Array, ...]) -> None:
     """Draw its edges, `thickness` pixels inwards; `codes` is what `codes_of` gives."""
     left, top, right, bottom = region
-    inner = Region(left + thickness, top + thickness, right - thickness, bottom - thickness)
     bands = (
-        Region(left, top, right, inner.top),
-        Region(left, inner.bottom, right, bottom),
-        Region(left, top, inner.left, bottom),
-        Region(inner.right, top, right, bottom),
+        Region(left, top, right, min(top + thickness, bottom)),
+        Region(left, max(bottom - thickness, top), right, bottom),
+        Region(left, top, min(left + thickness, right), bottom),
+        Region(max(right - thickness, left), top, right, bottom),
     )
     for band in bands:
         for (part, _), code in zip(_parts(picture, band), codes, strict=False):

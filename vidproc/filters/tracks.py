@@ -51,14 +51,14 @@ _AROUND = 2
 
 _FARTHEST = 2.5  # own widths from where a thing was expected, a look
 _LIKEST = 1.5  # times as wide at most, a look
-_BANDWIDTH = 2.5  # looks; a sighting farther off in time has no weight
-_RIDGE = 1e-3  # on slope and curvature, so that a few sightings are enough, and steady
+_BANDWIDTH = _AROUND + 1  # looks; a sighting farther off has no weight, so one that comes within reach makes no jump
+_RIDGES = 1e-3, 1e-2  # on slope and curvature: one or two sightings are enough, and a third one bends little at first
 
 
 def reach(every: int) -> tuple[int, int]:
     """Offsets (before, after) of the looks that `boxes` needs, when each `every`-th frame is looked at."""
-    farthest = (_AROUND + 1) * every
-    return 1 - farthest, farthest
+    farthest = (_AROUND + 1) * every - 1
+    return -farthest, farthest
 
 
 def boxes(seen: Mapping[int, tuple[Sighting, ...]], rank: int, every: int, votes: int, hold: float) -> list[Box]:
@@ -69,7 +69,7 @@ def boxes(seen: Mapping[int, tuple[Sighting, ...]], rank: int, every: int, votes
     hold: frames for which a box stays before the first and after the last sighting, as far as no look says otherwise.
     """
     before = max(at for at in seen if at <= rank)
-    after = min((at for at in seen if at > rank), default=None)
+    after = min((at for at in seen if at >= rank), default=None)
     first, last = before - _AROUND * every, (before if after is None else after) + _AROUND * every
     looks = tuple((at, found) for at, found in seen.items() if first <= at <= last)
     tracks = (track for track in _tracks(looks, every) if _stands(track, votes))
@@ -139,9 +139,8 @@ def _centre(box: Sighting) -> tuple[float, float]:
 
 
 def _smoothed(track: _Track, rank: int, every: int) -> Box:
-    """The track's box at this rank; beyond its ends, that at the end."""
-    at = min(max(rank, track[0].rank), track[-1].rank)
-    weights = _weights([(seen.rank - at) / (_BANDWIDTH * every) for seen in track])
+    """The track's box at this rank; beyond its ends it goes on as it went."""
+    weights = _weights([(seen.rank - rank) / (_BANDWIDTH * every) for seen in track])
     edges = zip(*(seen.sighting[:4] for seen in track), strict=True)
     return Box(*(sum(weight * value for weight, value in zip(weights, edge, strict=True)) for edge in edges))
 
@@ -150,7 +149,7 @@ def _weights(offsets: list[float]) -> list[float]:
     """How much each sighting counts in the fit at offset 0. Plain arithmetic: every machine gives the same bits."""
     near = [max(0.0, 1 - abs(u) ** 3) ** 3 for u in offsets]
     s0, s1, s2, s3, s4 = (sum(w * u**power for w, u in zip(near, offsets, strict=True)) for power in range(5))
-    s2_, s4 = s2 + _RIDGE, s4 + _RIDGE
+    s2_, s4 = s2 + _RIDGES[0], s4 + _RIDGES[1]
     # The first column of the inverse of the normal equations' matrix, [[s0, s1, s2], [s1, s2_, s3], [s2, s3, s4]].
     c0, c1, c2 = s2_ * s4 - s3 * s3, s2 * s3 - s1 * s4, s1 * s3 - s2 * s2_
     whole = s0 * c0 + s1 * c1 + s2 * c2

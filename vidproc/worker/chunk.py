@@ -15,7 +15,7 @@ from importlib.metadata import version
 import cv2
 
 from vidproc._version import __version__
-from vidproc.errors import WorkerError
+from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.filters.contract import Picture
 from vidproc.filters.fields import ordered
 from vidproc.media import ffmpeg
@@ -95,7 +95,7 @@ class ChunkRunner:
         if not task.continues:
             return Decoder(task.stream, task.on_decode_error)
         if decoder is None or decoded != (task.job_id, task.chunk - 1):
-            raise WorkerError("this slot's decoder is not open where the chunk begins")
+            raise CannotContinueError("this slot's decoder is not open where the chunk begins")
         return decoder
 
 
