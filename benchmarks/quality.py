@@ -20,10 +20,8 @@ from benchmarks.tasks import Array, Task
 from vidproc.media.encode import plane_views
 from vidproc.media.probe import main_video
 
-LONGEST = 300
-"""Frames from the film's beginning; of each thirtieth the quality counts."""
-_LOOKED_AT = slice(15, None, 30)
-"""Not the first one, which a filter of differences has nothing to say about."""
+_LOOKED_AT = range(15, 300, 30)
+"""Frames whose quality counts. Not the first one, which a filter of differences has nothing to say about."""
 
 _FULL_RANGE = 2
 
@@ -37,15 +35,15 @@ class Quality:
 
 
 def reference(clip: Path, task: Task) -> list[Array]:
-    """Every thirtieth frame's Y as the filter leaves it. The clip is 8-bit planar 4:2:0."""
+    """Y of the frames that are looked at, as the filter leaves it. The clip is 8-bit planar 4:2:0."""
     kept: list[Array] = []
     apply = None
-    for number, frame in enumerate(_frames(clip), -_LOOKED_AT.start):
+    for number, frame in enumerate(_frames(clip)):
         planes = plane_views(frame, frame.width, frame.height)
         apply = apply or task.planes(frame.color_range == _FULL_RANGE or frame.format.name == "yuvj420p")
         room = tuple(map(np.empty_like, planes))
         apply(planes, room)
-        if number % _LOOKED_AT.step == 0:
+        if number in _LOOKED_AT:
             kept.append(room[0])
     return kept
 
@@ -53,7 +51,7 @@ def reference(clip: Path, task: Task) -> list[Array]:
 def measure(film: Path, expected: Sequence[Array]) -> Quality:
     """Raises `ValueError` when it has fewer frames than are expected."""
     squares, likenesses = [], []
-    frames = itertools.islice(_frames(film), _LOOKED_AT.start, None, _LOOKED_AT.step)
+    frames = (frame for number, frame in enumerate(_frames(film)) if number in _LOOKED_AT)
     for luma, frame in zip(expected, frames, strict=True):
         found = plane_views(frame, frame.width, frame.height)[0]
         squares.append(float(np.mean(np.square(found.astype(np.float32) - luma), dtype=np.float64)))
@@ -67,7 +65,7 @@ def _frames(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as film:
         video = main_video(film)
         video.thread_type = "AUTO"
-        yield from itertools.islice(film.decode(video), LONGEST)
+        yield from itertools.islice(film.decode(video), _LOOKED_AT.stop)
 
 
 def ssim(one: Array, other: Array) -> float:
