@@ -153,6 +153,8 @@ class DaemonLink:
         return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
+        if beat.rate_limit is not None:
+            self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
         for lease, frames in beat.frames.items():
             if self._holds(lease):
                 self._dispatch.progressed(lease, frames)

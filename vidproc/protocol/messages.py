@@ -296,9 +296,14 @@ class Revoke(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """Worker, a few times a second when busy: frames finished by lease."""
+    """Worker, a few times a second when busy: frames finished by lease. `rate_limit`, where it is given, holds from now
+    on: frames/s, 0 for none."""
 
     frames: Mapping[int, int]
+    rate_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.rate_limit is None or 0 <= self.rate_limit < float("inf"), "a rate limit is a number of frames/s")
 
 
 class Result(Message, frozen=True):

@@ -73,6 +73,7 @@ class Link:
         self._files = FileCache()
         self._incoming = IncomingFiles()
         self._uncommitted: set[int] = set()
+        self._rate_limit: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -91,6 +92,10 @@ class Link:
         """Ask for no more leases; wait for the end of those in hand, and until the coordinator keeps their results."""
         await self._session.send(Drain())
         await self._idle.wait()
+
+    def limit(self, rate: float) -> None:
+        """Have the next heartbeat say how many frames a second to lease at most from now on, 0 for no limit."""
+        self._rate_limit = rate
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
@@ -213,12 +218,14 @@ class Link:
         with contextlib.suppress(PeerError):
             while True:
                 await asyncio.sleep(_HEARTBEAT_S)
-                if self._work:
+                if self._work or self._rate_limit is not None:
                     await self._session.send(self._heartbeat())
 
     def _heartbeat(self) -> Heartbeat:
         begun = [work for work in self._work.values() if work.begun]
-        return Heartbeat({work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun})
+        frames = {work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun}
+        limit, self._rate_limit = self._rate_limit, None
+        return Heartbeat(frames, limit)
 
     def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(course)
