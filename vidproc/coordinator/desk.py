@@ -98,11 +98,12 @@ class Desk:
         await asyncio.to_thread(job.upload.open)
 
     def _free_upload(self, sha256: str) -> None:
-        """One whose client is gone is gone on with by whoever submits the film anew."""
+        """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
+        hears that its job is not known, and submits it again."""
         for job in list(self._dispatch.jobs.values()):
             if job.sha256 == sha256 and job.upload is not None and not job.listeners:
                 self._leave_upload(job)
-                self._dispatch.fail(job, CancelledError("the client is gone, and the film was submitted anew"))
+                self._dispatch.fail(job, UnknownJobError("the client was gone, and the film was submitted anew"))
 
     def _leave_upload(self, job: Job) -> None:
         if job.upload is not None:
