@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vidproc.filters.tracks import Box, Sighting, boxes, reach
@@ -126,7 +126,6 @@ def test_two_that_pass_each_other_stay_two() -> None:
 SIGHTINGS = st.builds(sighting, st.floats(0, 300), st.floats(0, 200), st.floats(20, 90), st.integers(2, 30))
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(SIGHTINGS, max_size=3).map(tuple), min_size=12, max_size=12), st.integers(0, 3), st.data())
 def test_looks_beyond_its_reach_change_nothing(
     found: list[tuple[Sighting, ...]], begin: int, data: st.DataObject
