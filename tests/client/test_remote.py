@@ -37,6 +37,7 @@ from vidproc.protocol.messages import (
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.transport.address import Address
@@ -90,6 +91,60 @@ def test_a_whole_job(film: Path, tmp_path: Path) -> None:
     assert news[-1] == Downloading(len(RESULT), len(RESULT))
 
 
+def test_frames_that_are_done_during_the_upload_are_told_of_with_it(film: Path, tmp_path: Path) -> None:
+    news: list[News] = []
+
+    async def part(connection: Connection) -> None:
+        await connection.accept()
+        await connection.take(1)
+        await connection.say(Progress("j", JobState.UPLOADING, 7, 10, 2.0))
+        await connection.take(3)
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            await processed(at, film, news.append)
+
+    run(main())
+    assert news[:2] == [Uploading(MIB, len(FILM)), Uploading(2 * MIB, len(FILM), 7)]
+
+
+def test_a_job_that_fails_while_its_film_is_sent(film: Path, tmp_path: Path) -> None:
+    async def part(connection: Connection) -> None:
+        await connection.accept()
+        await connection.take(1)
+        await connection.say(Finished("j", JobState.FAILED, 0, "", {}, "media", "it is no video"))
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            with pytest.raises(VidprocError, match=r"in\.mp4: it is no video"):
+                await processed(at, film)
+
+    run(main())
+
+
+def test_a_job_of_a_film_that_another_has_submitted_meanwhile_is_submitted_again(film: Path, tmp_path: Path) -> None:
+    async def first(connection: Connection) -> None:
+        await connection.accept("first")
+        await connection.take(1, "first")
+        await connection.hang_up()
+
+    async def second(connection: Connection) -> None:
+        await connection.expect(Watch)
+        await connection.say(Finished("first", JobState.FAILED, 0, "", {}, "unknown-job", "submitted anew"))
+        await connection.accept("second", offset=len(FILM))
+        await connection.say(done(RESULT, "second"))
+        await connection.give(RESULT, job_id="second")
+
+    async def main() -> None:
+        async with scripted(tmp_path, first, second) as at:
+            await processed(at, film)
+
+    run(main())
+    assert result_of(film) == RESULT
+
+
 def test_what_the_coordinator_has_is_not_sent(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=2 * MIB)
@@ -111,6 +166,28 @@ def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path, tmp_path: P
             await connection.expect(UploadBlock)
         await connection.say(Received("j", MIB), Received("j", MIB))
         assert await connection.take(3) == [MIB, 2 * MIB, 3 * MIB]
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            await processed(at, film)
+
+    run(main())
+
+
+def test_what_is_wanted_out_of_its_turn_goes_first(film: Path, tmp_path: Path) -> None:
+    async def part(connection: Connection) -> None:
+        submit = await connection.accept(offset=3 * MIB)
+        assert await connection.take(1) == [3 * MIB]
+        await connection.say(Wanted("j", 3, MIB + 1), Wanted("j", 10, 2 * len(FILM)))
+        wanted = bytearray()
+        while len(wanted) < MIB + 1 + submit.size - 10:
+            await connection.expect(UploadBlock)
+            wanted += connection.payload
+        assert wanted == FILM[3 : MIB + 4] + FILM[10:]
+        await connection.say(Received("j", 2 * MIB))
+        assert await connection.take(2) == [2 * MIB, 3 * MIB]
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
@@ -294,7 +371,7 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
             source = films.source_of(str(film))
             os.truncate(film, MIB)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
-                await remote.RemoteJob(at, JOB, source, lambda _: None).run(lambda _: io.BytesIO())
+                await remote.RemoteJob(at, JOB, {}, source, lambda _: None).run(lambda _: io.BytesIO())
 
     run(main())
 
@@ -400,12 +477,12 @@ def test_a_dry_run(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
         submit = await connection.expect(Submit)
         assert submit.dry_run
-        await connection.say(Accepted(submit.request, "", 0))
+        await connection.say(Accepted(submit.request, "", 0, ("It is long.", "It is wide.")))
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
             said = await remote.dry_run(at, JOB, str(film))
         assert said.startswith("in.mp4: the coordinator at unix://")
-        assert said.endswith("would take this job (3.1 MB)")
+        assert said.endswith("would take this job (3.1 MB). It is long. It is wide.")
 
     run(main())

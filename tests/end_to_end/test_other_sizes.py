@@ -108,3 +108,10 @@ def test_a_dry_run_on_this_host_only_explains(film: Path, tmp_path: Path) -> Non
     assert b"a slot needs at most" in outcome.out
     assert (outcome.err, tight.err) == ("", "warning:   --memory-limit leaves a slot 50 MiB of memory\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_explain_tells_what_filters_remember(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain.main([str(film), "--filter", "motion:kind=mog2,every=56"]) == 0
+    said = capsys.readouterr().out
+    assert "motion kind=mog2: Remembers what came before, and begins anew every 56 frames.\n" in said
+    assert "27 frames are needed by the chunk after their own too\n" in said

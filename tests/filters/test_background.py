@@ -92,4 +92,4 @@ def test_how_often_it_begins_is_a_parameter() -> None:
     found, params = filters.find(FilterSpec("motion", {"kind": "mog2", "every": "40"}))
     (step,) = found.reach(params)
     assert step.every == 40
-    assert str(found.remembers(params)) == "Begins anew every 40 frames."
+    assert str(found.remembers(params)) == "Remembers what came before, and begins anew every 40 frames."

@@ -69,6 +69,10 @@ class Machine(RuleBasedStateMachine):
     def drain(self, name: str) -> None:
         self.world.drain(name)
 
+    @rule(name=st.sampled_from(DAEMONS), rate=st.sampled_from([0, 5, 64]))
+    def limit(self, name: str, rate: int) -> None:
+        self.world.limit(name, rate)
+
     @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8))
     def submit(self, name: str, custom: bool, in_flight: int) -> None:
         if name not in self.world.films:
@@ -82,9 +86,19 @@ class Machine(RuleBasedStateMachine):
             self.world.plan(job, shares, final)
 
     @precondition(lambda self: self.world.working)
+    @rule(pick=picks, can_continue=st.sampled_from([True, True, True, False]))
+    def finish(self, pick: int, can_continue: bool) -> None:
+        self.world.finish(any_of(list(self.world.working), pick), can_continue)
+
+    @precondition(lambda self: self.world.granted)
+    @rule(pick=picks, frames=st.integers(0, 48))
+    def progress(self, pick: int, frames: int) -> None:
+        self.world.progress(any_of(self.world.granted, pick), frames)
+
+    @precondition(lambda self: self.continuing())
     @rule(pick=picks)
-    def finish(self, pick: int) -> None:
-        self.world.finish(any_of(list(self.world.working), pick))
+    def refuse_to_continue(self, pick: int) -> None:
+        self.world.refuse(any_of(self.continuing(), pick))
 
     @precondition(lambda self: self.world.granted)
     @rule(pick=picks)
@@ -127,6 +141,9 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.settle()
+
+    def continuing(self) -> list[int]:
+        return [lease for lease, grant in self.world.working.items() if grant.continues]
 
     def outstanding(self) -> list[str]:
         return [job for job, film in self.world.films.items() if film.outstanding is not None and not film.end]
@@ -173,14 +190,16 @@ def _chaotic_step(world: World, rng: random.Random) -> None:
     elif dice < 0.10 and world.granted:
         lease = rng.choice(world.granted)
         rng.choice([world.finish, world.persist, world.fail])(lease)
-    elif dice < 0.13 and world.working:
+    elif dice < 0.16 and world.working:
         world.fail(rng.choice(list(world.working)), slot_lost=rng.random() < 0.5)
     elif dice < 0.5 and world.working:
-        world.finish(rng.choice(list(world.working)))
+        world.finish(rng.choice(list(world.working)), can_continue=rng.random() < 0.9)
     elif dice < 0.75 and world.persisting:
         world.persist(rng.choice(list(world.persisting)))
     elif outstanding:
         world.deliver(rng.choice(outstanding))
+    elif dice < 0.9 and world.working:
+        world.progress(rng.choice(list(world.working)), rng.randint(0, 48))
     else:
         world.pass_time(rng.random())
 
@@ -190,3 +209,5 @@ def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
     ends = {film.end for world in worlds for film in world.films.values()}
     assert ends == {"complete", "failed"}
     assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")
+    assert sum(len(film.rerun) for world in worlds for film in world.films.values()) > 100
+    assert any(grant.ahead and grant.continues for world in worlds for grant in world.taken_back)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TypeVar
 
 import pytest
@@ -28,7 +29,7 @@ class Desk:
     """A scheduler at a desk: events go in at a time that is set by hand."""
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.scheduler = Scheduler(policy or Policy(), HalfWay())
+        self.scheduler = Scheduler(policy or Policy(read_ahead=False, late_after=inf), HalfWay())
         self.now = 100.0
 
     def __call__(self, *events: ev.Event) -> list[ev.Command]:
@@ -286,7 +287,7 @@ def test_a_cancelled_job_is_withdrawn_and_forgotten(desk: Desk) -> None:
     (persist, grant) = desk(ev.ChunkFinished(1))
     assert isinstance(persist, ev.Persist)
     assert isinstance(grant, ev.Grant)
-    assert desk(ev.JobCancelled("j")) == [ev.Withdraw(2, "a"), ev.Withdraw(grant.lease, "a")]
+    assert desk(ev.JobCancelled("j")) == [ev.Withdraw(grant.lease, "a"), ev.Withdraw(2, "a")]
     assert desk(ev.ChunkPersisted(1)) == [ev.Discard(1)]
     assert desk(ev.JobCancelled("j"), ev.ChunksPlanned("j", (), final=True), ev.ChunkDelivered("j", 0)) == []
     assert desk.scheduler.leased == 0
@@ -342,6 +343,16 @@ def test_a_rate_limit_is_kept_and_waited_for(desk: Desk) -> None:
     desk.now = 100.5
     assert [type(command) for command in desk(ev.Tick())] == [ev.Grant, ev.WakeAt]
     assert desk.scheduler.why_waiting("j") == ""
+
+
+def test_a_daemon_s_rate_limit_may_change(desk: Desk) -> None:
+    desk.join("a", slots=3)
+    desk.film("j", [1] * 9)
+    assert desk(ev.WorkerLimited("a", 12.0), ev.WorkerLimited("gone", 12.0)) == []
+    desk(ev.ChunkFinished(1))
+    commands = desk(ev.ChunkFinished(2))
+    assert commands[-1] == ev.WakeAt(104.0), "one more, and its 48 frames are waited for"
+    assert len(only(ev.Grant, desk(ev.WorkerLimited("a", 0.0)))) == 1
 
 
 def test_no_wake_for_tokens_that_nobody_wants(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.scheduling.plans import more_chunks
+from vidproc.errors import CannotContinueError
 from vidproc.model import Chunk
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
@@ -20,7 +21,9 @@ RETRIES, LOSSES = 3, 4
 class Daemon:
     slots: int
     allow_custom: bool
+    limited: bool = False
     draining: bool = False
+    suspect: bool = False
     tails: dict[int, tuple[str, Chunk]] = field(default_factory=dict)
 
 
@@ -39,6 +42,8 @@ class Film:
     errors: Counter[int] = field(default_factory=Counter)
     losses: Counter[int] = field(default_factory=Counter)
     hopeless: set[int] = field(default_factory=set)
+    afresh: set[int] = field(default_factory=set)
+    rerun: set[int] = field(default_factory=set)
     end: str = ""
 
     def retries(self) -> dict[int, int]:
@@ -55,6 +60,9 @@ class World:
         self.daemons: dict[str, Daemon] = {}
         self.films: dict[str, Film] = {}
         self.working: dict[int, ev.Grant] = {}
+        self.begun: set[int] = set()
+        self.passed: set[int] = set()
+        self.taken_back: list[ev.Grant] = []
         self.persisting: dict[int, ev.Grant] = {}
         self.granted: list[int] = []
         self.wake: float | None = None
@@ -64,7 +72,7 @@ class World:
 
     def join(self, name: str, slots: int, allow_custom: bool = True, rate_limit: float = 0.0) -> None:
         self._vanish(name)
-        self.daemons[name] = Daemon(slots, allow_custom)
+        self.daemons[name] = Daemon(slots, allow_custom, rate_limit > 0)
         self.send(ev.WorkerJoined(name, slots, rate_limit, allow_custom))
 
     def lose(self, name: str) -> None:
@@ -75,6 +83,12 @@ class World:
         if name in self.daemons:
             self.daemons[name].draining = True
         self.send(ev.WorkerDraining(name))
+        assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
+
+    def limit(self, name: str, rate: float) -> None:
+        if name in self.daemons:
+            self.daemons[name].limited = True
+        self.send(ev.WorkerLimited(name, rate))
 
     def submit(self, job: str, custom: bool = False, in_flight: int = 8) -> None:
         self.films[job] = Film(custom, in_flight)
@@ -89,21 +103,23 @@ class World:
             film.final = final
         self.send(ev.ChunksPlanned(job, chunks, final))
 
-    def finish(self, lease: int) -> None:
+    def finish(self, lease: int, can_continue: bool = True) -> None:
         """A result arrives: of a lease at work, or late, or once more."""
-        grant = self.working.pop(lease, None)
+        grant = self._pop(lease, can_continue)
         fate: list[ev.Command]
         if grant is None:
             fate = [] if lease in self.persisting else [ev.Discard(lease)]
         else:
             self.persisting[lease] = grant
-            self.daemons[grant.worker].tails[grant.slot] = (grant.job, self._chunk(grant))
             fate = [ev.Persist(lease, grant.job, grant.chunk)]
-        answers = self.send(ev.ChunkFinished(lease))
+        answers = self.send(ev.ChunkFinished(lease, can_continue))
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
+    def progress(self, lease: int, frames: int) -> None:
+        self.send(ev.ChunkProgressed(lease, frames))
+
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
-        grant = self.working.pop(lease, None)
+        grant = self._pop(lease, can_continue=False)
         if grant is None:
             grant = self.persisting.pop(lease, None)
         if grant is not None:
@@ -111,6 +127,16 @@ class World:
                 self.daemons[grant.worker].tails.pop(grant.slot, None)
             self._blame(grant, lost=slot_lost, retryable=retryable)
         self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
+
+    def refuse(self, lease: int) -> None:
+        """A slot's decoder is not open for what it was given, which is nobody's fault."""
+        grant = self._pop(lease, can_continue=False)
+        assert grant is not None
+        assert grant.continues
+        self.films[grant.job].afresh.add(grant.chunk)
+        if not self._at_work_on(grant):
+            self._unbegun(grant)
+        self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:
         grant = self.persisting.pop(lease, None)
@@ -150,6 +176,8 @@ class World:
             assert self.wake is None, f"{command} after a WakeAt"
             self._check(command)
         assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
+        self.begun.update(queue[0] for queue in self.queues().values())
+        self._check_ahead()
         self._check_figures()
         return commands
 
@@ -160,6 +188,21 @@ class World:
             if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
                 here = len(film.stored) + self._persisting_of(job)
                 assert here >= min(len(film.chunks), film.delivered + film.in_flight), f"{job} is left waiting"
+
+    def queues(self) -> dict[tuple[str, int], list[int]]:
+        """The leases of each slot, the one that it works on first."""
+        queues: dict[tuple[str, int], list[int]] = {}
+        for lease, grant in self.working.items():
+            queues.setdefault((grant.worker, grant.slot), []).append(lease)
+        return queues
+
+    def queue_of(self, lease: int) -> list[int]:
+        grant = self.working[lease]
+        return self.queues()[grant.worker, grant.slot]
+
+    def ahead(self) -> list[ev.Grant]:
+        """What lies ahead of slots at work."""
+        return [self.working[lease] for queue in self.queues().values() for lease in queue[1:]]
 
     def settle(self) -> None:
         """Let everything come to its end, with a good daemon there."""
@@ -187,16 +230,43 @@ class World:
 
     def _vanish(self, name: str) -> None:
         self.daemons.pop(name, None)
+        for grant in [grant for grant in self.ahead() if grant.worker == name]:
+            self._unbegun(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
             self._blame(self.working.pop(lease), lost=True)
 
+    def _pop(self, lease: int, can_continue: bool) -> ev.Grant | None:
+        """A lease at work ends. The slot's decoder is open at its end if that is said, and if nothing was heard yet of
+        the lease that lies ahead."""
+        grant = self.working.get(lease)
+        if grant is None:
+            return None
+        first = self.queue_of(lease)[0]
+        del self.working[lease]
+        if first != lease:
+            self.passed.add(first)
+        elif can_continue and lease not in self.passed:
+            self.daemons[grant.worker].tails[grant.slot] = (grant.job, self._chunk(grant))
+        return grant
+
+    def _unbegun(self, grant: ev.Grant) -> None:
+        self.films[grant.job].attempts[grant.chunk] -= 1
+
     def _blame(self, grant: ev.Grant, lost: bool, retryable: bool = True) -> None:
         film = self.films[grant.job]
+        if grant.worker in self.daemons:
+            self.daemons[grant.worker].suspect = True
+        if retryable and self._at_work_on(grant):
+            return
         (film.losses if lost else film.errors)[grant.chunk] += 1
         if not retryable:
             film.hopeless.add(grant.chunk)
         if film.doomed(grant.chunk) and not film.end:
             self.suspects.add((grant.job, grant.chunk))
+
+    def _at_work_on(self, grant: ev.Grant) -> bool:
+        """Whether any slot has this chunk."""
+        return any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.working.values())
 
     def _forget_persisting(self, job: str) -> None:
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
@@ -215,7 +285,7 @@ class World:
             case ev.Grant():
                 self._check_grant(command)
             case ev.Withdraw():
-                assert self.films[self.working.pop(command.lease).job].end, "withdrawn from a living job"
+                self._check_withdraw(self.working.pop(command.lease))
             case ev.Acknowledge():
                 assert command.worker in self.daemons, "acknowledged to nobody"
             case ev.Persist() | ev.Discard():
@@ -230,6 +300,31 @@ class World:
                 assert command.time > self.now, "a wake in the past: a busy loop"
                 self.wake = command.time
 
+    def _check_withdraw(self, grant: ev.Grant) -> None:
+        film = self.films[grant.job]
+        done = any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.persisting.values())
+        assert film.end or done or grant.lease not in self.begun, "work is thrown away"
+        if not (film.end or done):
+            self._unbegun(grant)
+            self.taken_back.append(grant)
+
+    def _check_ahead(self) -> None:
+        """What lies ahead goes on from what its slot works on, if anything; no free slot could begin it at once."""
+        free = [daemon for name, daemon in self.daemons.items() if daemon.slots > self._busy(name)]
+        well = [daemon for daemon in free if not (daemon.draining or daemon.limited or daemon.suspect)]
+        for grant in self.ahead():
+            if grant.continues:
+                before = self.working[self.queue_of(grant.lease)[0]]
+                self._check_follows((before.job, self._chunk(before)), grant)
+                assert before.lease not in self.passed
+            film, chunk = self.films[grant.job], self._chunk(grant)
+            shares = grant.chunk and film.chunks[grant.chunk - 1].packets_start == chunk.packets_start
+            if not (shares or film.errors[grant.chunk] or film.losses[grant.chunk]):
+                assert not any(daemon.allow_custom or not film.custom for daemon in well), "a slot idles beside work"
+
+    def _busy(self, name: str) -> int:
+        return sum(worker == name for worker, _ in self.queues())
+
     def _check_grant(self, grant: ev.Grant) -> None:
         film, daemon = self.films[grant.job], self.daemons[grant.worker]
         assert not film.end, "a lease of a job that has ended"
@@ -237,26 +332,41 @@ class World:
         assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
         assert 0 <= grant.slot < daemon.slots, "no such slot"
         held = [*self.working.values(), *self.persisting.values()]
-        assert (grant.job, grant.chunk) not in [(other.job, other.chunk) for other in held], "leased twice"
-        at_work = [(other.worker, other.slot) for other in self.working.values()]
-        assert (grant.worker, grant.slot) not in at_work, "a lease for a busy slot"
+        held = [other for other in held if (other.job, other.chunk) == (grant.job, grant.chunk)]
+        assert len(held) == grant.second, "leased twice"
+        queue = self.queues().get((grant.worker, grant.slot), [])
+        assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
         assert grant.chunk not in film.stored, "a lease of a chunk that is done"
         assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
-        film.attempts[grant.chunk] += 1
+        if grant.second:
+            self._check_second(grant, held[0])
+        film.attempts[grant.chunk] += not grant.second
         assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
-        self._check_continues(grant, daemon)
+        self._check_continues(grant, daemon, queue)
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
 
-    def _check_continues(self, grant: ev.Grant, daemon: Daemon) -> None:
+    def _check_second(self, grant: ev.Grant, first: ev.Grant) -> None:
+        rerun = self.films[grant.job].rerun
+        assert first.lease in self.begun & self.working.keys(), "a second run of what nobody works on"
+        assert (grant.ahead, grant.continues) == (False, False)
+        assert grant.chunk not in rerun, "a third run"
+        rerun.add(grant.chunk)
+
+    def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
         tail = daemon.tails.pop(grant.slot, None)
+        if queue:
+            tail = grant.job, self._chunk(self.working[queue[0]])
         if grant.continues:
             assert tail is not None, "continues what this slot never began"
-            job, before = tail
-            after = self._chunk(grant)
-            assert (job, before.index + 1, before.stop) == (grant.job, after.index, after.start)
-            assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
+            assert grant.chunk not in self.films[grant.job].afresh, "it was said that this is not possible"
+            self._check_follows(tail, grant)
+
+    def _check_follows(self, tail: tuple[str, Chunk], grant: ev.Grant) -> None:
+        (job, before), after = tail, self._chunk(grant)
+        assert (job, before.index + 1, before.stop) == (grant.job, after.index, after.start)
+        assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
 
     def _check_deliver(self, command: ev.Deliver) -> None:
         film = self.films[command.job]
@@ -284,12 +394,12 @@ class World:
         self._forget_persisting(command.job)
 
     def _check_figures(self) -> None:
-        assert self.scheduler.leased == len(self.working)
+        assert self.scheduler.leased == len(self.queues())
         assert self.scheduler.slots == sum(d.slots for d in self.daemons.values() if not d.draining)
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            leased = sum(grant.job == job for grant in self.working.values())
+            leased = len({grant.chunk for grant in self.working.values() if grant.job == job})
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored

@@ -17,7 +17,7 @@ from tests.worker.coordinator import Leaser, ended
 from tests.worker.work import FOR_EVER, Work, at_frame, until_there
 from vidproc.errors import ConnectionLostError, PeerError, from_code
 from vidproc.processes.child import ChildDiedError
-from vidproc.protocol.messages import Committed, Drain, Failed, LeaseBlock, Revoke
+from vidproc.protocol.messages import Committed, Drain, Failed, Heartbeat, LeaseBlock, Revoke
 from vidproc.transport.memory import memory_pair
 from vidproc.worker import slot as slot_module
 from vidproc.worker.link import Link
@@ -84,6 +84,51 @@ def test_heartbeats_tell_how_far_each_lease_is(work: Work, tmp_path: Path) -> No
                 assert beat.frames.keys() == {5}
             (tmp_path / "gate").touch()
             assert (await it.coordinator.answer()).report.frames == 12
+
+    run(main())
+
+
+def test_a_rate_limit_is_told_once_though_nothing_is_at_work() -> None:
+    async def main() -> None:
+        async with connected() as it:
+            it.link.limit(12.5)
+            assert await it.coordinator.beat() == Heartbeat({}, 12.5)
+            it.link.limit(0.0)
+            assert await it.coordinator.beat() == Heartbeat({}, 0.0)
+
+    run(main())
+
+
+def test_a_slot_does_its_leases_in_the_order_that_they_come(one_keyframe: Work) -> None:
+    """Though the packets of the second, which goes on from the first, are here sooner."""
+
+    async def main() -> None:
+        async with connected() as it:
+            packets = [one_keyframe.packets(index, continues=index > 0) for index in (0, 1)]
+            for index in (0, 1):
+                await it.coordinator.announce(index, one_keyframe, index, continues=index > 0)
+            for index in (1, 0):
+                await it.coordinator.session.send(LeaseBlock(index), packets[index])
+            for index in (0, 1):
+                answer = await it.coordinator.answer()
+                assert (answer.lease, answer.records) == (index, one_keyframe.expected(index))
+
+    run(main())
+
+
+def test_what_lies_ahead_is_not_at_work_and_can_be_revoked(work: Work, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with connected() as it:
+            await it.coordinator.lease(1, work.through(at_frame(4, until_there(tmp_path / "gate"))))
+            for number in (2, 3):
+                await it.coordinator.lease(number, work)
+            while (beat := await it.coordinator.beat()).frames != {1: 4}:
+                assert beat.frames.keys() <= {1}
+            await it.coordinator.session.send(Revoke(2))
+            pid = it.slots[0].pid
+            (tmp_path / "gate").touch()
+            assert [(await it.coordinator.answer()).lease for _ in range(2)] == [1, 3]
+            assert it.slots[0].pid == pid
 
     run(main())
 

@@ -74,12 +74,14 @@ class Examined:
 
     def lines(self) -> Iterator[str]:
         from vidproc.media.pictures import working_format
-        from vidproc.pipelines.plan import outline
+        from vidproc.pipelines.plan import outline, remembered
 
         info, stream, spec = self.source.info, self.source.info.stream, self.encoder
         yield f"source:    {info.container}, {stream.codec} {stream.width}x{stream.height} {stream.pix_fmt}"
         yield f"           {self.source.frames} frames at {float(stream.frame_rate):.3f} a second, {_streams(info)}"
         yield f"filters:   {outline(self.job.filters, working_format(stream.pix_fmt), spec.pix_fmt).explain()}"
+        for line in remembered(self.job.filters):
+            yield f"           {line}"
         yield (
             f"result:    {self.job.container}, {spec.codec} {spec.width}x{spec.height} {spec.pix_fmt}, "
             f"CRF {spec.crf:g}"
@@ -88,6 +90,8 @@ class Examined:
         inside = sum(one.packets_start == other.packets_start for one, other in pairwise(self.chunks))
         sizes = f"{min(lengths)} to {max(lengths)} frames"
         yield f"chunks:    {len(self.chunks)} of {sizes}, {inside} of them begin inside a group of pictures"
+        if shared := sum(chunk.start - chunk.first for chunk in self.chunks):
+            yield f"           {shared} frames are needed by the chunk after their own too"
         yield f"memory:    {self.need}"
         for loss in (*self.losses, *self.source.losses):
             yield f"loss:      {one_line(loss)}"
@@ -95,16 +99,20 @@ class Examined:
 
 def examine(asked: JobSpec, video: str) -> Examined:
     """Read the film as a coordinator would, with its settings at their defaults. Raises as submitting the job does."""
+    from vidproc.client.files import gathered
     from vidproc.config import CoordinatorSettings
     from vidproc.coordinator import validation
     from vidproc.media import ffmpeg
     from vidproc.media.ingest import Listener, Request, ingest
     from vidproc.media.output_format import encoder_spec, shape_of
+    from vidproc.pipelines.files import read
     from vidproc.pipelines.plan import check, shapes
 
     ffmpeg.silence()
-    job = validation.completed(asked, CoordinatorSettings())
+    job, files = gathered(asked)
+    job = validation.completed(job, CoordinatorSettings())
     validation.check(job)
+    read(job.filters, files)
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
         request = Request(job.start, job.duration, check(job.filters))

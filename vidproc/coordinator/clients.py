@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import zlib
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -13,18 +13,23 @@ import structlog
 
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import CancelledError, ClientError, PeerError, VidprocError
+from vidproc.coordinator.submissions import Submissions
+from vidproc.errors import ClientError, PeerError, VidprocError
 from vidproc.model import JobState
+from vidproc.pipelines.plan import remembered
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
     DownloadBlock,
     Error,
     Fetch,
+    FileBlock,
+    FileWanted,
     Message,
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.storage.reading import read_range
@@ -39,14 +44,14 @@ log = structlog.get_logger()
 class Desk(Protocol):
     """What a client's connection needs of the coordinator."""
 
-    async def submit(self, submission: Submit) -> Job | None:
+    def check(self, submission: Submit) -> None:
+        """Raises `ClientError` for what cannot be a job, whatever its files hold."""
+
+    async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that is accepted (None for a dry run); its `upload` tells what is still missing."""
 
-    def uploaded(self, job: Job) -> None:
-        """The source is whole; go on."""
-
-    def abandon(self, job: Job) -> None:
-        """Its client is gone before the source was whole."""
+    def received(self, job: Job) -> None:
+        """More was written to its `upload`."""
 
     def cancel(self, job: Job) -> None:
         """Stop, or forget a job that ended."""
@@ -62,6 +67,7 @@ class ClientLink:
         self._session = session
         self._desk = desk
         self._outbox = Outbox(session)
+        self._submissions = Submissions()
         self._watched: set[Job] = set()
         self._refused: set[Job] = set()
         self._sending: dict[Job, asyncio.Task[None]] = {}
@@ -79,8 +85,6 @@ class ClientLink:
     def _leave(self) -> None:
         for job in self._watched:
             job.listeners.discard(self._outbox.post)
-            if job.state is JobState.UPLOADING and not job.listeners:
-                self._desk.abandon(job)
 
     async def _answered(self, message: Message, taking: Awaitable[None]) -> None:
         """An error that is the client's, or concerns one job, is an answer, and the connection goes on."""
@@ -96,8 +100,10 @@ class ClientLink:
         match message:
             case Submit():
                 await self._submit(message)
+            case FileBlock():
+                await self._file(message, payload)
             case UploadBlock():
-                await self._upload(message, payload)
+                self._upload(message, payload)
             case Watch(job_id):
                 self._watch(self._desk.find(job_id))
             case Fetch(job_id, offset):
@@ -111,15 +117,32 @@ class ClientLink:
         self._watched = {job for job in self._watched if not job.state.final}
         if len(self._watched) >= _MOST_JOBS:
             raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
-        job = await self._desk.submit(submission)
+        self._desk.check(submission)
+        for sha256 in self._submissions.take(submission):
+            self._outbox.post(FileWanted(sha256))
+        await self._go_on()
+
+    async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
+        try:
+            self._submissions.add(block, piece)
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """With the submissions that lack no file."""
+        for submission, files in self._submissions.ready():
+            await self._answered(submission, self._begin(submission, files))
+
+    async def _begin(self, submission: Submit, files: Mapping[str, bytes]) -> None:
+        job = await self._desk.submit(submission, files)
+        notes = remembered(submission.job.filters)
         if job is None:
-            self._outbox.post(Accepted(submission.request, "", 0))
+            self._outbox.post(Accepted(submission.request, "", 0, notes))
             return
         offset = job.upload.offset if job.upload else job.size
-        self._outbox.post(Accepted(submission.request, job.id, offset))
+        self._outbox.post(Accepted(submission.request, job.id, offset, notes))
         self._listen(job)
-        if offset >= job.size:
-            await self._complete(job)
 
     def _listen(self, job: Job) -> None:
         self._watched.add(job)
@@ -132,40 +155,29 @@ class ClientLink:
             self._outbox.post(job.finished)
         elif job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
+            if wanted := job.source.wanted:
+                self._outbox.post(Wanted(job.id, wanted.start, len(wanted)))
 
-    async def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
-        """Blocks come in order. One that is damaged is not taken: the answer says where to go on, and what comes
-        until then is passed over without a word, or each block on its way would ask for the same again."""
+    def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
+        """Blocks come in order, but for those that were wanted before. One that is damaged is not taken: the answer
+        says where to go on, and what comes until then is passed over without a word, or each block on its way would
+        ask for the same again."""
         job = self._desk.find(block.job_id)
         upload = job.upload
         if upload is None:
             return
-        if upload.offset + len(payload) > job.size:
+        if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
-        if block.offset == upload.offset and zlib.crc32(payload) == block.crc32:
+        good = zlib.crc32(payload) == block.crc32
+        if good and block.offset == upload.offset:
             upload.write(payload)
             self._refused.discard(job)
-        elif job in self._refused:
+        elif (good and job.source.take(block.offset, payload)) or job in self._refused:
             return
         else:
             self._refused.add(job)
         self._outbox.post(Received(job.id, upload.offset))
-        if upload.offset == job.size:
-            await self._complete(job)
-
-    async def _complete(self, job: Job) -> None:
-        try:
-            if job.upload is not None:
-                upload, job.upload = job.upload, None
-                await asyncio.to_thread(upload.finish, job.folder)
-            if job.state.final:  # by another connection, meanwhile
-                raise CancelledError("the job was cancelled")
-            self._desk.uploaded(job)
-        except VidprocError as error:
-            told = CancelledError("the job was cancelled") if job.state.final else error
-            job.tell(Error(told.code, str(told), told.blame, job.id))
-            if not job.state.final:
-                self._desk.abandon(job)
+        self._desk.received(job)
 
     async def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -15,12 +16,15 @@ from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
+    FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
     Message,
     Result,
     ResultBlock,
+    Revoke,
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
@@ -28,6 +32,7 @@ from vidproc.transport.session import Session
 
 _BLOCK = 2**20
 _MAX_SLOTS = 1024
+_MOST_FILES = 1024
 
 log = structlog.get_logger()
 
@@ -42,12 +47,13 @@ class DaemonLink:
         self._session = session
         self._dispatch = dispatch
         self._outbox = Outbox(session)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
+        self._files: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
         joined = _joined(self.name, self._session.peer.capabilities)
-        outbox = asyncio.create_task(self._outbox.run())
+        tasks = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._send_leases())]
         self.slots = joined.slots
         self._dispatch.workers[self.name] = self
         self._dispatch.feed(joined)
@@ -59,7 +65,7 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks = [outbox, *self._sending]
+            tasks += self._files
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -68,13 +74,19 @@ class DaemonLink:
         self._outbox.post(message)
 
     def lease(self, grant: ev.Grant, job: Job) -> None:
-        task = asyncio.create_task(self._send_lease(grant, job))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._leases.put_nowait((grant.ahead, grant.lease))
+
+    async def _send_leases(self) -> None:
+        """One after the other: those that slots wait for first, and those ahead in the order that they are needed."""
+        while True:
+            _, lease = await self._leases.get()
+            grant, job = self._dispatch.grant_of(lease), self._dispatch.job_of(lease)
+            if grant is not None and job is not None:
+                await self._send_lease(grant, job)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole. One that cannot be sent ends its job, or the slot would wait for it for ever."""
-        try:
+        """Send it whole, unless it is void by then."""
+        with self._ending(job, "the film's packets"):
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
@@ -82,13 +94,40 @@ class DaemonLink:
                 for at in range(start, stop, _BLOCK):
                     with self._dispatch.disk(grant.lease):
                         block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    if not self._holds(grant.lease):
+                        self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+                        return
                     await self._session.send(LeaseBlock(grant.lease), block)
+
+    def _want_file(self, sha256: str) -> None:
+        if len(self._files) >= _MOST_FILES:
+            raise PeerError(f"a worker may ask for {_MOST_FILES} files at a time")
+        sending = asyncio.create_task(self._send_file(sha256))
+        self._files.add(sending)
+        sending.add_done_callback(self._files.discard)
+
+    async def _send_file(self, sha256: str) -> None:
+        """To a daemon that lacks it. Of a job that is gone nothing is sent: its leases are revoked."""
+        under_way = (job for job in self._dispatch.jobs.values() if not job.state.final)
+        job = next((job for job in under_way if sha256 in job.spec.files), None)
+        if job is None:
+            return
+        with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
+            for at in range(0, job.spec.files[sha256], _BLOCK):
+                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
+                await self._session.send(FileBlock(sha256, at), block)
+
+    @contextlib.contextmanager
+    def _ending(self, job: Job, what: str) -> Iterator[None]:
+        """What cannot be sent ends its job, or the slot would wait for it for ever."""
+        try:
+            yield
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
             self._dispatch.fail(job, error)
         except OSError as error:
-            self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
+            self._dispatch.fail(job, StorageError(f"{what} cannot be read: {error.strerror}"))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -102,6 +141,8 @@ class DaemonLink:
                 self._result_block(lease, payload)
             case Failed():
                 self._failed(message)
+            case FileWanted(sha256):
+                self._want_file(sha256)
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
@@ -112,10 +153,11 @@ class DaemonLink:
         return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
+        if beat.rate_limit is not None:
+            self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
         for lease, frames in beat.frames.items():
-            job = self._dispatch.job_of(lease)
-            if job is not None and self._holds(lease):
-                job.frames_in_hand[lease] = frames
+            if self._holds(lease):
+                self._dispatch.progressed(lease, frames)
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -43,7 +43,8 @@ class WorkerLink(Protocol):
 
 @dataclass(slots=True)
 class _Lease:
-    """A grant, since when it holds, and the seconds that it has spent reading and writing files."""
+    """A grant, since when its slot waits for it or works on it, and the seconds that it has spent reading and writing
+    files."""
 
     grant: ev.Grant
     since: float
@@ -94,6 +95,13 @@ class Dispatch:
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
             self._forget(lease)
 
+    def progressed(self, lease: int, frames: int) -> None:
+        """A daemon tells how many frames of a lease its slot has finished."""
+        job = self.job_of(lease)
+        if job is not None and lease in job.frames_in_hand:
+            job.frames_in_hand[lease] = frames
+        self.feed(ev.ChunkProgressed(lease, frames))
+
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
         """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""
         grant, job = self.grant_of(lease), self.job_of(lease)
@@ -136,8 +144,17 @@ class Dispatch:
         if job is not None:
             whole_s = time.monotonic() - held.since
             job.spend("network", max(0.0, whole_s - held.disk_s - sum(report.seconds.values())))
+        self._note_turn(held.grant)
+
+    def _note_turn(self, done: ev.Grant) -> None:
+        """A slot is done with a lease, and has waited so far for nothing of what lay ahead."""
+        for held in self._leases.values():
+            if (held.grant.worker, held.grant.slot) == (done.worker, done.slot) and held.grant.lease > done.lease:
+                held.since = time.monotonic() - held.disk_s
 
     def lease_failed(self, event: ev.ChunkFailed) -> None:
+        if grant := self.grant_of(event.lease):
+            self._note_turn(grant)
         self._forget(event.lease)
         self.feed(event)
 
@@ -172,7 +189,10 @@ class Dispatch:
     def _grant(self, grant: ev.Grant) -> None:
         job = self.jobs[grant.job]
         self._leases[grant.lease] = _Lease(grant, time.monotonic())
-        job.frames_in_hand[grant.lease] = 0
+        if grant.second:
+            job.second_runs += 1
+        else:
+            job.frames_in_hand[grant.lease] = 0
         job.attempts[grant.chunk] = grant.attempt
         log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
         self.workers[grant.worker].lease(grant, job)
@@ -194,6 +214,7 @@ class Dispatch:
         else:
             del self._results[lease]
             job.results[grant.chunk] = Done(report, link.name, grant.slot, link.versions)
+            job.second_runs_won += grant.second
             self.feed(ev.ChunkPersisted(lease))
 
     def _acknowledge(self, lease: int, worker: str) -> None:

@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidproc.coordinator.media import Muxed, Opened
+from vidproc.coordinator.source import Source
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
 from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
-from vidproc.protocol.messages import Finished, Message, Progress
+from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
+_TIME_BYTES = 8
+"""Of a frame's in `ChunkTask.times`."""
 
 Listener = Callable[[Message], None]
 
 _ENDS = {JobState.FAILED, JobState.CANCELLED}
 _NEXT: Mapping[JobState, Set[JobState]] = {
-    JobState.UPLOADING: {JobState.INDEXING, JobState.CANCELLED},
+    JobState.UPLOADING: {JobState.INDEXING} | _ENDS,
     JobState.INDEXING: {JobState.RUNNING} | _ENDS,
     JobState.RUNNING: {JobState.MUXING} | _ENDS,
     JobState.MUXING: {JobState.MUXING, JobState.DONE} | _ENDS,  # again, when the first media process died over it
@@ -45,8 +48,11 @@ class Done:
 @dataclass(slots=True, eq=False)
 class Job:
     """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased.
+    `frames_in_hand` are by lease, without those of a chunk's second run.
 
-    `error` is why the job ends, from the moment that this is known; `state` tells when it has ended.
+    `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
+    planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
+    `verifying` the one that looks at a source that has come.
     """
 
     id: str
@@ -58,16 +64,22 @@ class Job:
     submitted_at: float
     cpu_began: float = 0.0
     upload: Upload | None = None
+    verifying: asyncio.Task[None] | None = None
+    course: asyncio.Task[None] | None = None
+    source: Source = field(init=False)
     listeners: set[Listener] = field(default_factory=set)
     opened: Opened | None = None
     frames_total: int = 0
     frame_rate: float = 0.0
     streams: dict[int, StreamFormat] = field(default_factory=dict)
     chunks: list[Chunk] = field(default_factory=list)
+    times: bytes = b""
     packets: list[Path] = field(default_factory=list)
     results: dict[int, Done] = field(default_factory=dict)
     frames_in_hand: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    second_runs: int = 0
+    second_runs_won: int = 0
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
     losses: list[str] = field(default_factory=list)
     muxed: Muxed | None = None
@@ -80,6 +92,12 @@ class Job:
     queue_looks: int = 0
     _state: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.source = Source(self.folder.source, self.size, self._ask)
+
+    def _ask(self, wanted: range) -> None:
+        self.tell(Wanted(self.id, wanted.start, len(wanted)))
 
     @property
     def state(self) -> JobState:
@@ -96,12 +114,28 @@ class Job:
         self._state = state
 
     def fail(self, error: VidprocError) -> bool:
-        """Give it a reason to end, which whoever waits for chunks hears of. Whether it had none before."""
+        """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""
         if self._error is not None or self._state.final:
             return False
         self._error = error
-        self.deliveries.put_nowait(None)
+        if self.course is not None:
+            self.course.cancel()
         return True
+
+    def arrived(self) -> None:
+        """The source is whole."""
+        self.seconds["upload"] = time.monotonic() - self.submitted_at
+        self.source.complete()
+        self.enter(JobState.INDEXING)
+        if self.opened is not None:
+            self.enter(JobState.RUNNING)
+
+    def open(self, opened: Opened) -> None:
+        """It is known what the source is, and what is to be made of it."""
+        self.opened, self.frames_total = opened, opened.frames_from_header
+        self.losses += opened.losses
+        if self.source.whole:
+            self.enter(JobState.RUNNING)
 
     def task(self, chunk: int, continues: bool) -> ChunkTask:
         """What a slot needs to know to do this chunk."""
@@ -122,6 +156,8 @@ class Job:
             on_decode_error=self.spec.on_decode_error,
             digest_frames=self.spec.digest_frames,
             continues=continues,
+            files=self.spec.files,
+            times=self.times[_TIME_BYTES * it.first : _TIME_BYTES * it.last],
         )
 
     def packet_range(self, chunk: int, continues: bool) -> tuple[Path, int, int]:

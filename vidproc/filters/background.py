@@ -20,12 +20,9 @@ import cv2
 
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import LARGEST_SIDE
-from vidproc.filters.memory import Reset
+from vidproc.filters.memory import MOST_EVERY, Reset
 from vidproc.filters.writing import settle
 from vidproc.model import ParamValue
-
-MOST_FRAMES = 3000
-"""Between two beginnings. A chunk that begins between them works from the one before on."""
 
 
 @dataclass(slots=True)
@@ -66,7 +63,7 @@ MOG2 = Filter(
     formats=("bgr24",),
     apply=foreground,
     params=(
-        Param("every", 250, "at multiples of so many frames the background is learnt anew", low=1, high=MOST_FRAMES),
+        Param("every", 250, "at multiples of so many frames the background is learnt anew", low=1, high=MOST_EVERY),
         Param("history", 500, "so many frames at most weigh in what is learnt", low=1, high=100_000),
         Param("var_threshold", 16.0, "how far from the background counts, as its variance times so much", low=0),
         Param("shadows", True, "look for shadows, and show them gray; else they are white"),

@@ -47,12 +47,13 @@ def read(text: str, function: str = "") -> Source:
     names = _Names.of(tree)
     decorated = [name for name, node in functions.items() if _decorator(node, names) is not None]
     chosen = functions[_choose(function, list(functions), decorated)]
+    declaration = _declaration(_decorator(chosen, names))
     return Source(
         code=code,
         function=chosen.name,
         help=(ast.get_docstring(chosen) or "").partition("\n")[0],
-        defaults=_defaults(chosen),
-        declaration=_declaration(_decorator(chosen, names)),
+        defaults=_defaults(chosen, declaration.gets),
+        declaration=declaration,
     )
 
 
@@ -150,23 +151,23 @@ def _literal(node: ast.expr, what: str) -> Any:
         raise ClientError(message) from None
 
 
-def _defaults(node: ast.FunctionDef) -> dict[str, object]:
-    """The literal defaults of the parameters behind the first, which is the frame."""
+def _defaults(node: ast.FunctionDef, gets: tuple[str, ...]) -> dict[str, object]:
+    """The literal defaults of the parameters behind those that every call gives, the frame and perhaps a state."""
     positional = [*node.args.posonlyargs, *node.args.args]
     required = len(positional) - len(node.args.defaults)
     missing = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is None]
-    missing += [a.arg for a in positional[1:required]]
-    if not positional and node.args.vararg is None:
-        raise ClientError(f"line {node.lineno}: {node.name} must take the frame")
-    if missing or len(node.args.posonlyargs) > 1:
-        needs = ", ".join(missing or [a.arg for a in node.args.posonlyargs[1:]])
+    missing += [a.arg for a in positional[len(gets) : required]]
+    if len(positional) < len(gets) and node.args.vararg is None:
+        raise ClientError(f"line {node.lineno}: {node.name} must take the {' and the '.join(gets)}")
+    if missing or len(node.args.posonlyargs) > len(gets):
+        needs = ", ".join(missing or [a.arg for a in node.args.posonlyargs[len(gets) :]])
         raise ClientError(f"line {node.lineno}: {node.name}'s parameters need names and defaults: {needs}")
     pairs = [
         *zip(positional[required:], node.args.defaults, strict=True),
         *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
     ]
-    frame = positional[0] if positional else node.args.vararg
-    return {a.arg: value for a, d in pairs if a is not frame and (value := _plain(d)) is not None}
+    given = positional[: len(gets)]
+    return {a.arg: value for a, d in pairs if a not in given and (value := _plain(d)) is not None}
 
 
 def _plain(node: ast.expr | None) -> object:

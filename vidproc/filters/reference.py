@@ -21,6 +21,8 @@ An interlaced frame holds two moments, one in each field, so filters that look a
 a picture of half the height.
 What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
 number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
+
+Where the default is FILE, a file must be given: its path on the host that sends the job. Its bytes go with the job.
 """
 
 _CUSTOM = """\
@@ -50,7 +52,20 @@ def trails(frames, gain=2.0):
 
 It sees whole frames, and with `fields="apart"` each field of an interlaced one.
 
-The function must be a pure one: films are worked on in chunks, on many machines, in no certain order.
+The function must be a pure one: films are worked on in chunks, on many machines, in no certain order. What it is to
+remember from frame to frame goes into a dict, which it gets as its second argument. That is a new and empty one at the
+film's beginning and at each frame whose number `every` divides. So the result is the same wherever the film is cut; in
+return some frames are filtered twice.
+
+```python
+import numpy
+import vidproc
+
+@vidproc.filter(memory="reset", every=100)
+def brightest(frame, state):
+    state["so far"] = numpy.maximum(frame, state.get("so far", frame))
+    return state["so far"]
+```
 """
 
 
@@ -66,7 +81,14 @@ def describe(found: Filter | Kinds) -> str:
 
 
 def _lines(filter_: Filter, indent: str) -> list[str]:
-    return [f"{indent}{p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
+    lines = [f"{indent}{p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
+    return [*lines, *(f"{indent}{each}" for each in _memory(filter_))]
+
+
+def _memory(filter_: Filter) -> list[str]:
+    """What it remembers with its parameters at their defaults, as a sentence, if anything."""
+    memory = filter_.remembers({param.name: param.default for param in filter_.params})
+    return [] if memory is None else [str(memory)]
 
 
 def page() -> str:
@@ -92,9 +114,7 @@ def _facts(filter_: Filter) -> list[str]:
     if filter_.gives:
         facts += f" Gives `{filter_.gives}`."
     facts += f" Window {filter_.window}."
-    memory = filter_.remembers(filter_.resolve({}))
-    if memory is not None:
-        facts += f" {memory}"
+    facts = " ".join([facts, *_memory(filter_)])
     if filter_.reshape is not None:
         facts += " May change the size of the picture, or the order of its fields."
     if filter_.fields == "apart":
@@ -103,4 +123,6 @@ def _facts(filter_: Filter) -> list[str]:
 
 
 def _shown(param: Param) -> str:
+    if param.file is not None:
+        return "FILE"
     return str(param.default).lower() if param.kind is bool else f"{param.default}"

@@ -13,6 +13,8 @@ from vidproc.protocol.messages import (
     Error,
     Failed,
     Fetch,
+    FileBlock,
+    FileWanted,
     Finished,
     Heartbeat,
     Lease,
@@ -27,6 +29,7 @@ from vidproc.protocol.messages import (
     Revoke,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.protocol.party import COORDINATOR
@@ -36,14 +39,14 @@ Kinds = frozenset[type[Message]]
 _EITHER: Kinds = frozenset({Error, Ping, Pong})
 
 FROM_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Submit, UploadBlock, Watch, Fetch, Cancel},
-    "worker": _EITHER | {Heartbeat, Result, ResultBlock, Failed, Drain},
+    "client": _EITHER | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
+    "worker": _EITHER | {FileWanted, Heartbeat, Result, ResultBlock, Failed, Drain},
 }
 """What a peer of each role may send to the coordinator."""
 
 TO_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Accepted, Received, Progress, Finished, DownloadBlock},
-    "worker": _EITHER | {Lease, LeaseBlock, Revoke, Committed},
+    "client": _EITHER | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
+    "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed},
 }
 """What the coordinator may send to a peer of each role."""
 

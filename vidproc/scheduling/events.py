@@ -29,9 +29,17 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class WorkerDraining:
-    """It gets no more leases; those it has may finish."""
+    """It gets no more leases; those its slots work on may finish."""
 
     worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimited:
+    """Its rate limit, in frames/s, 0 for none, is another one from now on."""
+
+    worker: str
+    rate_limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,14 @@ class ChunksPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkProgressed:
+    """A slot has finished so many frames of a lease."""
+
+    lease: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkFinished:
     """A result has arrived whole and matches its hash, but is not stored yet. `can_continue`: the slot's decoder is
     open where the chunk ends."""
@@ -65,7 +81,8 @@ class ChunkFinished:
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
     """A lease ended without a result, or its result could not be stored. `retryable` errors are tried again;
-    `slot_lost` means that the slot is a new process now."""
+    `slot_lost` means that the slot is a new process now. A `code` of `CannotContinueError` is no failure: the chunk is
+    leased with all its packets."""
 
     lease: int
     code: str
@@ -103,8 +120,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkFinished | ChunkFailed
-    | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunkProgressed
+    | ChunkFinished | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands
@@ -113,7 +130,8 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
-    point, so its decoder is open where this one starts."""
+    point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
+    `second`: another slot is late with this chunk, and still at it; of the same attempt."""
 
     lease: int
     worker: str
@@ -123,11 +141,13 @@ class Grant:
     attempt: int
     kind: LeaseKind
     continues: bool
+    ahead: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Tell the daemon to stop working on a lease that is void."""
+    """Tell the daemon that a lease is void: it is to stop working on it, or not to begin."""
 
     lease: int
     worker: str

@@ -8,24 +8,31 @@ Three rules make it safe whatever peers do:
 
 - A lease lives in `_leases` from its grant until its result is kept or it is given up, and its id is never used again.
   What names any other lease changes nothing; that is the fence against results that come late or twice.
-- A slot is free from the moment its result has arrived or its lease was withdrawn: peers take commands in order, and
-  a withdrawn lease needs no answer.
+- A slot is done with a lease from the moment its result has arrived or it was withdrawn: peers take commands in order,
+  and a withdrawn lease needs no answer.
 - A result that has arrived is kept though its daemon vanishes meanwhile.
 
-After each event every free slot is offered to the jobs, the one with the fewest leased chunks first, then the oldest;
-`placement` chooses within the job.
+After each event every free slot is offered to the jobs, the one that has had least first (`fair_share`); `placement`
+chooses within the job. Then every slot at work is offered one more lease, which its daemon holds until the slot gets to
+it, so that it need not wait for the way there and back. Such a lease is granted on the assumption that all goes well.
+It is taken back, and was as good as never granted, when its slot's decoder turns out not to be open for it, when the
+daemon leaves or its slots die, when a free slot would be done with it sooner, and when it is another job's turn.
+
+A slot that is free still is offered the chunks that others are late with (`stragglers`). Such a chunk has two leases
+then; the first result counts, and the other lease is withdrawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import singledispatchmethod
-from heapq import heapify, heappop, heappush
+from math import inf
 
-from vidproc.errors import WorkerError
+from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
-from vidproc.scheduling import invariants, placement
+from vidproc.scheduling import fair_share, invariants, placement
+from vidproc.scheduling.assignment import Assignment
+from vidproc.scheduling.backoffs import Backoffs
 from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
@@ -43,7 +50,8 @@ class Scheduler:
         self._workers: dict[str, Worker] = {}
         self._jobs: dict[str, Job] = {}
         self._leases: dict[int, Lease] = {}
-        self._backoffs: list[tuple[float, str, int]] = []
+        self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
+        self._backoffs = Backoffs()
         self._last_lease = 0
         self._last_job = 0
         self._retries = 0
@@ -127,6 +135,12 @@ class Scheduler:
     def _worker_draining(self, event: ev.WorkerDraining, now: float) -> None:
         if event.worker in self._workers:
             self._workers[event.worker].draining = True
+            self._take_all_back(self._workers[event.worker], now)
+
+    @_on.register
+    def _worker_limited(self, event: ev.WorkerLimited, now: float) -> None:
+        if event.worker in self._workers:
+            self._workers[event.worker].bucket.change(event.rate_limit, now)
 
     @_on.register
     def _job_submitted(self, event: ev.JobSubmitted, now: float) -> None:
@@ -140,7 +154,13 @@ class Scheduler:
         job = self._jobs.get(event.job)
         if job is not None:
             job.plan(event.chunks, event.final)
-            self._complete(job)
+            self._complete(job, now)
+
+    @_on.register
+    def _chunk_progressed(self, event: ev.ChunkProgressed, now: float) -> None:
+        lease = self._live(event.lease)
+        if lease is not None and lease is lease.slot.lease:
+            lease.note_progress(event.frames, now)
 
     @_on.register
     def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:
@@ -148,23 +168,42 @@ class Scheduler:
         if lease is None:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
+            self._stop_other(lease, now)
             lease.finished = True
+            lease.slot.note_begun(lease)
             lease.slot.worker.clear()
-            self._note_speed(lease, now)
-            lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
+            self._note_pace(lease, now)
+            open_end = event.can_continue and lease.open_end
+            self._leave(lease, Tail(lease.job, lease.chunk) if open_end else None, now)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
             self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))
 
-    def _note_speed(self, lease: Lease, now: float) -> None:
-        if now > lease.granted:
-            work = placement.work_of(self._jobs[lease.job], lease, self._policy.lead_in_cost)
-            lease.slot.speed = work / (now - lease.granted)
+    def _note_pace(self, lease: Lease, now: float) -> None:
+        job = self._jobs[lease.job]
+        job.settle(lease, now)
+        if now > lease.begun:
+            lease.slot.speed = lease.work / (now - lease.begun)
+            job.note_pace(lease.work, now - lease.begun)
+
+    def _stop_other(self, lease: Lease, now: float) -> None:
+        """Of two leases of a chunk the first that is finished counts."""
+        record = self._of(lease)[1]
+        other = record.lease if lease is record.second else record.second
+        if other is not None:
+            self._void(other, now)
+            self._withdraw(other)
 
     @_on.register
     def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:
         lease = self._live(event.lease)
-        if lease is not None:
+        if lease is None:
+            return
+        lease.slot.note_begun(lease)
+        if lease.continues and event.code == CannotContinueError.code:
+            self._of(lease)[1].afresh = True
+            self._give_back(lease, now)
+        else:
             failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost)
             self._failed(lease, failure, now)
 
@@ -175,7 +214,7 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
             return
         job, record = self._of(lease)
-        self._void(lease)
+        self._void(lease, now)
         job.move(record, ChunkState.READY)
         job.reorder.add(record.chunk.index)
         worker = lease.slot.worker
@@ -189,12 +228,12 @@ class Scheduler:
         if job is not None:
             job.delivered(event.chunk)
             self._deliver(job)
-            self._complete(job)
+            self._complete(job, now)
 
     @_on.register
     def _job_cancelled(self, event: ev.JobCancelled, now: float) -> None:
         if event.job in self._jobs:
-            self._forget(self._jobs[event.job])
+            self._forget(self._jobs[event.job], now)
 
     @_on.register
     def _tick(self, event: ev.Tick, now: float) -> None:
@@ -207,10 +246,10 @@ class Scheduler:
         if index is not None:
             self._commands.append(ev.Deliver(job.id, index))
 
-    def _complete(self, job: Job) -> None:
+    def _complete(self, job: Job, now: float) -> None:
         if job.complete:
             self._commands.append(ev.CompleteJob(job.id, job.retries))
-            self._forget(job)
+            self._forget(job, now)
 
     # Failure
 
@@ -219,6 +258,7 @@ class Scheduler:
         if worker is None:
             return
         failure = Failure(WorkerError.code, f"the connection to daemon {name} was lost", retryable=True, lost=True)
+        self._take_all_back(worker, now)
         for slot in worker.slots:
             # Read one by one: the failure of a job voids its leases on the other slots too.
             if slot.lease is not None:
@@ -226,19 +266,22 @@ class Scheduler:
 
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
-        self._void(lease)
-        if failure.lost:
-            lease.slot.tail = None
         worker = lease.slot.worker
         if failure.of_the_daemon:
             worker.set_back(lease.granted, now, self._policy)
+            self._take_all_back(worker, now, but=lease)
+        self._void(lease, now)
+        if failure.lost:
+            lease.slot.tail = None
+        if record.lease is not None and failure.retryable:
+            return  # to the one that is left
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
         if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
             message = sentence(record.chunk, failure, record.attempts)
             self._commands.append(ev.FailJob(job.id, failure.code, message, job.retries))
-            self._forget(job)
+            self._forget(job, now)
         elif failure.lost:
             job.move(record, ChunkState.WAITING)
         else:
@@ -247,7 +290,7 @@ class Scheduler:
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
         job.move(record, ChunkState.BACKING_OFF)
-        heappush(self._backoffs, (until, job.id, record.chunk.index))
+        self._backoffs.add(until, job.id, record.chunk.index)
 
     def _live(self, lease: int) -> Lease | None:
         """The fence: every event that names a lease passes here."""
@@ -257,89 +300,106 @@ class Scheduler:
         job = self._jobs[lease.job]
         return job, job.records[lease.chunk.index]
 
-    def _void(self, lease: Lease) -> None:
+    def _void(self, lease: Lease, now: float) -> None:
         """From here on nothing that names this lease counts."""
         del self._leases[lease.id]
-        self._of(lease)[1].lease = None
-        if lease.slot.lease is lease:
-            lease.slot.leave(None)
+        job, record = self._of(lease)
+        record.let_go(lease)
+        job.settle(lease, now)
+        self._leave(lease, None, now)
 
-    def _forget(self, job: Job) -> None:
-        for lease in [lease for lease in self._leases.values() if lease.job == job.id]:
-            self._void(lease)
-            if not lease.finished and lease.slot.worker.name in self._workers:
-                self._commands.append(ev.Withdraw(lease.id, lease.slot.worker.name))
+    def _leave(self, lease: Lease, tail: Tail | None, now: float) -> None:
+        """Its slot is done with it, as `Slot.release` says. What was to go on from it there can't without a tail."""
+        slot = lease.slot
+        if lease is slot.lease and tail is None and slot.ahead is not None and slot.ahead.continues:
+            self._take_back(slot.ahead, now)
+        slot.release(lease, tail, now)
+
+    def _give_back(self, lease: Lease, now: float) -> None:
+        """Its chunk waits as if it had not been granted."""
+        job, record = self._of(lease)
+        self._void(lease, now)
+        lease.slot.worker.bucket.spend(-lease.chunk.frames, now)
+        if record.lease is not None:
+            return
+        self._count_attempt(job, record, -1)
+        job.move(record, ChunkState.WAITING)
+
+    def _take_back(self, lease: Lease, now: float) -> None:
+        """What lies ahead of a slot is to lie there no more."""
+        self._give_back(lease, now)
+        self._withdraw(lease)
+
+    def _take_all_back(self, worker: Worker, now: float, but: Lease | None = None) -> None:
+        for slot in worker.slots:
+            if slot.ahead is not None and slot.ahead is not but:
+                self._take_back(slot.ahead, now)
+
+    def _withdraw(self, lease: Lease) -> None:
+        worker = lease.slot.worker
+        if not lease.finished and self._workers.get(worker.name) is worker:
+            self._commands.append(ev.Withdraw(lease.id, worker.name))
+
+    def _forget(self, job: Job, now: float) -> None:
+        # The newest first: what lies ahead of a slot before what it works on, or it would begin there.
+        for lease in [lease for lease in reversed(self._leases.values()) if lease.job == job.id]:
+            self._void(lease, now)
+            self._withdraw(lease)
         for worker in self._workers.values():
             for slot in worker.slots:
                 if slot.tail is not None and slot.tail.job == job.id:
                     slot.tail = None
-        self._backoffs = [backoff for backoff in self._backoffs if backoff[1] != job.id]
-        heapify(self._backoffs)
+        self._backoffs.forget(job.id)
         del self._jobs[job.id]
 
     # Leases
 
     def _assign(self, now: float) -> None:
-        while (found := self._next_choice(now)) is not None:
-            self._grant(*found, now)
-
-    def _next_choice(self, now: float) -> tuple[Job, placement.Choice] | None:
-        jobs = [job for job in self._jobs.values() if job.leasable]
-        free = self._free_slots(now) if jobs else []
-        for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if free else ():
-            offer = self._offer(job, free)
-            choice = placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.free else None
-            if choice is not None:
-                return job, choice
-        return None
-
-    def _offer(self, job: Job, free: Sequence[Slot]) -> placement.Offer:
-        daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
-        return placement.Offer([slot for slot in free if slot.worker.accepts(job.custom)], daemons)
-
-    def _free_slots(self, now: float) -> list[Slot]:
-        ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
-        return [slot for worker in ready for slot in worker.free_slots()]
+        fair_share.admit(list(self._jobs.values()), self._leases.values(), list(self._workers.values()))
+        while (order := self._assignment.next_order(now)) is not None:
+            if order.take_back is not None:
+                self._take_back(order.take_back, now)
+            self._grant(order.job, order.choice, now)
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
         slot, record = choice.slot, choice.record
         self._last_lease += 1
-        lease = Lease(self._last_lease, slot, job.id, record.chunk, LeaseKind.CHUNK, choice.continues, now)
-        self._leases[lease.id] = record.lease = lease
-        slot.take(lease)
+        work = placement.work_of(record, choice.continues, self._policy.lead_in_cost)
+        lease = Lease(
+            self._last_lease, slot, job.id, record.chunk, LeaseKind.CHUNK, choice.continues, now, work, choice.second
+        )  # fmt: skip
+        self._leases[lease.id] = lease
+        job.charge(lease, fair_share.cost(job, work, self._jobs.values()))
+        slot.take(lease, now)
         slot.worker.bucket.spend(record.chunk.frames, now)
-        job.move(record, ChunkState.LEASED)
-        self._count_attempt(job, record)
+        if choice.second:
+            record.second, record.rerun = lease, True
+        else:
+            record.lease = lease
+            job.move(record, ChunkState.LEASED)
+            self._count_attempt(job, record, 1)
         self._commands.append(
             ev.Grant(
                 lease.id, slot.worker.name, slot.number, job.id, record.chunk.index,
-                record.attempts, lease.kind, lease.continues,
+                record.attempts, lease.kind, lease.continues, lease is slot.ahead, lease.second,
             )
         )
 
-    def _count_attempt(self, job: Job, record: ChunkRecord) -> None:
-        record.attempts += 1
-        if record.attempts > 1:
-            job.retries[record.chunk.index] = record.attempts - 1
-            self._retries += 1
+    def _count_attempt(self, job: Job, record: ChunkRecord, step: int) -> None:
+        """One more, or one less than was thought."""
+        self._retries += step if max(record.attempts, record.attempts + step) > 1 else 0
+        record.attempts += step
+        job.retries[record.chunk.index] = record.attempts - 1
+        if record.attempts < 2:
+            del job.retries[record.chunk.index]
 
     # Time
 
     def _end_backoffs(self, now: float) -> None:
-        while self._backoffs and self._backoffs[0][0] <= now:
-            _, job, chunk = heappop(self._backoffs)
+        for job, chunk in self._backoffs.end(now):
             self._jobs[job].move(self._jobs[job].records[chunk], ChunkState.WAITING)
 
     def _ask_to_be_woken(self, now: float) -> None:
-        times = [at for worker in self._workers.values() if (at := self._offered_at(worker, now)) > now]
-        times.extend(at for at, _, _ in self._backoffs[:1])
-        if times:
-            self._commands.append(ev.WakeAt(min(times)))
-
-    def _offered_at(self, worker: Worker, now: float) -> float:
-        """When a daemon may go on that has a free slot and work to do, and only rests or lacks tokens; else `now`."""
-        at = worker.ready_at(now)
-        if at <= now or not worker.free_slots():
-            return now
-        wanted = any(job.leasable and worker.accepts(job.custom) for job in self._jobs.values())
-        return at if wanted else now
+        at = min(self._assignment.next_chance(now), self._backoffs.next_end)
+        if at < inf:
+            self._commands.append(ev.WakeAt(at))

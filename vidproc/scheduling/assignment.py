@@ -1,0 +1,137 @@
+"""Which slot gets which job's work next: a look over everybody, which changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from vidproc.model import LeaseKind
+from vidproc.scheduling import fair_share, placement, stragglers
+from vidproc.scheduling.jobs import Job
+from vidproc.scheduling.lifecycle import ChunkRecord
+from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.workers import Lease, Slot, Worker
+
+Which = Callable[[Worker], list[Slot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Lease this, after that other lease was taken back."""
+
+    job: Job
+    choice: placement.Choice
+    take_back: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _SecondRun:
+    """What it would be: of a lease that is late from `late_at` on, at a free slot, for so many seconds."""
+
+    lease: Lease
+    late_at: float
+    job: Job
+    choice: placement.Choice
+    seconds: float
+
+
+class Assignment:
+    """Looks at the scheduler's own tables of daemons, jobs and leases."""
+
+    def __init__(
+        self, workers: Mapping[str, Worker], jobs: Mapping[str, Job], leases: Mapping[int, Lease], policy: Policy
+    ) -> None:
+        self._workers = workers
+        self._jobs = jobs
+        self._leases = leases
+        self._policy = policy
+
+    def next_order(self, now: float) -> Order | None:
+        """The best that can be done next, if anything."""
+        free = self._ready(Worker.free_slots, now)
+        return (
+            self._best_choice(free, now)
+            or self._move(free, now)
+            or self._second_run(free, now)
+            or self._claim(now)
+            or self._best_choice(self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else (), now)
+        )
+
+    def _best_choice(self, slots: Sequence[Slot], now: float) -> Order | None:
+        jobs = [job for job in self._jobs.values() if job.leasable] if slots else ()
+        for job in sorted(jobs, key=fair_share.turn):
+            offer = self._offer(job, slots)
+            choice = placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.slots else None
+            if choice is not None:
+                return Order(job, choice)
+        return None
+
+    def _move(self, free: Sequence[Slot], now: float) -> Order | None:
+        """What lies ahead of a slot at work and would be done much sooner by a free one."""
+        moves = (
+            (placement.gain_of_moving(lease, record, self._policy.lead_in_cost, now), -lease.id, job, choice, lease)
+            for lease, job, record in (self._held() if free else ())
+            if lease is lease.slot.ahead
+            and (choice := placement.begin_anew(job, record, self._offer(job, free), now)) is not None
+        )
+        best = max(moves, default=None)
+        return Order(*best[2:]) if best is not None and best[0] > 0 else None
+
+    def _second_run(self, free: Sequence[Slot], now: float) -> Order | None:
+        """Of the chunks that are late and would be done sooner by a free slot, the one that is left longest."""
+        runs = self._second_runs(free, now)
+        paying = [it for it in runs if stragglers.pays(it.lease, it.seconds, it.late_at, now)]
+        longest = max(paying, key=lambda it: stragglers.seconds_left(it.lease, now), default=None)
+        return Order(longest.job, longest.choice) if longest is not None else None
+
+    def _claim(self, now: float) -> Order | None:
+        """What lies ahead of a slot for one job, and by rights is the turn of another."""
+        for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
+            ready = lease.slot.worker.ready_at(now) <= now
+            offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
+            choice = placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.slots else None
+            if choice is not None:
+                return Order(job, replace(choice, slot=lease.slot), lease)
+        return None
+
+    def next_chance(self, now: float) -> float:
+        """When there will be something to lease because time has passed, as things stand; infinite if never."""
+        free = self._ready(Worker.free_slots, now)
+        times = [at for worker in self._workers.values() if (at := worker.ready_at(now)) > now and self._wanted(worker)]
+        times += [stragglers.pays_at(it.lease, it.seconds, it.late_at) for it in self._second_runs(free, now)]
+        return min((at for at in times if at > now), default=inf)
+
+    def _wanted(self, worker: Worker) -> bool:
+        """Whether it has a free slot and work to do."""
+        jobs = self._jobs.values() if worker.free_slots() else ()
+        return any(job.leasable and worker.accepts(job.custom) for job in jobs)
+
+    def _ready(self, which: Which, now: float) -> list[Slot]:
+        ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
+        return [slot for worker in ready for slot in which(worker)]
+
+    def _offer(self, job: Job, slots: Sequence[Slot]) -> placement.Offer:
+        daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
+        return placement.Offer([slot for slot in slots if slot.worker.accepts(job.custom)], daemons)
+
+    def _second_runs(self, free: Sequence[Slot], now: float) -> Iterator[_SecondRun]:
+        """All that there could be, one for each chunk, preferably by another daemon."""
+        well = [slot for slot in free if not slot.worker.setbacks]
+        for lease, job, record in self._held() if well else ():
+            if lease is lease.slot.lease and lease.kind is LeaseKind.CHUNK and not record.rerun and job.pace:
+                offer = self._offer(job, well)
+                others = [slot for slot in offer.slots if slot.worker is not lease.slot.worker]
+                choice = placement.begin_anew(job, record, replace(offer, slots=others or offer.slots), now)
+                if choice is not None:
+                    yield self._second_run_of(lease, job, replace(choice, second=True))
+
+    def _second_run_of(self, lease: Lease, job: Job, choice: placement.Choice) -> _SecondRun:
+        work = placement.work_of(choice.record, False, self._policy.lead_in_cost)
+        seconds = work / choice.slot.speed if choice.slot.speed else work * job.pace
+        return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
+
+    def _held(self) -> Iterator[tuple[Lease, Job, ChunkRecord]]:
+        for lease in self._leases.values():
+            job = self._jobs[lease.job]
+            yield lease, job, job.records[lease.chunk.index]
