@@ -85,6 +85,11 @@ class World:
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
+    def limit(self, name: str, rate: float) -> None:
+        if name in self.daemons:
+            self.daemons[name].limited = True
+        self.send(ev.WorkerLimited(name, rate))
+
     def submit(self, job: str, custom: bool = False, in_flight: int = 8) -> None:
         self.films[job] = Film(custom, in_flight)
         self.send(ev.JobSubmitted(job, custom, in_flight))

@@ -35,6 +35,14 @@ class WorkerDraining:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLimited:
+    """Its rate limit, in frames/s, 0 for none, is another one from now on."""
+
+    worker: str
+    rate_limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobSubmitted:
     """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
     delivered."""
@@ -112,8 +120,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkProgressed | ChunkFinished
-    | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunkProgressed
+    | ChunkFinished | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands
