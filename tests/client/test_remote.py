@@ -371,7 +371,7 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
             source = films.source_of(str(film))
             os.truncate(film, MIB)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
-                await remote.RemoteJob(at, JOB, source, lambda _: None).run(lambda _: io.BytesIO())
+                await remote.RemoteJob(at, JOB, {}, source, lambda _: None).run(lambda _: io.BytesIO())
 
     run(main())
 

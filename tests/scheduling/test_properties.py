@@ -19,7 +19,7 @@ from vidproc.scheduling.workers import Lease
 
 DAEMONS = ["a", "b", "c"]
 JOBS = ["x", "y", "z"]
-QUICK = settings(max_examples=150, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, stateful_step_count=80, suppress_health_check=list(HealthCheck))
 
 
 class Unfenced(Scheduler):
@@ -68,6 +68,10 @@ class Machine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(DAEMONS))
     def drain(self, name: str) -> None:
         self.world.drain(name)
+
+    @rule(name=st.sampled_from(DAEMONS), rate=st.sampled_from([0, 5, 64]))
+    def limit(self, name: str, rate: int) -> None:
+        self.world.limit(name, rate)
 
     @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8))
     def submit(self, name: str, custom: bool, in_flight: int) -> None:

@@ -85,6 +85,11 @@ class World:
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
+    def limit(self, name: str, rate: float) -> None:
+        if name in self.daemons:
+            self.daemons[name].limited = True
+        self.send(ev.WorkerLimited(name, rate))
+
     def submit(self, job: str, custom: bool = False, in_flight: int = 8) -> None:
         self.films[job] = Film(custom, in_flight)
         self.send(ev.JobSubmitted(job, custom, in_flight))
@@ -111,7 +116,7 @@ class World:
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
     def progress(self, lease: int, frames: int) -> None:
-        self.send(ev.ChunkProgressed(lease, frames))
+        self.send(ev.ChunksProgressed({lease: frames}))
 
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
         grant = self._pop(lease, can_continue=False)

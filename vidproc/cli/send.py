@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--video", required=True, metavar="IN", help="the film to process, or - for standard input")
     made.add_argument("--out", metavar="OUT", help="where the result goes, or - for standard output")
-    made.add_argument("--dry-run", action="store_true", help="only ask the coordinator whether it would take the job")
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only ask the coordinator whether it would take the job, and tell how much memory a slot needs for it",
+    )
     add_output_options(made)
     add_job_options(made)
     options.add_where(made)
@@ -61,15 +65,18 @@ def _send(given: argparse.Namespace) -> int:
 def _ask(endpoint: Endpoint, job: JobSpec, video: str) -> None:
     import asyncio
 
+    from vidproc.cli.explain import examine
     from vidproc.client import remote
 
     print(one_line(asyncio.run(remote.dry_run(endpoint, job, video))), file=sys.stderr)
+    print(examine(job, video).need, file=sys.stderr)
 
 
 def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Namespace) -> None:
-    from vidproc.client import films, head_start, specs
+    from vidproc.client import files, films, head_start, specs
 
     specs.check_size(job.filters)
+    job, held = files.gathered(job)
     source = films.source_of(video)
     begun = head_start.submit(endpoint, job, source)
 
@@ -79,7 +86,7 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
     from vidproc.client import remote
 
     with reporting.progress(given.quiet) as tell:
-        course = remote.process_source(endpoint, job, source, given.out, given.overwrite, tell, begun)
+        course = remote.process_source(endpoint, job, held, source, given.out, given.overwrite, tell, begun)
         metrics = asyncio.run(course)
     reporting.conclude(metrics, given)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
+    FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
@@ -29,6 +32,7 @@ from vidproc.transport.session import Session
 
 _BLOCK = 2**20
 _MAX_SLOTS = 1024
+_MOST_FILES = 1024
 
 log = structlog.get_logger()
 
@@ -44,6 +48,7 @@ class DaemonLink:
         self._dispatch = dispatch
         self._outbox = Outbox(session)
         self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
+        self._files: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
@@ -60,6 +65,7 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
+            tasks += self._files
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -79,9 +85,8 @@ class DaemonLink:
                 await self._send_lease(grant, job)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole, unless it is void by then. One that cannot be sent ends its job, or the slot would wait for it
-        for ever."""
-        try:
+        """Send it whole, unless it is void by then."""
+        with self._ending(job, "the film's packets"):
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
@@ -93,12 +98,36 @@ class DaemonLink:
                         self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
                         return
                     await self._session.send(LeaseBlock(grant.lease), block)
+
+    def _want_file(self, sha256: str) -> None:
+        if len(self._files) >= _MOST_FILES:
+            raise PeerError(f"a worker may ask for {_MOST_FILES} files at a time")
+        sending = asyncio.create_task(self._send_file(sha256))
+        self._files.add(sending)
+        sending.add_done_callback(self._files.discard)
+
+    async def _send_file(self, sha256: str) -> None:
+        """To a daemon that lacks it. Of a job that is gone nothing is sent: its leases are revoked."""
+        under_way = (job for job in self._dispatch.jobs.values() if not job.state.final)
+        job = next((job for job in under_way if sha256 in job.spec.files), None)
+        if job is None:
+            return
+        with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
+            for at in range(0, job.spec.files[sha256], _BLOCK):
+                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
+                await self._session.send(FileBlock(sha256, at), block)
+
+    @contextlib.contextmanager
+    def _ending(self, job: Job, what: str) -> Iterator[None]:
+        """What cannot be sent ends its job, or the slot would wait for it for ever."""
+        try:
+            yield
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
             self._dispatch.fail(job, error)
         except OSError as error:
-            self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
+            self._dispatch.fail(job, StorageError(f"{what} cannot be read: {error.strerror}"))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -112,6 +141,8 @@ class DaemonLink:
                 self._result_block(lease, payload)
             case Failed():
                 self._failed(message)
+            case FileWanted(sha256):
+                self._want_file(sha256)
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
@@ -122,9 +153,9 @@ class DaemonLink:
         return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
-        for lease, frames in beat.frames.items():
-            if self._holds(lease):
-                self._dispatch.progressed(lease, frames)
+        if beat.rate_limit is not None:
+            self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
+        self._dispatch.progressed({lease: frames for lease, frames in beat.frames.items() if self._holds(lease)})
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -36,8 +36,8 @@ _SLOWEST_DISK = 20e6
 
 class ToIngest(Struct, frozen=True):
     """What a media process is to read, and where the packets go. Of the source's `size` bytes only `held` are there
-    yet, and the child is told of more. `reach` says which frames the job's filters need: the child is told that too,
-    so that it need not import them, and OpenCV with them."""
+    yet, and the child is told of more. `reach` says which frames the job's filters need, `times` whether they want to
+    know when frames are shown: the child is told that too, so that it need not import them, and OpenCV with them."""
 
     source: str
     size: int
@@ -45,6 +45,7 @@ class ToIngest(Struct, frozen=True):
     packets: str
     job: JobSpec
     reach: Reach
+    times: bool
 
 
 class Probed(Struct, frozen=True):
@@ -78,11 +79,12 @@ class Planned(Struct, frozen=True):
 
 
 class Ingested(Struct, frozen=True):
-    """The source was read to its end."""
+    """The source was read to its end. `times` are as in `ChunkTask`, of all frames."""
 
     frames: int
     frame_rate: float
     losses: tuple[str, ...]
+    times: bytes = b""
 
 
 News = Opened | Planned | Ingested
@@ -131,7 +133,8 @@ class MediaProcess:
     async def ingest(self, source: Source, packets: Path, job: JobSpec) -> AsyncGenerator[News, None]:
         """Index the source into the packet file, as it arrives; `Opened` once, `Planned` as chunks become final,
         `Ingested` last. Close it when done (`contextlib.aclosing`)."""
-        order = ToIngest(str(source.path), source.size, source.begin(), str(packets), job, plan.check(job.filters))
+        reach, times = plan.check(job.filters), plan.want(job.filters, "time")
+        order = ToIngest(str(source.path), source.size, source.begin(), str(packets), job, reach, times)
         await self._child.send({"ingest": to_plain(order)})
         telling = asyncio.create_task(self._tell_growth(source, order.held))
         try:

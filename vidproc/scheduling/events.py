@@ -35,6 +35,14 @@ class WorkerDraining:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLimited:
+    """Its rate limit, in frames/s, 0 for none, is another one from now on."""
+
+    worker: str
+    rate_limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobSubmitted:
     """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
     delivered."""
@@ -54,11 +62,10 @@ class ChunksPlanned:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkProgressed:
-    """A slot has finished so many frames of a lease."""
+class ChunksProgressed:
+    """How many frames slots have finished, by lease."""
 
-    lease: int
-    frames: int
+    frames: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +119,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkProgressed | ChunkFinished
-    | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunksProgressed
+    | ChunkFinished | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands

@@ -6,6 +6,7 @@
     jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
                              the source may leave the cache meanwhile
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
+    jobs/<id>/files/<sha256> what the job's filters name
     jobs/<id>/chunks/<n>     encoded chunks
     jobs/<id>/result         the film
 
@@ -22,7 +23,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,9 +58,19 @@ class JobFolder:
     def chunk(self, index: int) -> Path:
         return self.path / "chunks" / str(index)
 
+    def file(self, sha256: str) -> Path:
+        return self.path / "files" / sha256
+
     def create(self) -> None:
         with disk_errors("cannot make a job's folder"):
             (self.path / "chunks").mkdir(parents=True)
+
+    def keep_files(self, files: Mapping[str, bytes]) -> None:
+        """What the job's filters name, by SHA-256."""
+        with disk_errors("cannot store a filter's file"):
+            for sha256, data in files.items():
+                self.file(sha256).parent.mkdir(exist_ok=True)
+                self.file(sha256).write_bytes(data)
 
     def keep_only_result(self) -> None:
         """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""

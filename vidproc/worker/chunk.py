@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import platform
 import resource
+import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import lru_cache
 from importlib.metadata import version
+from typing import Any
 
 import cv2
 
@@ -35,12 +39,17 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.worker.file_cache import FileCache
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
     WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
+
+_TIME = struct.Struct("<q")
+_MOST_LOADED = 4
+"""Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
 
 
 def serve(channel: Channel, gauge: Gauge) -> None:
@@ -49,13 +58,22 @@ def serve(channel: Channel, gauge: Gauge) -> None:
     ffmpeg.silence()
     slot = ChunkRunner(gauge)
     channel.send({"ready": _versions()})
-    for header, packets in channel:
-        try:
-            report, records = slot.run(from_plain(ChunkTask, header["task"]), packets)
-        except Exception as error:
-            channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    for header, payload in channel:
+        if "files" in header:
+            channel.send({"wanted": slot.files.missing(header["files"])})
+        elif "file" in header:
+            slot.files.add(header["file"], payload)
         else:
-            channel.send({"done": to_plain(report)}, records)
+            _do(slot, channel, gauge, header["task"], payload)
+
+
+def _do(slot: ChunkRunner, channel: Channel, gauge: Gauge, task: Any, packets: bytes) -> None:
+    try:
+        report, records = slot.run(from_plain(ChunkTask, task), packets)
+    except Exception as error:
+        channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    else:
+        channel.send({"done": to_plain(report)}, records)
 
 
 def _versions() -> Mapping[str, str]:
@@ -70,9 +88,14 @@ def _versions() -> Mapping[str, str]:
 
 
 class ChunkRunner:
-    """Runs chunks; keeps the decoder open between two that follow one another."""
+    """Runs chunks; keeps the decoder open between two that follow one another, and what filters made of their files.
+
+    `files` must have those that a task names before it is run.
+    """
 
     def __init__(self, gauge: Gauge) -> None:
+        self.files = FileCache()
+        self._load = lru_cache(maxsize=_MOST_LOADED)(lambda type, sha256: type.read(self.files[sha256]))
         self._gauge = gauge
         self._decoder: Decoder | None = None
         self._decoded: tuple[str, int] = ("", -1)
@@ -81,7 +104,7 @@ class ChunkRunner:
         """The chunk's report and its encoded packet records. Raises `MediaError`, `FilterError`, `WorkerError`."""
         began = time.perf_counter()
         decoder = self._decoder_for(task)
-        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
+        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt, self._load)
         work = _Work(task, decoder, pipeline, self._gauge)
         work.do(packets)
         report, records = work.report(time.perf_counter() - began)
@@ -126,8 +149,9 @@ class _Work:
         self._mark()
         task, pictures = self._task, self._pictures(packets)
         frames = self._pipeline.run(
-            pictures, task.start, task.stop, self._converter, self._canvas, time.perf_counter, self._spent
-        )
+            pictures, task.start, task.stop, self._converter, self._canvas,
+            clock=time.perf_counter, spent=self._spent, time_of=self._time_of,
+        )  # fmt: skip
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
@@ -147,6 +171,11 @@ class _Work:
         for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
             pass
         self._decode_s += time.perf_counter() - encoded
+
+    def _time_of(self, rank: int) -> Fraction:
+        """When a frame is shown, in seconds of the result."""
+        (microseconds,) = _TIME.unpack_from(self._task.times, _TIME.size * (rank - self._task.first))
+        return Fraction(microseconds, 1_000_000)
 
     def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
         """The decoded frames as pictures of the size that the film begins with, timed."""
