@@ -81,7 +81,7 @@ def _workload(name: str, folder: Path) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> str:
-    """With hashes that are the same each time."""
-    fixed = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+    """With hashes that are the same each time, and what is compiled kept for the next."""
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **fixed}, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout
