@@ -35,6 +35,16 @@ class WorkerDraining:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequential:
+    """That a part of a job must be done in frame order. Not `pinned`: a state is handed from chunk to chunk, and with
+    it any slot can do one. `pinned`: all in one slot, and what is handed on is frames; a chunk needs those up to
+    `reach` behind its last."""
+
+    pinned: bool
+    reach: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobSubmitted:
     """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
     delivered."""
@@ -42,6 +52,7 @@ class JobSubmitted:
     job: str
     custom: bool = False
     in_flight: int = 64
+    stage: Sequential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,8 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
-    point, so its decoder is open where this one starts."""
+    point, so its decoder is open where this one starts. `replays`: a stage comes by here again, and its result is held
+    already."""
 
     lease: int
     worker: str
@@ -123,6 +135,7 @@ class Grant:
     attempt: int
     kind: LeaseKind
     continues: bool
+    replays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

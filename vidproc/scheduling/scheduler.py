@@ -31,6 +31,7 @@ from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
 from vidproc.scheduling.policies import Failure, Jitter, Policy, sentence
 from vidproc.scheduling.rates import TokenBucket
+from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Tail, Worker
 
 
@@ -42,6 +43,7 @@ class Scheduler:
         self._rng = rng
         self._workers: dict[str, Worker] = {}
         self._jobs: dict[str, Job] = {}
+        self._stages: dict[str, Stage] = {}
         self._leases: dict[int, Lease] = {}
         self._backoffs: list[tuple[float, str, int]] = []
         self._last_lease = 0
@@ -101,9 +103,10 @@ class Scheduler:
         """Leases so far, of all jobs, that were not the first of their chunk."""
         return self._retries
 
-    def why_waiting(self, job: str) -> str:
+    def why_waiting(self, id: str) -> str:
         """Why nothing of this job is being worked on, or "" if something is or nothing waits."""
-        return reason_to_wait(self._jobs[job], list(self._workers.values())) if job in self._jobs else ""
+        parts = [job for job in self._jobs.values() if job.name == id]
+        return reason_to_wait(parts, list(self._workers.values())) if parts else ""
 
     # Events
 
@@ -127,19 +130,26 @@ class Scheduler:
     def _worker_draining(self, event: ev.WorkerDraining, now: float) -> None:
         if event.worker in self._workers:
             self._workers[event.worker].draining = True
+            self._unseat(self._workers[event.worker].slots)
 
     @_on.register
     def _job_submitted(self, event: ev.JobSubmitted, now: float) -> None:
         if event.job in self._jobs:
             raise ValueError(f"job {event.job} was submitted before")
         self._last_job += 1
-        self._jobs[event.job] = Job(event.job, event.custom, event.in_flight, self._last_job)
+        job = Job(event.job, event.custom, event.in_flight, self._last_job)
+        if event.stage is not None:
+            stage = self._stages[job.id] = Stage(job, event.stage)
+            self._jobs[stage.id] = stage  # before its job, so that it comes first where the two are as good
+        self._jobs[job.id] = job
 
     @_on.register
     def _chunks_planned(self, event: ev.ChunksPlanned, now: float) -> None:
         job = self._jobs.get(event.job)
         if job is not None:
             job.plan(event.chunks, event.final)
+            if stage := self._stages.get(job.id):
+                stage.plan(event.chunks, event.final)
             self._complete(job)
 
     @_on.register
@@ -154,10 +164,12 @@ class Scheduler:
             lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
-            self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))
+            if isinstance(job, Stage):
+                job.decoder_at = lease.chunk if event.can_continue else None
+            self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
     def _note_speed(self, lease: Lease, now: float) -> None:
-        if now > lease.granted:
+        if now > lease.granted and lease.kind is LeaseKind.CHUNK:
             work = placement.work_of(self._jobs[lease.job], lease, self._policy.lead_in_cost)
             lease.slot.speed = work / (now - lease.granted)
 
@@ -189,6 +201,8 @@ class Scheduler:
         if job is not None:
             job.delivered(event.chunk)
             self._deliver(job)
+            if stage := self._stages.get(job.id):
+                stage.balance()
             self._complete(job)
 
     @_on.register
@@ -203,6 +217,9 @@ class Scheduler:
     # Delivery
 
     def _deliver(self, job: Job) -> None:
+        if isinstance(job, Stage):
+            job.pass_on()
+            return
         index = job.reorder.take()
         if index is not None:
             self._commands.append(ev.Deliver(job.id, index))
@@ -223,12 +240,20 @@ class Scheduler:
             # Read one by one: the failure of a job voids its leases on the other slots too.
             if slot.lease is not None:
                 self._failed(slot.lease, failure, now)
+        self._unseat(worker.slots)
+
+    def _unseat(self, slots: Sequence[Slot]) -> None:
+        """Whatever stages kept in these slots' processes is gone."""
+        for stage in self._stages.values():
+            if stage.seat in slots:
+                stage.unseat()
 
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
         self._void(lease)
         if failure.lost:
             lease.slot.tail = None
+            self._unseat([lease.slot])
         worker = lease.slot.worker
         if failure.of_the_daemon:
             worker.set_back(lease.granted, now, self._policy)
@@ -237,12 +262,15 @@ class Scheduler:
         record.errors += not failure.lost
         if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
             message = sentence(record.chunk, failure, record.attempts)
-            self._commands.append(ev.FailJob(job.id, failure.code, message, job.retries))
-            self._forget(job)
-        elif failure.lost:
+            self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
+            self._forget(self._jobs[job.name])
+            return
+        if failure.lost:
             job.move(record, ChunkState.WAITING)
         else:
             self._back_off(job, record, now)
+        if isinstance(job, Stage):
+            job.unseat()
 
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
@@ -265,10 +293,13 @@ class Scheduler:
             lease.slot.leave(None)
 
     def _forget(self, job: Job) -> None:
+        if stage := self._stages.pop(job.id, None):
+            self._forget(stage)
         for lease in [lease for lease in self._leases.values() if lease.job == job.id]:
             self._void(lease)
             if not lease.finished and lease.slot.worker.name in self._workers:
                 self._commands.append(ev.Withdraw(lease.id, lease.slot.worker.name))
+                self._unseat([lease.slot])
         for worker in self._workers.values():
             for slot in worker.slots:
                 if slot.tail is not None and slot.tail.job == job.id:
@@ -288,10 +319,14 @@ class Scheduler:
         free = self._free_slots(now) if jobs else []
         for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if free else ():
             offer = self._offer(job, free)
-            choice = placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.free else None
+            choice = self._choose(job, offer, now) if offer.free else None
             if choice is not None:
                 return job, choice
         return None
+
+    def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
+        cost = self._policy.lead_in_cost
+        return job.choose(offer, cost, now) if isinstance(job, Stage) else placement.choose(job, offer, cost, now)
 
     def _offer(self, job: Job, free: Sequence[Slot]) -> placement.Offer:
         daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
@@ -299,27 +334,39 @@ class Scheduler:
 
     def _free_slots(self, now: float) -> list[Slot]:
         ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
-        return [slot for worker in ready for slot in worker.free_slots()]
+        free = [slot for worker in ready for slot in worker.free_slots()]
+        return [slot for slot in free if not any(stage.keeps(slot) for stage in self._stages.values())]
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
         slot, record = choice.slot, choice.record
         self._last_lease += 1
-        lease = Lease(self._last_lease, slot, job.id, record.chunk, LeaseKind.CHUNK, choice.continues, now)
+        lease = Lease(self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now)
         self._leases[lease.id] = record.lease = lease
         slot.take(lease)
         slot.worker.bucket.spend(record.chunk.frames, now)
         job.move(record, ChunkState.LEASED)
+        if isinstance(job, Stage):
+            job.seat = slot
         self._count_attempt(job, record)
         self._commands.append(
             ev.Grant(
-                lease.id, slot.worker.name, slot.number, job.id, record.chunk.index,
-                record.attempts, lease.kind, lease.continues,
+                lease.id,
+                slot.worker.name,
+                slot.number,
+                job.name,
+                record.chunk.index,
+                record.attempts,
+                lease.kind,
+                lease.continues,
+                isinstance(job, Stage) and job.replaying,
             )
         )
 
     def _count_attempt(self, job: Job, record: ChunkRecord) -> None:
         record.attempts += 1
-        if record.attempts > 1:
+        if isinstance(job, Stage) and job.replaying:
+            self._retries += 1
+        elif record.attempts > 1:
             job.retries[record.chunk.index] = record.attempts - 1
             self._retries += 1
 
@@ -327,8 +374,11 @@ class Scheduler:
 
     def _end_backoffs(self, now: float) -> None:
         while self._backoffs and self._backoffs[0][0] <= now:
-            _, job, chunk = heappop(self._backoffs)
-            self._jobs[job].move(self._jobs[job].records[chunk], ChunkState.WAITING)
+            _, name, chunk = heappop(self._backoffs)
+            job = self._jobs[name]
+            job.move(job.records[chunk], ChunkState.WAITING)
+            if isinstance(job, Stage):
+                job.unseat()
 
     def _ask_to_be_woken(self, now: float) -> None:
         times = [at for worker in self._workers.values() if (at := self._offered_at(worker, now)) > now]
