@@ -156,6 +156,12 @@ class ChunkTask(Struct, frozen=True):
     The slot decodes the ranks [first, last), scales to `width` x `height`, the size that the film begins with, those
     pictures that have another, runs the filters and encodes [start, stop). `continues` says that the
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open.
+
+    `kind` STAGE is the part of the work that goes through the film in order: nothing is encoded, and the answer is the
+    filters' state behind the chunk or, where one can't leave its process, the frames that they made. `begins`: the
+    chunk is the first of its continuity segment; `ends`: it is the last of the film; `replays`: the frames are held
+    already. The last `state_size` bytes of the payload are the state to begin with. `made_as` is the format of the
+    pictures in the packets where a stage has made those; only the filters behind it are left then.
     """
 
     job_id: str
@@ -172,6 +178,12 @@ class ChunkTask(Struct, frozen=True):
     on_decode_error: str = "conceal"
     digest_frames: bool = False
     continues: bool = False
+    kind: LeaseKind = LeaseKind.CHUNK
+    begins: bool = False
+    ends: bool = False
+    replays: bool = False
+    state_size: int = 0
+    made_as: str = ""
 
 
 class ChunkReport(Struct, frozen=True):
@@ -183,7 +195,8 @@ class ChunkReport(Struct, frozen=True):
     encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
     to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
     the chunk's frames have.
-    `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
+    `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for. `made` says how
+    the frames are coded that a stage hands on, `made_as` what format their pictures have.
     """
 
     frames: int
@@ -200,3 +213,5 @@ class ChunkReport(Struct, frozen=True):
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()
     digest: str = ""
+    made: StreamFormat | None = None
+    made_as: str = ""

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from vidproc.errors import FilterError, VidprocError
 from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.model import ParamValue
-from vidproc.pipelines.recall import Nothing, recall
+from vidproc.pipelines.recall import Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
 from vidproc.reach import Reach
 
@@ -40,6 +40,13 @@ class Converter(Protocol):
 
     def is_full(self, format: str) -> bool:
         """Whether pictures of this format have codes of the full range."""
+
+
+class Handover(Protocol):
+    """What stages go on from, and leave for the run that comes after."""
+
+    def seam(self, number: int, at: int) -> Seam:
+        """For the stage of this number, whose next run begins with rank `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class Runner:
     clock: Callable[[], float] = no_clock
     spent: Spent = field(default_factory=Spent)
     out: Callable[[], Picture] | None = None
+    handover: Handover | None = None
 
     def run(self, steps: Sequence[Step], target: str, frames: Frames, wanted: range) -> Frames:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
@@ -84,19 +92,25 @@ class Runner:
         `frames` gives pictures of one size in order of rank, and is not asked for more than is needed. `out` gives
         writable pictures in format `target` and of the result's size; the last filter or conversion of a frame writes
         into the one it is given, if it can, and that one is yielded. Else what is yielded must not be written into: it
-        may be a decoded frame. `out` may give the same picture until that has been yielded. Raises `FilterError`
-        naming the frame, and `MediaError` if a frame is missing.
+        may be a decoded frame. `out` may give the same picture until that has been yielded. `wanted` may have no end:
+        then it is gone on with for as long as there are frames. Raises `FilterError` naming the frame, and `MediaError`
+        if a frame is missing.
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             direct = self.out if last and step.gives == target else None
-            frames = self._stage(step, frames, _needed(wanted, steps[number + 1 :]), direct)
+            later = steps[number + 1 :]
+            at = _needed(range(wanted.stop, wanted.stop), later).start  # where the run after this one begins here
+            seam = self.handover.seam(number, at) if self.handover else Seam()
+            frames = self._stage(step, frames, _needed(wanted, later), direct, seam)
         for rank, picture in complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
 
-    def _stage(self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None) -> Frames:
+    def _stage(
+        self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None, seam: Seam
+    ) -> Frames:
         filter_ = step.filter
-        memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted)
+        memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted, seam)
         applied = memory.applied(wanted)
         needed, shown = _needed(wanted, [step]), widened(applied, filter_.window)
         ready = self._ready(step, memory, only(frames, needed), shown)
@@ -105,6 +119,7 @@ class Runner:
             assert here is not None
             room = out() if out else self._allocate(step, here)
             result = self._filtered(step, rank, window, room, memory.of(rank))
+            memory.applied_to(rank)
             if rank in wanted:
                 yield rank, result
 
