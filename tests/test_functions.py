@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+import vidproc
 from tests.filters.pictures import noise, room_like
 from tests.user_filters import Darken, invert, trails
 from vidproc.errors import ClientError, FilterError
@@ -19,6 +20,7 @@ from vidproc.filters import custom
 from vidproc.filters.contract import Filter
 from vidproc.functions import as_spec
 from vidproc.model import FilterSpec
+from vidproc.reach import ReachStep
 
 PICTURE = noise("bgr24", 16, 8)
 BIG = np.full((1080, 1920, 3), 7, np.uint8)
@@ -68,6 +70,11 @@ def test_anything_that_takes_a_frame_goes_to_children_of_ours(
 def test_what_it_declares_goes_with_it(tmp_path: Path) -> None:
     found = loaded(as_spec(trails, tmp_path))
     assert (found.formats, found.window) == (("gray",), (-1, 0))
+    remembering = vidproc.filter(memory="reset", every=9)(lambda frame, state: frame + state["by"])
+    found = loaded(as_spec(remembering, tmp_path))
+    assert found.reach({}) == (ReachStep(every=9),)
+    result = found.apply((PICTURE,), room_like(PICTURE), state={"by": 3})
+    assert np.array_equal(result.array, PICTURE.array + 3)
 
 
 def test_several_do_not_get_in_each_others_way(tmp_path: Path) -> None:

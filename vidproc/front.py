@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vidproc.client.containers import container_of
-from vidproc.client.remote import Endpoint, Listener
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.remote import Listener
 from vidproc.client.remote import process as process_remotely
 from vidproc.config import WorkerSettings, as_token
 from vidproc.cores import usable_cores

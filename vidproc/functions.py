@@ -10,13 +10,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from vidproc.client import specs
 from vidproc.errors import ClientError
 from vidproc.model import FilterSpec
+
+if TYPE_CHECKING:
+    from vidproc.filters.decorator import Declaration
 
 FilterLike = str | FilterSpec | Path | Callable[..., Any]
 """`"blur:ksize=5"`, the path or the text of a filter's file, `"FILE.py:function=f"` where that holds several, a
@@ -30,8 +33,8 @@ import cloudpickle
 import vidproc
 
 
-@vidproc.filter(formats={formats!r}, window={window!r})
-def function(frame):
+@vidproc.filter({declaration})
+def function({gets}):
     '''What can be read without being run. The function itself takes its place.'''
 
 
@@ -69,14 +72,21 @@ def from_function(function: Callable[..., Any], pickles: Path) -> FilterSpec:
     """For this process's own children: any function that can be pickled. Raises `ClientError`."""
     from vidproc.filters import custom
 
-    declared = custom.from_function(function)
+    custom.from_function(function)  # refuses what can't be a filter
     path = pickles / f"{len(list(pickles.iterdir()))}.pickle"
     try:
         path.write_bytes(cloudpickle.dumps(function))
     except Exception as error:  # whatever the __reduce__ of an object it refers to may raise
         raise ClientError(f"the function cannot go to the processes that would run it: {error}") from error
-    code = _TEXT.format(formats=declared.formats, window=declared.window, path=str(path))
+    code = _TEXT.format(path=str(path), **_said(custom.declaration_of(function)))
     return FilterSpec("custom", code=code, function="function")
+
+
+def _said(declared: Declaration) -> dict[str, str]:
+    """A declaration and what its function takes, in Python; without limits of parameters, since it is given none."""
+    said = {"formats": declared.formats, "window": declared.window, "memory": declared.memory, "every": declared.every}
+    written = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    return {"declaration": written, "gets": ", ".join(declared.gets)}
 
 
 def from_source(function: Callable[..., Any]) -> FilterSpec:

@@ -20,7 +20,8 @@ from typing import Any
 import structlog
 from msgspec import structs
 
-from vidproc.client.remote import Endpoint, Listener, News, process
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.remote import Listener, News, process
 from vidproc.config import CoordinatorSettings, WorkerSettings
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator

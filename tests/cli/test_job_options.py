@@ -8,7 +8,7 @@ import pytest
 
 from vidproc.cli import send, where
 from vidproc.cli.job_options import job_of
-from vidproc.client.remote import Endpoint
+from vidproc.client.endpoint import Endpoint
 from vidproc.errors import ClientError
 from vidproc.model import FilterSpec, JobSpec
 from vidproc.transport.address import Address

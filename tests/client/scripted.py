@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vidproc.client.remote import Endpoint
+from vidproc.client.endpoint import Endpoint
 from vidproc.errors import PeerError
 from vidproc.model import JobState
 from vidproc.protocol.messages import (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vidproc.client import films
+from vidproc.client import films, remote
 from vidproc.errors import ClientError, StorageError
 
 
@@ -21,7 +21,7 @@ def names(folder: Path) -> list[str]:
 
 
 def source_of(path: Path) -> films.Source:
-    return asyncio.run(films.source_of(str(path)))
+    return films.source_of(str(path))
 
 
 # What comes out
@@ -223,7 +223,7 @@ def test_hashing_can_be_interrupted(tmp_path: Path) -> None:
         file.truncate(2**40)
 
     async def main() -> None:
-        hashing = asyncio.create_task(films.source_of(str(tmp_path / "in.mp4")))
+        hashing = asyncio.create_task(remote.source_of(str(tmp_path / "in.mp4")))
         for _ in range(3):
             await asyncio.sleep(0)
         hashing.cancel()

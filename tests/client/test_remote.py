@@ -14,7 +14,8 @@ import pytest
 
 from tests.client.scripted import MIB, Connection, done, run, scripted
 from vidproc.client import films, remote
-from vidproc.client.remote import Downloading, Endpoint, News, Reconnecting, Uploading
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.remote import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import (
     BadParameterError,
     CancelledError,
@@ -26,7 +27,18 @@ from vidproc.errors import (
     VidprocError,
 )
 from vidproc.model import FilterSpec, JobSpec, JobState
-from vidproc.protocol.messages import Accepted, Cancel, Error, Fetch, Finished, Progress, Received, UploadBlock, Watch
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    Error,
+    Fetch,
+    Finished,
+    Progress,
+    Received,
+    Submit,
+    UploadBlock,
+    Watch,
+)
 from vidproc.transport.address import Address
 
 pytestmark = pytest.mark.process
@@ -234,7 +246,7 @@ def test_another_result_than_was_announced_is_not_kept(film: Path, tmp_path: Pat
 )
 def test_a_refusal_is_the_client_s_error(film: Path, tmp_path: Path, code: str, kind: type[VidprocError]) -> None:
     async def part(connection: Connection) -> None:
-        await connection.expect(remote.Submit)
+        await connection.expect(Submit)
         await connection.say(Error(code, "it is wrong", "client", request=1))
 
     async def main() -> None:
@@ -279,7 +291,7 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
-            source = await films.source_of(str(film))
+            source = films.source_of(str(film))
             os.truncate(film, MIB)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
                 await remote.RemoteJob(at, JOB, source, lambda _: None).run(lambda _: io.BytesIO())
@@ -344,7 +356,7 @@ def test_a_cancelled_job_s_client_is_told_so(film: Path, tmp_path: Path) -> None
 
 def test_nonsense_is_not_tried_again(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
-        await connection.expect(remote.Submit)
+        await connection.expect(Submit)
         await connection.say(Received("j", 0))
 
     async def main() -> None:
@@ -386,14 +398,14 @@ def test_no_coordinator_at_all_is_not_waited_for(film: Path, tmp_path: Path) -> 
 
 def test_a_dry_run(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
-        submit = await connection.expect(remote.Submit)
+        submit = await connection.expect(Submit)
         assert submit.dry_run
-        await connection.say(Accepted(submit.request, "", 0))
+        await connection.say(Accepted(submit.request, "", 0, ("It is long.", "It is wide.")))
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
             said = await remote.dry_run(at, JOB, str(film))
         assert said.startswith("in.mp4: the coordinator at unix://")
-        assert said.endswith("would take this job (3.1 MB)")
+        assert said.endswith("would take this job (3.1 MB). It is long. It is wide.")
 
     run(main())

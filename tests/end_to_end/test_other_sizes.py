@@ -96,3 +96,10 @@ def test_explain_tells_the_size(film: Path, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().out
     assert "h264 38x51 yuv420p" in said
     assert "loss:      the picture was padded from 38x51 to 38x52, as yuv420p demands" in said
+
+
+def test_explain_tells_what_filters_remember(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain.main([str(film), "--filter", "motion:kind=mog2,every=56"]) == 0
+    said = capsys.readouterr().out
+    assert "motion kind=mog2: Remembers what came before, and begins anew every 56 frames.\n" in said
+    assert "27 frames are needed by the chunk after their own too\n" in said

@@ -99,9 +99,10 @@ def test_the_result_has_the_mode_of_any_new_file(shared: Cluster, film: Path, tm
 def test_a_dry_run_sends_nothing(shared: Cluster, film: Path, tmp_path: Path) -> None:
     (tmp_path / "new.mp4").write_bytes(film.read_bytes() + bytes(99))
     before = shared.log("job")
-    outcome = send("--video", tmp_path / "new.mp4", *shared.by_tcp, "--dry-run", "--filter", "edges")
+    outcome = send("--video", tmp_path / "new.mp4", *shared.by_tcp, "--dry-run", "--filter", "motion:kind=mog2")
     assert outcome.code == 0
     assert "would take this job" in outcome.err
+    assert "MB). motion kind=mog2: Remembers what came before, and begins anew every 250 frames." in outcome.err
     assert send("--video", film, *shared.by_tcp, "--dry-run", "--filter", "edge").code == 2
     assert shared.log("job") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.mp4"]

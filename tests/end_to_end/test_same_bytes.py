@@ -21,6 +21,16 @@ def expected(film: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return sha256(out)
 
 
+def test_filters_that_remember(film: Path, tmp_path: Path, shared: Cluster) -> None:
+    """In one process, in several, and in daemons; a chunk begins between two places where their memory does."""
+    job = ("--filter", "motion:kind=mog2,every=56", "--filter", "motion")
+    outs = [tmp_path / f"{number}.mp4" for number in range(3)]
+    assert run(film, "-o", outs[0], "--processes", 1, *job).code == 0
+    assert run(film, "-o", outs[1], "--processes", 3, *job).code == 0
+    assert shared.send(film, outs[2], *job).code == 0
+    assert len(set(map(sha256, outs))) == 1
+
+
 def test_two_processes(film: Path, tmp_path: Path, expected: str) -> None:
     assert run(film, "-o", tmp_path / "out.mp4", "--processes", 2, *JOB).code == 0
     assert sha256(tmp_path / "out.mp4") == expected

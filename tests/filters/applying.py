@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tests.filters.pictures import bits_of, room_like
 from vidproc import filters
-from vidproc.filters.contract import Picture, Shape
+from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import plane_shapes, yuv_layout
 from vidproc.model import FilterSpec, ParamValue
+from vidproc.pipelines.recall import recall
 
 FORMATS = ("yuv420p", "yuvj420p", "yuv422p10le", "gray", "bgr24")
 YUV = ("yuv420p", "yuvj420p", "yuv422p10le", "yuv444p16le")
@@ -47,11 +49,20 @@ def _applied(
         plane.flags.writeable = False
     shape = filter_.shape_after(Shape(here.width, here.height), resolved)
     known: dict[str, Any] = {"rank": rank, "full_range": is_full(here.format)}
-    wanted = {key: known[key] for key in filter_.wants}
+    wanted = {key: known[key] for key in filter_.wants} | remembered(filter_, resolved, here, rank)
     place = room(filter_.gives or here.format, shape.width, shape.height)
     result: Picture = filter_.apply(window, place, **resolved, **wanted)
     assert (result.width, result.height) == (shape.width, shape.height)
     return result, place
+
+
+def remembered(filter_: Filter, params: Mapping[str, ParamValue], here: Picture, rank: int) -> dict[str, Any]:
+    """What its memory gives a filter for a film's first frame."""
+    remembers = filter_.remembers(params)
+    memory = recall(remembers, lambda _, function, *args: function(*args, **params), range(rank, rank + 1))
+    if memory.looks_at(rank):
+        memory.note(rank, here)
+    return memory.of(rank)
 
 
 def room(name: str, width: int, height: int) -> Picture:

@@ -216,3 +216,41 @@ def test_a_function_at_hand_says_where_it_failed() -> None:
 def test_what_cant_be_called_with_a_frame_is_no_filter(function: Any) -> None:
     with pytest.raises(ClientError):
         custom.from_function(function)
+
+
+SLOW = """
+import vidproc
+
+@vidproc.filter(memory="reset", every=3, window=(-1, 0))
+def slow(frames, state, step=2):
+    frames[1][:] += state.get("kept", 0)
+    state["kept"] = frames[1]
+    state["times"] = state.get("times", 0) + step
+    return frames[1] + state["times"]
+"""
+
+
+def test_a_function_that_remembers_may_keep_what_it_gets() -> None:
+    made = custom.load(SLOW)
+    state, room = {}, room_like(BGR)
+    first = made.apply((None, BGR), room, state=state, step=2).array.copy()
+    assert np.array_equal(first, BGR.array + 2)
+    room.array[:] = 77  # an encoder's frame is used again
+    second = made.apply((BGR, BGR), room, state=state, step=2).array
+    assert np.array_equal(second, BGR.array * 2 + 4)
+
+
+def test_a_function_at_hand_that_remembers() -> None:
+    @filter(memory="reset", every=5)
+    def count(frame: Any, state: dict[str, int], step: int = 1) -> Any:
+        state["seen"] = state.get("seen", 0) + step
+        return frame + state["seen"]
+
+    made, state = custom.from_function(count), {"seen": 4}
+    assert [param.name for param in made.params] == ["step"]
+    result = made.apply((BGR,), room_like(BGR), state=state, step=3)
+    assert np.array_equal(result.array, BGR.array + 7)
+    assert state == {"seen": 7}
+
+    with pytest.raises(ClientError, match="must be a function that takes the frame and the state"):
+        custom.from_function(filter(memory="reset", every=5)(lambda frame: frame))

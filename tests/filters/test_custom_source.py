@@ -12,6 +12,8 @@ from vidproc.errors import ClientError
 from vidproc.filters.custom_source import read
 from vidproc.filters.decorator import Declaration
 
+STATE = "import vidproc\n@vidproc.filter(memory='reset', every=9)\n"
+
 
 def test_the_only_public_function_is_the_filter() -> None:
     source = read("import os\ndef _helper(): pass\ndef grey(frame):\n    'Drop colour.\\n\\nMore.'\n    return frame\n")
@@ -68,6 +70,8 @@ def test_what_the_decorator_is_given_is_read() -> None:
         ("def f(): ...", "", "line 1: f must take the frame"),
         ("\ndef f(frame, other): ...", "", "line 2: f's parameters need names and defaults: other"),
         ("def f(frame, *, other): ...", "", "line 1: f's parameters need names and defaults: other"),
+        (STATE + "def f(frame): ...", "", "line 3: f must take the frame and the state"),
+        (STATE + "def f(frame, state, gain): ...", "", "line 3: f's parameters need names and defaults: gain"),
         ("def f(frame, other=1, /): ...", "", "line 1: f's parameters need names and defaults: other"),
     ],
 )
@@ -83,9 +87,9 @@ def test_text_that_is_no_filter_is_refused_in_one_line(text: str, function: str,
     [
         ("window=reach()", "line 2: @filter's window must be written out"),
         ("window=(1, 2)", "line 2: a filter's window must be"),
-        ("windows=(0, 0)", "line 2: @filter takes formats, window and params only"),
-        ("**settings", "line 2: @filter takes formats, window and params only"),
-        ("'gray'", "line 2: @filter takes formats, window and params by name only"),
+        ("windows=(0, 0)", "line 2: @filter takes formats, window, params, memory, every only"),
+        ("**settings", "line 2: @filter takes formats, window, params, memory, every only"),
+        ("'gray'", "line 2: @filter takes formats, window, params, memory, every by name only"),
         ("formats={'gray': {}, (): []}", "line 2: a filter's formats must be among"),
         ("params=[1]", "line 2: "),
     ],
@@ -94,6 +98,13 @@ def test_declarations_that_cant_be_read_are_refused_with_the_line(given_: str, s
     with pytest.raises(ClientError) as caught:
         read(f"import vidproc\n@vidproc.filter({given_})\ndef f(frame): return frame\n")
     assert str(caught.value).startswith(said)
+
+
+def test_a_function_that_remembers_takes_a_state_before_its_parameters() -> None:
+    for takes in ("frame, state, gain=2", "frame, state={}, gain=2", "frame, state, /, *, gain=2", "*both, gain=2"):
+        found = read(f"{STATE}def f({takes}): ...")
+        assert found.defaults == {"gain": 2}
+        assert (found.declaration.memory, found.declaration.every) == ("reset", 9)
 
 
 def test_nothing_is_executed() -> None:

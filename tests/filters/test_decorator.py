@@ -9,6 +9,7 @@ import pytest
 from vidproc.errors import ClientError
 from vidproc.filters.contract import Param
 from vidproc.filters.decorator import MARK, MAX_REACH, Declaration, declare, filter
+from vidproc.filters.memory import Reset
 
 
 def test_the_function_stays_what_it_is() -> None:
@@ -37,6 +38,32 @@ def test_formats_that_filters_cant_have_are_refused(formats: Any) -> None:
 def test_windows_that_dont_hold_the_frame_itself_or_reach_too_far_are_refused(window: Any) -> None:
     with pytest.raises(ClientError):
         filter(window=window)
+
+
+def test_what_a_function_remembers_is_declared_by_a_word_and_a_number() -> None:
+    made = declare(memory="reset", every=7).filter("f", "", {}, lambda window, out: out)
+    memory = made.remembers({})
+    assert isinstance(memory, Reset)
+    assert (memory.every, memory.begin()) == (7, {})
+    assert declare().filter("f", "", {}, lambda window, out: out).remembers({}) is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"memory": "rest", "every": 5}, "a filter's memory must be one of reset, not 'rest'; did you mean 'reset'?"),
+        ({"memory": 5}, "a filter's memory must be one of reset, not 5"),
+        ({"memory": ["reset"]}, "a filter's declaration is wrong"),
+        ({"memory": "reset"}, "a filter that remembers must say every=, a whole number from 1 to 3000"),
+        ({"memory": "reset", "every": 3001}, "a filter that remembers must say every="),
+        ({"memory": "reset", "every": "5"}, "a filter that remembers must say every="),
+        ({"every": 5}, 'every= belongs to memory="reset"'),
+    ],
+)
+def test_memory_that_makes_no_sense_is_refused(declared: Any, said: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        filter(**declared)
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize("params", [{"gain": {"lowest": 0}}, {"gain": 3}])

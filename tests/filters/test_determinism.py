@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.filters.applying import applied
 from tests.filters.pictures import noise, variants
+from tests.pipelines.stand_in import PlainConverter
 from vidproc import filters
 from vidproc.filters.contract import Filter, Picture
-from vidproc.model import ParamValue
+from vidproc.pipelines.plan import arrange
 
 EVERY = [each for name in filters.names() for each in variants(name)]
 
@@ -31,21 +31,20 @@ def threads(number: int) -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _pictures(filter_: Filter) -> list[Picture]:
-    """Soft noise that goes down and to the right, one picture for each place of the filter's window."""
-    before, after = filter_.window
-    form = {"yuv": "yuv420p"}.get(filter_.formats[0], filter_.formats[0])
+def _film(form: str) -> list[Picture]:
+    """Soft noise that goes down and to the right."""
     soft = [cv2.GaussianBlur(plane, (0, 0), 3) for plane in noise(form, 333, 201).planes]
     stretched = [cv2.normalize(plane, None, 0, 255, cv2.NORM_MINMAX) for plane in soft]  # type: ignore[call-overload]
-    places = range(after - before + 1)
-    return [Picture(form, tuple(np.roll(plane, 3 * place, (0, 1)) for plane in stretched)) for place in places]
+    return [Picture(form, tuple(np.roll(plane, 3 * number, (0, 1)) for plane in stretched)) for number in range(4)]
 
 
 def digest(filter_: Filter) -> str:
-    kind: dict[str, ParamValue] = {"kind": filter_.kind} if filter_.kind else {}
-    planes = applied(filter_.name, *_pictures(filter_), **kind).planes
-    assert planes[0].std() > 1, "nothing to tell results apart by"
-    return hashlib.sha256(b"".join(plane.tobytes() for plane in planes)).hexdigest()
+    """Of a film of a few frames, in the format that the filter works in."""
+    form = {"yuv": "yuv420p"}.get(filter_.formats[0], filter_.formats[0])
+    pipeline = arrange([filter_.choose({})], form, filter_.gives or form)
+    results = [picture for _, picture in pipeline.run(iter(enumerate(_film(form))), 0, 4, PlainConverter())]
+    assert results[-1].planes[0].std() > 1, "nothing to tell results apart by"
+    return hashlib.sha256(b"".join(plane.tobytes() for each in results for plane in each.planes)).hexdigest()
 
 
 @pytest.mark.parametrize("filter_", EVERY, ids=lambda each: each.title)

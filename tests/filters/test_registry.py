@@ -76,3 +76,5 @@ def test_a_filter_described_in_plain_text() -> None:
     assert said[0] == "blur: Blur the picture."
     assert "  kind=gaussian  Average the neighbours, the nearest counting most: soft everywhere. (default)" in said
     assert "    ksize=15  width and height of the kernel, in pixels (an odd whole number from 1 to 255)" in said
+    motion = filters.describe("motion").splitlines()
+    assert "    Remembers what came before, and begins anew every 250 frames." in motion

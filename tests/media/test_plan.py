@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidproc.media.index import Entry
-from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning, chunk_length
+from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning, aligned, chunk_length
 from vidproc.media.records import HIDDEN
 from vidproc.model import Chunk
 from vidproc.reach import Reach, ReachStep
@@ -46,6 +46,10 @@ def plan(packets: list[Packet], hints: PlanHints, tuning: Tuning | None = None) 
     planner = ChunkPlanner(hints, tuning)
     chunks = [chunk for packet in packets for chunk in planner.add(packet.entry, packet.offset, packet.end)]
     return chunks + planner.finish()
+
+
+def period(every: int) -> Reach:
+    return Reach((ReachStep(every=every),))
 
 
 def straight(frames: int, distance: int) -> list[Packet]:
@@ -98,6 +102,18 @@ def test_chunks_cover_the_film_and_stay_within_segments(packets: list[Packet], h
         assert chunk.first <= chunk.start < chunk.stop <= chunk.last
         at = chunk.stop
     assert at == len(segments)
+
+
+@given(films(), hints)
+def test_a_chunk_has_the_frames_that_its_filters_reach(packets: list[Packet], hints: PlanHints) -> None:
+    ranks: dict[int, list[int]] = {}
+    for packet in packets:
+        if packet.entry.rank != HIDDEN:
+            ranks.setdefault(packet.entry.segment, []).append(packet.entry.rank)
+    for chunk in plan(packets, hints):
+        inside = ranks[chunk.segment]
+        assert chunk.first == max(min(inside), hints.reach.first(chunk.start))
+        assert chunk.last == min(max(inside) + 1, hints.reach.last(chunk.stop))
 
 
 @given(films(), hints)
@@ -179,6 +195,42 @@ def test_boundaries_go_to_seek_points_nearby() -> None:
     packets = film(list(range(1000)), {0, 180, 430, 700})
     stops = [chunk.stop for chunk in plan(packets, PlanHints(frames=100_000))]
     assert stops == [180, 430, 700, 900, 1000]
+
+
+def test_boundaries_go_to_multiples_of_the_filters_period() -> None:
+    packets = straight(2000, 10_000)
+    stops = [chunk.stop for chunk in plan(packets, PlanHints(frames=100_000, reach=period(250)))]
+    assert stops == list(range(250, 2001, 250))
+    stops = [chunk.stop for chunk in plan(packets, PlanHints(frames=100_000, reach=period(60)))]
+    assert stops[:3] == [180, 360, 540]
+
+
+def test_boundaries_go_to_halves_of_the_period_where_chunks_are_to_be_much_shorter() -> None:
+    chunks = plan(straight(300, 10_000), PlanHints(frames=300, reach=period(250)))
+    assert [(chunk.first, chunk.start, chunk.stop) for chunk in chunks] == [(0, 0, 125), (0, 125, 250), (250, 250, 300)]
+    lengths = [chunk.frames for chunk in plan(straight(750, 10_000), PlanHints(frames=750, reach=period(250)))]
+    assert lengths == [250, 250, 125, 125]
+
+
+@given(st.integers(0, 3000), st.integers(1, 400), st.integers(1, 600))
+def test_a_warm_up_is_no_longer_than_its_chunk(start: int, length: int, period: int) -> None:
+    begun = aligned(start, length, period)
+    stop = aligned(begun, length, period)
+    assert start < begun < stop
+    assert begun % period <= stop - begun + 1
+    assert stop - begun <= max(period, length + period // 2 + 1)
+
+
+def test_a_seek_point_is_preferred_where_it_makes_no_long_warm_up() -> None:
+    packets = film(list(range(1000)), {0, 180, 260, 490})
+    chunks = plan(packets, PlanHints(frames=100_000, reach=period(250)))
+    assert [(chunk.first, chunk.start) for chunk in chunks] == [(0, 0), (250, 260), (500, 500), (750, 750)]
+
+
+def test_the_period_counts_from_the_films_beginning_in_each_segment() -> None:
+    packets = film(list(range(1000)), {0, 400}, {400: 1})
+    chunks = plan(packets, PlanHints(frames=100_000, reach=period(250)))
+    assert [(chunk.first, chunk.start) for chunk in chunks] == [(0, 0), (250, 250), (400, 400), (500, 500), (750, 750)]
 
 
 def test_a_small_rest_joins_the_last_chunk() -> None:

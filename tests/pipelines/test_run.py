@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from tests.pipelines.stand_in import (
 )
 from vidproc import filters
 from vidproc.errors import FilterError, MediaError
+from vidproc.filters import custom
+from vidproc.filters.background import MOG2
 from vidproc.filters.contract import Filter, Picture
 from vidproc.filters.memory import Look, Reset
 from vidproc.model import FilterSpec, ParamValue
@@ -55,11 +58,20 @@ def chunk(
 WINDOWS = st.tuples(st.integers(-3, 0), st.integers(0, 3))
 FORMATS = st.sampled_from([("yuv", "gray", "bgr24"), ("yuv",), ("gray",), ("bgr24",)])
 PERIODS = st.integers(1, 7)
+OWN = """
+import vidproc
+
+@vidproc.filter(formats=("gray", "bgr24"), memory="reset", every=3, window=(0, 1))
+def slow(frames, state):
+    state["kept"] = frames[0] + state.get("kept", 0) // 2
+    return state["kept"]
+"""
 FILTERS = st.one_of(
     st.builds(lambda window, formats: weighted(*window, formats), WINDOWS, FORMATS),
     st.builds(lambda every, window, formats: summing(every, *window, formats), PERIODS, WINDOWS, FORMATS),
     st.builds(lambda every, reach, formats: looking(every, *reach, formats), PERIODS, WINDOWS, FORMATS),
     st.sampled_from([built_in("blur"), built_in("motion"), built_in("motion", kind="flow"), passing()]),
+    st.sampled_from([replace(MOG2, params=(replace(MOG2.params[0], default=3), *MOG2.params[1:])), custom.load(OWN)]),
     st.sampled_from([turning(), turning(("gray",)), built_in("text"), built_in("rotate"), built_in("adjust")]),
 )
 

@@ -18,6 +18,7 @@ from vidproc.processes.gauge import Gauge
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Result
 from vidproc.protocol.shape import check_shape
+from vidproc.worker import chunk
 from vidproc.worker.chunk import ChunkRunner
 
 pytestmark = pytest.mark.media
@@ -71,6 +72,39 @@ def test_sizes_and_numbers_of_frames_are_the_same_in_every_chunk(folder: Path, r
     assert len(set(sequential.values())) == 60
 
 
+BACKGROUND = FilterSpec("motion", {"kind": "mog2", "every": 48})
+
+
+@pytest.mark.parametrize("name", ["one keyframe", "joined"])
+def test_filters_that_remember_do_so_wherever_a_film_is_cut(name: str, folder: Path, gauge: Gauge) -> None:
+    behind = FilterSpec("custom", code=_AHEAD)
+    job = work_on(clips.make(name, folder), folder, (BACKGROUND, MOTION, behind), crf=0)
+    sequential: dict[int, bytes] = {}
+    chunked: dict[int, bytes] = {}
+    for segment in job.film.result.segments:
+        sequential |= pixels(*ChunkRunner(gauge).run(*job.whole(segment.index)))
+        for start in range(segment.start, segment.stop, 17):
+            stop = min(start + 17, segment.stop)
+            chunked |= pixels(*ChunkRunner(gauge).run(*job.cut(segment, start, stop)))
+    assert chunked == sequential
+    assert len(set(sequential.values())) > 30
+
+
+def test_filters_that_remember_do_so_where_a_slot_goes_on(folder: Path, gauge: Gauge) -> None:
+    job = work_on(clips.make("one keyframe", folder), folder, (BACKGROUND,))
+    assert [(chunk.first, chunk.start) for chunk in job.film.chunks] == [(0, 0), (0, 24), (48, 48)]
+    assert [records for _, records in _going_on(job, gauge)] == [job.expected(n) for n in job.chunks]
+
+
+def test_what_would_take_too_much_memory_is_not_kept_for_the_next_chunk(
+    folder: Path, gauge: Gauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = work_on(clips.make("one keyframe", folder), folder, (BACKGROUND,))
+    for frames, can_continue in ((24, [True, True, False]), (23, [False, True, False])):
+        monkeypatch.setattr(chunk, "_MOST_KEPT", frames * job.encoder.width * job.encoder.height)
+        assert [report.can_continue for report, _ in _going_on(job, gauge)] == can_continue
+
+
 _AHEAD = """
 import vidproc
 
@@ -112,32 +146,32 @@ def test_frames_that_the_decoder_patched_up_are_told_whatever_the_way_they_were_
     flipped = work_on(clips.make("other flipped bits", folder), folder, (MOTION,))
     whole, _ = ChunkRunner(gauge).run(*flipped.whole())
     afresh = [ChunkRunner(gauge).run(flipped.task(n), flipped.packets(n))[0] for n in flipped.chunks]
-    goes_on = list(_going_on(flipped, gauge))
+    goes_on = [report for report, _ in _going_on(flipped, gauge)]
     assert len(afresh) == len(goes_on) == 5
     for told in (afresh, goes_on):
         assert joined(run for report in told for run in report.damaged) == whole.damaged != ()
         assert joined(run for report in told for run in report.concealed) == whole.concealed
 
 
-def _going_on(work: Work, gauge: Gauge) -> Iterator[ChunkReport]:
+def _going_on(work: Work, gauge: Gauge) -> Iterator[tuple[ChunkReport, bytes]]:
     """Each chunk in order, by a slot that goes on from the last where it can."""
     runner, can_continue = ChunkRunner(gauge), False
     for index in work.chunks:
-        report = None
-        if can_continue:
+        result = None
+        if can_continue and work.follows(index):
             with suppress(WorkerError):
-                report, _ = runner.run(work.task(index, continues=True), work.packets(index, continues=True))
-        if report is None:
-            report, _ = runner.run(work.task(index), work.packets(index))
-        can_continue = report.can_continue
-        yield report
+                result = runner.run(work.task(index, continues=True), work.packets(index, continues=True))
+        if result is None:
+            result = runner.run(work.task(index), work.packets(index))
+        can_continue = result[0].can_continue
+        yield result
 
 
 def test_the_field_orders_of_the_chunk_s_own_frames_are_told(folder: Path, gauge: Gauge) -> None:
     mixed = work_on(clips.make("both field orders", folder), folder, (MOTION,))
     told = [ChunkRunner(gauge).run(mixed.task(n), mixed.packets(n))[0].field_orders for n in mixed.chunks]
     assert told == [("tt",), ("tt",), ("bb", "tt"), ("bb",), ("bb",)]
-    assert [report.field_orders for report in _going_on(mixed, gauge)] == told
+    assert [report.field_orders for report, _ in _going_on(mixed, gauge)] == told
 
 
 def test_frames_are_digested_when_that_is_asked_for(work: Work, runner: ChunkRunner) -> None:

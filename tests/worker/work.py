@@ -10,7 +10,7 @@ import av
 from msgspec import structs
 
 from tests.media.reading import Read, read
-from vidproc.media.ingest import Request
+from vidproc.media.ingest import Request, Segment
 from vidproc.media.output_codecs import CODECS
 from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.media.plan import Tuning
@@ -18,6 +18,7 @@ from vidproc.media.records import PacketRecord, unpack
 from vidproc.model import ChunkReport, ChunkTask, EncoderSpec, FilterSpec, JobSpec
 from vidproc.pipelines.plan import check, shapes
 from vidproc.processes.gauge import Gauge
+from vidproc.scheduling import lifecycle
 from vidproc.worker.chunk import ChunkRunner
 
 HALF_A_SECOND = Tuning(longest=0.5, shortest=0.5, short_shortest=0.5, snap=0.0)
@@ -91,10 +92,23 @@ class Work:
         finally:
             gauge.close()
 
-    def whole(self) -> tuple[ChunkTask, bytes]:
-        """The film as one chunk."""
-        frames = self.film.result.frames
-        return structs.replace(self.task(0), stop=frames, first=0, last=frames), self.film.packets
+    def follows(self, index: int) -> bool:
+        """Whether a slot that did the chunk before may go on with this one."""
+        return index > 0 and lifecycle.follows(*self.film.chunks[index - 1 : index + 1])
+
+    def whole(self, segment: int = 0) -> tuple[ChunkTask, bytes]:
+        """A continuity segment as one chunk."""
+        inside = [chunk for chunk in self.film.chunks if chunk.segment == segment]
+        task, stop = self.task(inside[0].index), inside[-1].stop
+        packets = self.film.packets[inside[0].packets_start : inside[-1].packets_stop]
+        return structs.replace(task, stop=stop, last=stop), packets
+
+    def cut(self, segment: Segment, start: int, stop: int) -> tuple[ChunkTask, bytes]:
+        """The frames [start, stop) of a segment, as a chunk that begins at the segment's seek point."""
+        task, packets = self.whole(segment.index)
+        reach = check(self.filters)
+        first, last = max(segment.start, reach.first(start)), min(segment.stop, reach.last(stop))
+        return structs.replace(task, start=start, stop=stop, first=first, last=last), packets
 
 
 def work_on(

@@ -62,18 +62,22 @@ def _explain(given: argparse.Namespace) -> int:
 def _lines(source: Ingested, job: JobSpec, chunks: Sequence[Chunk]) -> Iterator[str]:
     from vidproc.media.output_format import encoder_spec, shape_of
     from vidproc.media.pictures import working_format
-    from vidproc.pipelines.plan import outline, shapes
+    from vidproc.pipelines.plan import outline, remembered, shapes
 
     info, stream = source.info, source.info.stream
     spec, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])
     yield f"source:    {info.container}, {stream.codec} {stream.width}x{stream.height} {stream.pix_fmt}"
     yield f"           {source.frames} frames at {float(stream.frame_rate):.3f} a second, {_streams(source)}"
     yield f"filters:   {outline(job.filters, working_format(stream.pix_fmt), spec.pix_fmt).explain()}"
+    for line in remembered(job.filters):
+        yield f"           {line}"
     yield f"result:    {job.container}, {spec.codec} {spec.width}x{spec.height} {spec.pix_fmt}, CRF {spec.crf:g}"
     lengths = [chunk.frames for chunk in chunks]
     inside = sum(one.packets_start == other.packets_start for one, other in pairwise(chunks))
     sizes = f"{min(lengths)} to {max(lengths)} frames"
     yield f"chunks:    {len(chunks)} of {sizes}, {inside} of them begin inside a group of pictures"
+    if shared := sum(chunk.start - chunk.first for chunk in chunks):
+        yield f"           {shared} frames are needed by the chunk after their own too"
     for loss in (*losses, *source.losses):
         yield f"loss:      {one_line(loss)}"
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
 from vidproc.errors import ClientError, one_line
+
+if TYPE_CHECKING:
+    from vidproc.client.endpoint import Endpoint
+    from vidproc.model import JobSpec
 
 _EXAMPLES = """\
   vidproc-send --video in.mp4 --processing blur --param ksize=9 --out out.mp4
@@ -37,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _send(given: argparse.Namespace) -> int:
-    from vidproc.cli import reporting, where
-    from vidproc.client import films, remote
+    from vidproc.cli import where
+    from vidproc.client import films
 
     if given.out is None:
         if not given.dry_run:
@@ -49,12 +52,36 @@ def _send(given: argparse.Namespace) -> int:
     endpoint = where.endpoint(given)
     with films.on_disk(given.video) as video:
         if given.dry_run:
-            print(one_line(asyncio.run(remote.dry_run(endpoint, job, video))), file=sys.stderr)
-            return 0
-        with reporting.progress(given.quiet) as tell:
-            metrics = asyncio.run(remote.process(endpoint, job, video, given.out, given.overwrite, tell))
-    reporting.conclude(metrics, given)
+            _ask(endpoint, job, video)
+        else:
+            _process(endpoint, job, video, given)
     return 0
+
+
+def _ask(endpoint: Endpoint, job: JobSpec, video: str) -> None:
+    import asyncio
+
+    from vidproc.client import remote
+
+    print(one_line(asyncio.run(remote.dry_run(endpoint, job, video))), file=sys.stderr)
+
+
+def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Namespace) -> None:
+    from vidproc.client import films, head_start, specs
+
+    specs.check_size(job.filters)
+    source = films.source_of(video)
+    begun = head_start.submit(endpoint, job, source)
+
+    import asyncio
+
+    from vidproc.cli import reporting
+    from vidproc.client import remote
+
+    with reporting.progress(given.quiet) as tell:
+        course = remote.process_source(endpoint, job, source, given.out, given.overwrite, tell, begun)
+        metrics = asyncio.run(course)
+    reporting.conclude(metrics, given)
 
 
 def program() -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vidproc.client.remote import Endpoint
+from vidproc.client.endpoint import Endpoint
 from vidproc.errors import ClientError
 from vidproc.transport.address import Address
 

@@ -7,7 +7,6 @@ if the place is free still. A symlink stays: the place is the one that it names.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import itertools
@@ -96,22 +95,39 @@ def on_disk(video: str) -> Iterator[str]:
         yield str(path)
 
 
-async def source_of(video: str) -> Source:
-    """The film, hashed; others and Ctrl-C have their turn meanwhile. Raises `ClientError`."""
-    _require_file(video)
-    sha256, size = hashlib.sha256(), 0
-    try:
-        with open(video, "rb") as file:  # noqa: ASYNC230 - in blocks of a millisecond
-            while block := file.read(_BLOCK):
-                sha256.update(block)
-                size += len(block)
-                await asyncio.sleep(0)
-    except OSError as error:
-        raise ClientError(f"{video}: {error.strerror}") from None
-    if size == 0:
-        raise ClientError(f"{video} is empty")
-    name = os.path.basename(os.fsencode(video)).decode(errors="replace")
-    return Source(Path(video), name, size, sha256.hexdigest())
+class Hashing:
+    """Reads a film to its end, a millisecond's worth a step, so that others can have their turn between; then there is
+    its `source`. Each step raises `ClientError` where the film can't be read."""
+
+    def __init__(self, video: str) -> None:
+        self._video = video
+        self._sha256, self._size = hashlib.sha256(), 0
+
+    def __iter__(self) -> Iterator[None]:
+        _require_file(self._video)
+        try:
+            with open(self._video, "rb") as file:
+                while block := file.read(_BLOCK):
+                    self._sha256.update(block)
+                    self._size += len(block)
+                    yield
+        except OSError as error:
+            raise ClientError(f"{self._video}: {error.strerror}") from None
+        if self._size == 0:
+            raise ClientError(f"{self._video} is empty")
+
+    @property
+    def source(self) -> Source:
+        name = os.path.basename(os.fsencode(self._video)).decode(errors="replace")
+        return Source(Path(self._video), name, self._size, self._sha256.hexdigest())
+
+
+def source_of(video: str) -> Source:
+    """The film, hashed at one go. Raises `ClientError`."""
+    hashing = Hashing(video)
+    for _ in hashing:
+        pass
+    return hashing.source
 
 
 def _require_file(video: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import random
 import zlib
 from collections.abc import Callable
@@ -18,8 +17,9 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-from vidproc._version import __version__
 from vidproc.client import films, specs
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.head_start import HeadStart, submission
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -40,13 +40,10 @@ from vidproc.protocol.messages import (
     Message,
     Progress,
     Received,
-    Submit,
     UploadBlock,
     Watch,
 )
-from vidproc.protocol.party import Party
-from vidproc.transport.address import Address
-from vidproc.transport.connect import ANY, IPV4, IPV6, connect
+from vidproc.transport.connect import ANY, IPV4, IPV6, adopt, connect
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
@@ -58,17 +55,6 @@ _PATIENCE_S = 60.0
 
 _GOODBYE_S = 2.0
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
-
-
-class Endpoint(Struct, frozen=True):
-    """Where the coordinator is and how to be let in. `family`: "ipv4", "ipv6", or "" for either."""
-
-    address: Address
-    token: bytes | None = None
-    family: str = ""
-
-    def __repr__(self) -> str:
-        return f"Endpoint({str(self.address)!r})"  # whatever is shown, the token is not
 
 
 class Uploading(Struct, frozen=True):
@@ -120,8 +106,11 @@ class Patience:
 class RemoteJob:
     """One job from its submission to its result, over as many connections as it takes."""
 
-    def __init__(self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener) -> None:
+    def __init__(
+        self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener, begun: HeadStart | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._begun = begun
         self._spec = spec
         self._source = source
         self._tell = tell
@@ -133,7 +122,7 @@ class RemoteJob:
 
     async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to."""
-        session, patience = await self._connect(), Patience()
+        session, patience = await self._first_session(), Patience()
         while True:
             try:
                 return await self._course(session, out)
@@ -147,10 +136,10 @@ class RemoteJob:
                 await session.close()
             session = await self._reconnect(patience)
 
-    async def ask(self) -> None:
-        """Only have the job checked. Raises what is wrong with it."""
+    async def ask(self) -> tuple[str, ...]:
+        """Only have the job checked, and say what there is to know of it. Raises what is wrong with it."""
         async with await self._connect() as session:
-            await self._ask_for(session, dry_run=True)
+            return (await self._ask_for(session, dry_run=True)).notes
 
     async def _course(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         while True:
@@ -171,10 +160,15 @@ class RemoteJob:
 
     # Connections
 
+    async def _first_session(self) -> Session:
+        if self._begun is None:
+            return await self._connect()
+        return await adopt(self._begun.sock, self._begun.connection, self._endpoint.address)
+
     async def _connect(self) -> Session:
         return await connect(
             self._endpoint.address,
-            Party("client", f"process {os.getpid()}", {"vidproc": __version__}, self._endpoint.token),
+            self._endpoint.party(),
             family=_FAMILIES[self._endpoint.family],
         )
 
@@ -217,11 +211,12 @@ class RemoteJob:
         await self._upload(session, accepted.offset)
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
-        source = self._source
-        try:
-            await session.send(Submit(1, self._spec, source.size, source.sha256, source.name, dry_run))
-        except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
-            raise ClientError(f"{error.object!r} is no UTF-8 text") from None
+        begun, self._begun = self._begun, None
+        if begun is None:
+            try:
+                await session.send(submission(self._spec, self._source, dry_run))
+            except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
+                raise ClientError(f"{error.object!r} is no UTF-8 text") from None
         message, _ = await self._next(session)
         if not isinstance(message, Accepted):
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
@@ -284,7 +279,19 @@ async def process(
     """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
-    source = await films.source_of(video)
+    return await process_source(endpoint, spec, await source_of(video), out, overwrite, tell)
+
+
+async def process_source(
+    endpoint: Endpoint,
+    spec: JobSpec,
+    source: films.Source,
+    out: str,
+    overwrite: bool,
+    tell: Listener,
+    begun: HeadStart | None = None,
+) -> dict[str, Any]:
+    """The same with a film that was looked at, and a job that perhaps was submitted already."""
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
 
@@ -294,12 +301,21 @@ async def process(
                 opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
-        return await RemoteJob(endpoint, spec, source, tell).run(result_file)
+        return await RemoteJob(endpoint, spec, source, tell, begun).run(result_file)
+
+
+async def source_of(video: str) -> films.Source:
+    """The film, hashed; others have their turn meanwhile. Raises `ClientError`."""
+    hashing = films.Hashing(video)
+    for _ in hashing:
+        await asyncio.sleep(0)
+    return hashing.source
 
 
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
-    source = await films.source_of(video)
-    await RemoteJob(endpoint, spec, source, lambda _: None).ask()
-    return f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    source = await source_of(video)
+    notes = await RemoteJob(endpoint, spec, source, lambda _: None).ask()
+    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    return f"{said}. {' '.join(notes)}" if notes else said

@@ -15,6 +15,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.errors import CancelledError, ClientError, PeerError, VidprocError
 from vidproc.model import JobState
+from vidproc.pipelines.plan import remembered
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
@@ -112,11 +113,12 @@ class ClientLink:
         if len(self._watched) >= _MOST_JOBS:
             raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
         job = await self._desk.submit(submission)
+        notes = remembered(submission.job.filters)
         if job is None:
-            self._outbox.post(Accepted(submission.request, "", 0))
+            self._outbox.post(Accepted(submission.request, "", 0, notes))
             return
         offset = job.upload.offset if job.upload else job.size
-        self._outbox.post(Accepted(submission.request, job.id, offset))
+        self._outbox.post(Accepted(submission.request, job.id, offset, notes))
         self._listen(job)
         if offset >= job.size:
             await self._complete(job)

@@ -25,7 +25,7 @@ from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Finished, Submit
 from vidproc.storage.spool import Spool, Upload
 
-_PROGRESS_EVERY_S = 0.25
+_PROGRESS_EVERY_S = 0.5
 _RESULT_KEPT_S = 3600.0
 
 log = structlog.get_logger()

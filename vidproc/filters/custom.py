@@ -7,7 +7,6 @@ raises or returns by mistake becomes a `FilterError` that says where in the user
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import sys
@@ -49,26 +48,34 @@ def load(code: str, function: str = "") -> Filter:
         exec(source.code, module.__dict__)
     except BaseException as error:
         raise FilterError(f"the custom filter's file failed: {_last_line(error, FILENAME)}") from error
-    declared = source.declaration.filter(CUSTOM, source.help, source.defaults, _only_read)
-    return dataclasses.replace(declared, apply=_Caller.of(getattr(module, source.function), declared.window))
+    caller = _Caller.of(getattr(module, source.function), source.declaration)
+    return source.declaration.filter(CUSTOM, source.help, source.defaults, caller)
 
 
 def from_function(function: Callable[..., Any]) -> Filter:
     """A function at hand as a filter, decorated or not. Raises `ClientError` if it can't be one."""
-    declaration: Declaration = getattr(function, MARK, Declaration())
+    declaration = declaration_of(function)
     help = (inspect.getdoc(function) or "").partition("\n")[0]
-    caller = _Caller.of(function, declaration.window)
-    return declaration.filter(CUSTOM, help, _defaults(function), caller)
+    caller = _Caller.of(function, declaration)
+    return declaration.filter(CUSTOM, help, _defaults(function, declaration.gets), caller)
 
 
-def _defaults(function: Callable[..., Any]) -> dict[str, object]:
+def declaration_of(function: Callable[..., Any]) -> Declaration:
+    """What a function at hand was decorated with."""
+    found: Declaration = getattr(function, MARK, Declaration())
+    return found
+
+
+def _defaults(function: Callable[..., Any], gets: tuple[str, ...]) -> dict[str, object]:
     try:
-        frame, *others = inspect.signature(function).parameters.values()
+        signature = inspect.signature(function)
+        signature.bind_partial(*gets)
     except (ValueError, TypeError):
-        raise ClientError("a custom filter must be a function that takes the frame") from None
+        raise ClientError(f"a custom filter must be a function that takes the {' and the '.join(gets)}") from None
+    others = list(signature.parameters.values())[len(gets) :]
     needed = [p.name for p in others if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if needed or frame.kind is frame.KEYWORD_ONLY:
-        raise ClientError(f"a custom filter's parameters need defaults: {', '.join(needed or [frame.name])}")
+    if needed:
+        raise ClientError(f"a custom filter's parameters need defaults: {', '.join(needed)}")
     return {p.name: p.default for p in others if p.default is not p.empty}
 
 
@@ -81,22 +88,28 @@ class _Caller:
     """Calls a user's function with memory of its own and makes a picture of what comes back."""
 
     function: Callable[..., Any]
-    window: tuple[int, int]
+    declared: Declaration
     filename: str
 
     @classmethod
-    def of(cls, function: Callable[..., Any], window: tuple[int, int]) -> _Caller:
-        return cls(function, window, getattr(getattr(function, "__code__", None), "co_filename", FILENAME))
+    def of(cls, function: Callable[..., Any], declared: Declaration) -> _Caller:
+        return cls(function, declared, getattr(getattr(function, "__code__", None), "co_filename", FILENAME))
 
     def __call__(self, window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
-        here = -self.window[0]
-        own = [_lend(picture, out if i == here else None) for i, picture in enumerate(window)]
+        own = self._lent(window, out)
+        frames: Any = own if self.declared.window != (0, 0) else own[0]
+        given = (frames, params.pop("state")) if self.declared.memory else (frames,)
         try:
-            result = self.function(own if self.window != (0, 0) else own[0], **params)
+            result = self.function(*given, **params)
         except BaseException as error:
             way_out = "; raise the worker's --memory-limit" if isinstance(error, MemoryError) else ""
             raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}{way_out}") from error
         return _as_picture(result, out)
+
+    def _lent(self, window: tuple[Picture | None, ...], out: Picture) -> list[Array | Picture | None]:
+        """The frames as the function sees them; none of them in the result's memory if it may keep them."""
+        here = -1 if self.declared.memory else -self.declared.window[0]
+        return [_lend(picture, out if number == here else None) for number, picture in enumerate(window)]
 
 
 def _lend(picture: Picture | None, room: Picture | None) -> Array | Picture | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import CodeType
 from typing import Any
 
@@ -19,6 +19,8 @@ from vidproc.filters.contract import suggest
 from vidproc.filters.decorator import Declaration, declare
 
 FILENAME = "<custom filter>"
+
+_DECLARED = tuple(each.name for each in fields(Declaration))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,13 @@ def read(text: str, function: str = "") -> Source:
     names = _Names.of(tree)
     decorated = [name for name, node in functions.items() if _decorator(node, names) is not None]
     chosen = functions[_choose(function, list(functions), decorated)]
+    declaration = _declaration(_decorator(chosen, names))
     return Source(
         code=code,
         function=chosen.name,
         help=(ast.get_docstring(chosen) or "").partition("\n")[0],
-        defaults=_defaults(chosen),
-        declaration=_declaration(_decorator(chosen, names)),
+        defaults=_defaults(chosen, declaration.gets),
+        declaration=declaration,
     )
 
 
@@ -127,11 +130,11 @@ def _declaration(decorator: ast.expr | None) -> Declaration:
         return Declaration()
     said: dict[str, Any] = {}
     for keyword in decorator.keywords:
-        if keyword.arg not in ("formats", "window", "params"):
-            raise ClientError(f"line {keyword.value.lineno}: @filter takes formats, window and params only")
+        if keyword.arg not in _DECLARED:
+            raise ClientError(f"line {keyword.value.lineno}: @filter takes {', '.join(_DECLARED)} only")
         said[keyword.arg] = _literal(keyword.value, f"@filter's {keyword.arg}")
     if decorator.args:
-        raise ClientError(f"line {decorator.lineno}: @filter takes formats, window and params by name only")
+        raise ClientError(f"line {decorator.lineno}: @filter takes {', '.join(_DECLARED)} by name only")
     try:
         return declare(**said)
     except ClientError as error:
@@ -146,23 +149,23 @@ def _literal(node: ast.expr, what: str) -> Any:
         raise ClientError(message) from None
 
 
-def _defaults(node: ast.FunctionDef) -> dict[str, object]:
-    """The literal defaults of the parameters behind the first, which is the frame."""
+def _defaults(node: ast.FunctionDef, gets: tuple[str, ...]) -> dict[str, object]:
+    """The literal defaults of the parameters behind those that every call gives, the frame and perhaps a state."""
     positional = [*node.args.posonlyargs, *node.args.args]
     required = len(positional) - len(node.args.defaults)
     missing = [a.arg for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d is None]
-    missing += [a.arg for a in positional[1:required]]
-    if not positional and node.args.vararg is None:
-        raise ClientError(f"line {node.lineno}: {node.name} must take the frame")
-    if missing or len(node.args.posonlyargs) > 1:
-        needs = ", ".join(missing or [a.arg for a in node.args.posonlyargs[1:]])
+    missing += [a.arg for a in positional[len(gets) : required]]
+    if len(positional) < len(gets) and node.args.vararg is None:
+        raise ClientError(f"line {node.lineno}: {node.name} must take the {' and the '.join(gets)}")
+    if missing or len(node.args.posonlyargs) > len(gets):
+        needs = ", ".join(missing or [a.arg for a in node.args.posonlyargs[len(gets) :]])
         raise ClientError(f"line {node.lineno}: {node.name}'s parameters need names and defaults: {needs}")
     pairs = [
         *zip(positional[required:], node.args.defaults, strict=True),
         *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
     ]
-    frame = positional[0] if positional else node.args.vararg
-    return {a.arg: value for a, d in pairs if a is not frame and (value := _plain(d)) is not None}
+    given = positional[: len(gets)]
+    return {a.arg: value for a, d in pairs if a not in given and (value := _plain(d)) is not None}
 
 
 def _plain(node: ast.expr | None) -> object:

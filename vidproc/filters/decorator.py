@@ -5,6 +5,13 @@
         before, now = frames
         ...
 
+A function that remembers gets a dict beside the frame, empty at each beginning:
+
+    @vidproc.filter(memory="reset", every=100)
+    def brightest(frame, state):
+        state["frame"] = np.maximum(frame, state.get("frame", 0))
+        return state["frame"]
+
 A declaration is plain literals, so that it can be read from a file's text without executing it.
 """
 
@@ -15,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Apply, Filter, Param
+from vidproc.filters.contract import Apply, Filter, Param, suggest
+from vidproc.filters.memory import MOST_EVERY, Memory, Opaque, Reset, Snapshot
 from vidproc.model import ParamValue
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +38,19 @@ MARK = "__vidproc_filter__"
 _LIMITS = ("low", "high", "odd", "choices", "help")
 
 
+def _empty(**params: ParamValue) -> dict[str, Any]:
+    """The state of a function that remembers, at a beginning."""
+    return {}
+
+
+MEMORIES: Mapping[str, Callable[[int], Memory]] = {
+    "reset": lambda every: Reset(_empty, every),
+    "snapshot": lambda _: Snapshot(_empty),
+    "opaque": lambda _: Opaque(_empty),
+}
+"""What a user's function may remember, by the declaration's word for it, made of `every`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """What `@filter(...)` says. Raises `ClientError` when made of anything wrong.
@@ -37,16 +58,25 @@ class Declaration:
     formats: the pixel formats the function takes, best first.
     window: offsets (before, after) of the frames it sees.
     params: low, high, odd, choices and help of the function's keyword parameters, by name.
+    memory, every: a word of `MEMORIES`, if the function takes a state, and how often that begins.
     """
 
     formats: tuple[str, ...] = ("bgr24",)
     window: tuple[int, int] = (0, 0)
     params: Mapping[str, Mapping[str, Any]] | None = None
+    memory: str = ""
+    every: int = 0
 
     def __post_init__(self) -> None:
         _check_formats(self.formats)
         _check_window(self.window)
         _check_limits(self.params or {})
+        _check_memory(self.memory, self.every)
+
+    @property
+    def gets(self) -> tuple[str, ...]:
+        """What the function is called with, before its parameters."""
+        return ("frame", "state") if self.memory else ("frame",)
 
     def filter(self, name: str, help: str, defaults: Mapping[str, object], apply: Apply) -> Filter:
         """The filter of a function with these keyword defaults; those that are no plain value are left alone."""
@@ -56,17 +86,21 @@ class Declaration:
             if key not in plain:
                 raise ClientError(f"{name} declares limits for {key!r}, which is no parameter with a plain default")
         params = tuple(_param(name, key, value, limits.get(key, {})) for key, value in plain.items())
-        return Filter(name, help, self.formats, apply, params, self.window)
+        memory = MEMORIES[self.memory](self.every) if self.memory else None
+        return Filter(name, help, self.formats, apply, params, self.window, memory=memory)
 
 
 def declare(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    memory: str = "",
+    every: int = 0,
 ) -> Declaration:
     """A declaration as people write it: one format may stand without a tuple. Raises `ClientError`."""
+    several = (formats,) if isinstance(formats, str) else formats
     try:
-        return Declaration((formats,) if isinstance(formats, str) else tuple(formats), tuple(window), params)  # type: ignore[arg-type]
+        return Declaration(tuple(several), tuple(window), params, memory, every)  # type: ignore[arg-type]
     except TypeError as error:
         raise ClientError(f"a filter's declaration is wrong: {error}") from None
 
@@ -81,6 +115,8 @@ def filter(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    memory: str = "",
+    every: int = 0,
 ) -> Callable[[F], F]: ...
 
 
@@ -91,6 +127,8 @@ def filter(
     formats: str | Sequence[str] = ("bgr24",),
     window: Sequence[int] = (0, 0),
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    memory: str = "",
+    every: int = 0,
 ) -> F | Callable[[F], F]:
     """Declare a function as a filter; it stays the function that it is.
 
@@ -100,11 +138,17 @@ def filter(
         is called with the list of frames, None for those beyond the film's ends.
     params: limits of the function's keyword parameters: `{"gain": {"low": 0, "high": 10, "help": "..."}}`, and `odd`,
         `choices`. Types and defaults are those of the function's own signature.
+    memory: for a function that remembers: it is called with a dict as second argument, the same from frame to frame, in
+        order, which is empty at the film's beginning. `"reset"`: a new and empty one at each frame whose number `every`
+        divides, too, so that films can be worked on in pieces and come out the same; some frames are filtered twice
+        for it. `"snapshot"`: never, and it may hold plain values and arrays only, which go with it from piece to
+        piece; all frames are filtered twice, once of these in order. `"opaque"`: never, and it may hold anything; the
+        function then runs in one process, over the whole film in order.
 
     The function returns the new frame, an array of the same height and width, uint8, BGR or gray. It gets memory of its
     own and may draw in it. Raises `ClientError` for a declaration that makes no sense.
     """
-    declared = declare(formats, window, params)
+    declared = declare(formats, window, params, memory, every)
 
     def mark(marked: F) -> F:
         setattr(marked, MARK, declared)
@@ -125,6 +169,16 @@ def _check_window(window: tuple[int, ...]) -> None:
             f"a filter's window must be (before, after) with -{MAX_REACH} <= before <= 0 <= after <= {MAX_REACH}, "
             f"not {window!r}"
         )
+
+
+def _check_memory(memory: str, every: int) -> None:
+    if memory and memory not in MEMORIES:
+        known = ", ".join(MEMORIES)
+        raise ClientError(f"a filter's memory must be one of {known}, not {memory!r}{suggest(str(memory), MEMORIES)}")
+    if memory == "reset" and not (isinstance(every, int) and 1 <= every <= MOST_EVERY):
+        raise ClientError(f"a filter that begins anew must say every=, a whole number from 1 to {MOST_EVERY}")
+    if every and memory != "reset":
+        raise ClientError('every= belongs to memory="reset"')
 
 
 def _check_limits(params: Mapping[str, Mapping[str, Any]]) -> None:

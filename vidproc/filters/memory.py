@@ -34,7 +34,7 @@ class Reset:
         return (ReachStep(*window, self.every),)
 
     def __str__(self) -> str:
-        return f"Begins anew every {self.every} frames."
+        return f"Remembers what came before, and begins anew every {self.every} frames."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Look:
 
     def __str__(self) -> str:
         before, after = self.reach
-        return f"Looks at every {self.every}th frame, and sees what it found from {-before} before to {after} after."
+        return f"Looks at one frame in {self.every}, and sees what was found from {-before} before to {after} after."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,10 @@ Memory = Reset | Look | Snapshot | Opaque
 
 SEQUENTIAL = (Snapshot, Opaque)
 """The kinds for which a film must be gone through in order."""
+
+MOST_EVERY = 3000
+"""Frames between two beginnings, of filters that let people choose. A chunk that begins between them works from the one
+before on."""
 
 
 def _check_every(every: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 
+from vidproc.filters.background import MOG2
 from vidproc.filters.contract import Filter, Param, Picture
 from vidproc.filters.flow import FARNEBACK, FLOW
 from vidproc.filters.kinds import Kinds
@@ -35,4 +36,4 @@ DIFFERENCE = Filter(
     kind="difference",
 )
 
-FILTER = Kinds("Show what moved since the frame before.", "how to find motion", (DIFFERENCE, FLOW, FARNEBACK))
+FILTER = Kinds("Show what moves.", "how to find motion", (DIFFERENCE, FLOW, FARNEBACK, MOG2))

@@ -17,6 +17,8 @@ Made from the filters' own declarations by `make docs`.
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
+number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
 """
 
 _CUSTOM = """\
@@ -44,7 +46,20 @@ def trails(frames, gain=2.0):
     return (abs(now.astype("int16") - before) * gain).clip(0, 255).astype("uint8")
 ```
 
-The function must be a pure one: films are worked on in chunks, on many machines, in no certain order.
+The function must be a pure one: films are worked on in chunks, on many machines, in no certain order. What it is to
+remember from frame to frame goes into a dict, which it gets as its second argument. That is a new and empty one at the
+film's beginning and at each frame whose number `every` divides. So the result is the same wherever the film is cut; in
+return some frames are filtered twice.
+
+```python
+import numpy
+import vidproc
+
+@vidproc.filter(memory="reset", every=100)
+def brightest(frame, state):
+    state["so far"] = numpy.maximum(frame, state.get("so far", frame))
+    return state["so far"]
+```
 """
 
 
@@ -60,7 +75,14 @@ def describe(found: Filter | Kinds) -> str:
 
 
 def _lines(filter_: Filter, indent: str) -> list[str]:
-    return [f"{indent}{p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
+    lines = [f"{indent}{p.name}={_shown(p)}  {p.help} ({p.allowed})" for p in filter_.params]
+    return [*lines, *(f"{indent}{each}" for each in _memory(filter_))]
+
+
+def _memory(filter_: Filter) -> list[str]:
+    """What it remembers with its parameters at their defaults, as a sentence, if anything."""
+    memory = filter_.remembers(filter_.resolve({}))
+    return [] if memory is None else [str(memory)]
 
 
 def page() -> str:
@@ -86,6 +108,7 @@ def _facts(filter_: Filter) -> list[str]:
     if filter_.gives:
         facts += f" Gives `{filter_.gives}`."
     facts += f" Window {filter_.window}."
+    facts = " ".join([facts, *_memory(filter_)])
     if filter_.reshape is not None:
         facts += " Changes the size of the picture."
     return [facts, "", *table]

@@ -80,7 +80,7 @@ class ArrivingPackets:
 
     def _arrival(self, packet: av.Packet[VideoStream]) -> Arrival:
         data, key = bytes(packet), packet.is_keyframe
-        side = tuple((name, bytes(packet.get_sidedata(name))) for name in _FOR_DECODERS if packet.has_sidedata(name))
+        side = tuple((s.data_type, bytes(s)) for s in packet.iter_sidedata() if s.data_type in _FOR_DECODERS)
         extradata = self._new_extradata(side) if side else None
         look = self._look(data, key)
         flags = PacketFlag.KEY * key | PacketFlag.SEEK * look.seek | PacketFlag.DISCARD * packet.is_discard

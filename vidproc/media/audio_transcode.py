@@ -8,6 +8,7 @@ show. Only what the graph and the encoder hold back for their next frame is kept
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -144,6 +145,10 @@ class TranscodedTrack(Track):
     def finish(self) -> Sequence[Packet[Stream]]:
         made = list(self._encoded(self._decoded(None)))
         return [*made, *self._drained(), *self._encoder.encode(None)]
+
+    def due(self, packet: Packet[Stream]) -> int:
+        """Here packets have the encoder's unit of time."""
+        return math.ceil((packet.dts or 0) * packet.time_base / self._clock.tick)
 
     def _decoded(self, packet: Packet[Stream] | None) -> list[AudioFrame]:
         try:

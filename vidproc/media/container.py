@@ -49,6 +49,21 @@ def open_source(path: str | os.PathLike[str], header_alone: bool = False) -> Inp
         raise MediaError(f"{place.name} {_what_it_is(place)} ({last_words(error)})") from error
 
 
+def open_lightly(path: str | os.PathLike[str]) -> InputContainer:
+    """The same, by its header alone where that tells as much: an MP4 or MOV with the tables of all its packets.
+
+    A fragmented one has none, and Matroska's header knows no start time.
+    """
+    _require_content(Path(path))
+    with open(path, "rb") as file:
+        listed = file.read(8)[4:] == b"ftyp"
+    source = open_source(path, header_alone=listed)
+    if not listed or all(stream.frames for stream in source.streams if stream.type in ("video", "audio")):
+        return source
+    source.close()
+    return open_source(path)
+
+
 def last_words(error: av.FFmpegError) -> str:
     """What FFmpeg said of an error, in one line."""
     logged = error.log[1] if error.log else None

@@ -27,7 +27,7 @@ from av.container import InputContainer
 from vidproc.errors import MediaError
 from vidproc.media.arrivals import Arrival, ArrivingPackets
 from vidproc.media.completeness import missing_bytes
-from vidproc.media.container import open_source
+from vidproc.media.container import open_lightly
 from vidproc.media.film_window import FilmWindow
 from vidproc.media.index import Disordered, Entry, PacketIndexer
 from vidproc.media.ordering import CountedOrder, Placed, TimedOrder, Untrusted
@@ -114,7 +114,7 @@ def ingest(
 
     def attempt(way: _Way, reason: str = "") -> Ingested:
         heard.start_over()
-        with closing(open_source(path)) as source, Path(packets_path).open("r+b") as file:
+        with closing(open_lightly(path)) as source, Path(packets_path).open("r+b") as file:
             return _Reading(source, file, request, heard, way, reason).read()
 
     try:

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -100,7 +99,7 @@ class Muxer:
         stop = self._packets + report.frames
         for record in unpack(records):
             packet = self._packet(record, stop)
-            self._write_others((packet.dts or 0) * self._clock.tick)
+            self._write_others(packet.dts)
             with _writing(self._out):
                 self._output.mux_one(packet)
         if self._packets != stop:
@@ -124,7 +123,7 @@ class Muxer:
         with suppress(av.FFmpegError):
             self._output.close()
 
-    def _write_others(self, until: Fraction | None) -> None:
+    def _write_others(self, until: int | None) -> None:
         for packet in self._copy.until(until):
             self._alive()
             with _writing(self._out):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 from msgspec.structs import replace
@@ -109,11 +110,18 @@ class TimedOrder:
             return
         if self._decoder is None:
             self._decoder = open_decoder(self._stream)
-        try:
-            frames = self._decoder.decode(arrival.packet if arrival is not None else None)
-        except av.FFmpegError:
-            return
+        frames = _decoded(self._decoder, arrival)
+        if not frames and arrival is not None and arrival.look.first and len(self._head) == 1:
+            frames = self._decoded_alone(arrival)
         self._first = frames[0] if frames else None
+
+    def _decoded_alone(self, arrival: Arrival) -> list[av.VideoFrame]:
+        """The frame of the head's first packet, before the decoder has seen those that it may refer to: each of them
+        takes as long to decode. If it is damaged, the decoder begins anew with it."""
+        assert self._decoder is not None
+        frames = _decoded(self._decoder, None)
+        self._decoder.flush_buffers()
+        return frames or _decoded(self._decoder, arrival)
 
     def _end_head(self, flush: bool) -> Iterator[Placed]:
         if not self._in_head:
@@ -124,12 +132,21 @@ class TimedOrder:
         if self._first is not None:
             self.frame = self.frame or self._first
             self._floor = self._first.pts
-            depth = max(self._stream.reorder_depth, _reorder_depth(order for a, order in head if a.look.shown))
-            self._stream = replace(refine(self._stream, self._first), reorder_depth=depth)
+            self._stream = self._refined(self._first, _reorder_depth(order for a, order in head if a.look.shown))
         elif self.frame is None:
             raise MediaError("no frame of this video can be decoded")
         for number, (arrival, order) in enumerate(head):
             yield self._placed(arrival, order, self._stream if number == 0 else None)
+
+    def _refined(self, first: av.VideoFrame, depth: int) -> StreamFormat:
+        """The format with what the decoder found in the stream's own headers; a container need not repeat it."""
+        refined, decoder = refine(self._stream, first), self._decoder
+        assert decoder is not None
+        return replace(
+            refined,
+            reorder_depth=max(refined.reorder_depth, decoder.reorder_depth, depth),
+            sar=refined.sar or decoder.sample_aspect_ratio or Fraction(0),
+        )
 
     def _placed(self, arrival: Arrival, order: int, stream: StreamFormat | None = None) -> Placed:
         shown = arrival.look.shown and not arrival.discarded
@@ -139,6 +156,14 @@ class TimedOrder:
         place = order if arrival.look.shown else None
         facts = PacketFacts(place, shown, arrival.look.seek, starts_segment=stream is not None)
         return Placed(arrival, facts, order, stream)
+
+
+def _decoded(decoder: av.VideoCodecContext, arrival: Arrival | None) -> list[av.VideoFrame]:
+    """Frames that come out for a packet, or at the end; none where it is damaged."""
+    try:
+        return decoder.decode(arrival.packet if arrival is not None else None)
+    except av.FFmpegError:
+        return []
 
 
 def _reorder_depth(orders: Iterable[int]) -> int:
@@ -180,19 +205,15 @@ class CountedOrder:
             self._by_number[self._fed] = counted
             self._waiting.append(counted)
             self._fed += 1
-            self._decode(arrival.packet)
+            self._decode(arrival)
             yield from self._resolved(_OVERDUE)
         self._decode(None)
         yield from self._resolved(0)
         if self.frame is None:
             raise MediaError("no frame of this video can be decoded")
 
-    def _decode(self, packet: av.Packet[av.VideoStream] | None) -> None:
-        try:
-            frames = self._decoder.decode(packet)
-        except av.FFmpegError:
-            return
-        for frame in frames:
+    def _decode(self, arrival: Arrival | None) -> None:
+        for frame in _decoded(self._decoder, arrival):
             counted = self._by_number.get(frame.pts) if frame.pts is not None else None
             if counted is not None and counted.order is None:
                 counted.order, self._shown = self._shown, self._shown + 1

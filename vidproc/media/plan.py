@@ -8,6 +8,10 @@ Short chunks keep all cores busy to the end; long ones cost less, since each beg
 a known duration chunks are long at first and shorter toward the end, and short films have short ones; without it they
 grow. A boundary goes where the source has a seek point if one lies near: that is mostly a change of scene, where a
 keyframe costs nothing, and the chunk has no lead-in. Elsewhere it falls inside a group of pictures.
+
+Where a filter remembers, a chunk that does not begin where memory does is preceded by a warm-up: frames that are
+decoded and filtered once more, but not encoded. So boundaries go to multiples of the filters' period. Only where chunks
+are to be much shorter than that it is cut into halves, which makes a warm-up as long as its chunk.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ class Tuning:
     growth: without a duration in the header, a chunk's length grows by this much for each second before it.
     snap: how far from its place, as part of the chunk, a boundary may move to a seek point.
     runt: a rest smaller than this part of a chunk joins the chunk before it.
+    warm_up: a seek point may make the warm-up longer by this part of the chunk.
     work: the most pixels in a chunk, which bounds its time: 8 s of 1080p30.
     """
 
@@ -43,6 +48,7 @@ class Tuning:
     growth: float = 0.5
     snap: float = 0.35
     runt: float = 0.33
+    warm_up: float = 0.1
     work: int = 8 * 30 * 1920 * 1080
 
 
@@ -74,6 +80,14 @@ def _toward_the_end(left: float, film: float, tuning: Tuning) -> float:
         return min(tuning.longest, max(tuning.shortest, left * tuning.share))
     shortest = max(tuning.short_shortest, film * tuning.shortest / tuning.short_film)
     return min(tuning.longest, max(shortest, left * tuning.short_share))
+
+
+def aligned(start: int, length: int, period: int, least: float = 0.0) -> int:
+    """Where a chunk of about this length should stop, which begins at rank `start` and is longer than `least`: at the
+    nearest multiple of the period, or of its half where chunks are to be a quarter of it or shorter."""
+    parts = 2 if 4 * length <= period else 1
+    number = max(math.floor((start + least) * parts / period) + 1, round((start + length) * parts / period))
+    return -(-number * period // parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +172,32 @@ class ChunkPlanner:
 
     def _boundary(self, ended: bool) -> int | None:
         """Where the next chunk stops, if that can be told yet."""
-        length = chunk_length(self._start, self._hints, self._tuning)
+        target = self._target()
+        length = target - self._start
         furthest = self._start + math.ceil(length * (1 + self._tuning.snap))
         rest = max(1, math.ceil(length * self._tuning.runt))
         if self._frontier > furthest + rest:
-            return self._snapped(length)
+            return self._snapped(target)
         if not ended or self._frontier <= self._start:
             return None
-        stop = self._snapped(length)
+        stop = self._snapped(target)
         return stop if self._frontier - stop >= rest else self._frontier
 
-    def _snapped(self, length: int) -> int:
-        target, reach = self._start + length, length * self._tuning.snap
-        near = [p.position for p in self._seek_points if abs(p.position - target) <= reach]
-        return min(near, key=lambda position: (abs(position - target), position), default=target)
+    def _target(self) -> int:
+        """Where the next chunk should stop, but for seek points."""
+        length = chunk_length(self._start, self._hints, self._tuning)
+        return aligned(self._start, length, self._hints.reach.period, length * self._tuning.runt)
+
+    def _snapped(self, target: int) -> int:
+        length = target - self._start
+        reach, longest = length * self._tuning.snap, self._warm_up(target) + length * self._tuning.warm_up
+        places = (point.position for point in self._seek_points)
+        near = [place for place in places if abs(place - target) <= reach and self._warm_up(place) <= longest]
+        return min(near, key=lambda place: (abs(place - target), place), default=target)
+
+    def _warm_up(self, start: int) -> int:
+        """How many frames would be filtered before those of a chunk that begins there."""
+        return start - max(self._segment_start, self._hints.reach.first(start))
 
     def _packets_stop(self, stop: int, ended: bool) -> int | None:
         """The end of the last record that the chunk needs, or none if that isn't known yet.

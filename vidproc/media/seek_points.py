@@ -21,10 +21,12 @@ _START = b"\x00\x00\x01"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen. `seek`: a clean seek point. `shown`: a frame comes out. `changed`: the format is another one from
-    here on. `trouble`: why the packets of this stream can't be trusted to be one frame each, empty if they can."""
+    """What was seen. `seek`: a clean seek point. `first`: a seek point whose frame is shown before those of all packets
+    behind it. `shown`: a frame comes out. `changed`: the format is another one from here on. `trouble`: why the packets
+    of this stream can't be trusted to be one frame each, empty if they can."""
 
     seek: bool
+    first: bool = False
     shown: bool = True
     changed: bool = False
     trouble: str = ""
@@ -90,7 +92,7 @@ class H264Inspector:
             elif kind in (7, 8):
                 changed = self._learn(unit) or changed
         trouble = "its pictures are coded as fields" if fields else ""
-        return Look(key and (idr or (recovery == 0 and intra)), changed=changed, trouble=trouble)
+        return Look(key and (idr or (recovery == 0 and intra)), key and idr, changed=changed, trouble=trouble)
 
     def _is_field(self, head: nal.SliceHead) -> bool:
         coding = self._coding.get(self._sps_of_pps.get(head.pps, -1))

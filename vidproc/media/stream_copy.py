@@ -66,7 +66,7 @@ class StreamCopy:
         self._losses: list[str] = []
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._unfinished: list[Track] = []
-        self._ready: deque[Packet[Stream]] = deque()
+        self._ready: deque[tuple[int, Packet[Stream]]] = deque()
 
     def close(self) -> None:
         self._packets = iter(())
@@ -105,13 +105,14 @@ class StreamCopy:
         if self.tracks:
             self._packets = self.source.demux([track.source for track in self.tracks.values()])
 
-    def until(self, seconds: Fraction | None) -> Iterator[Packet[Stream]]:
-        """Packets in the source's order, up to a moment of the output's time (None: all that are left)."""
+    def until(self, ticks: int | None) -> Iterator[Packet[Stream]]:
+        """Packets in the source's order, up to a time on the film's clock (None: all that are left)."""
         while self._ready or self._pull():
-            packet = self._ready[0]
-            if seconds is not None and packet.dts is not None and packet.dts * packet.time_base > seconds:
+            due, packet = self._ready[0]
+            if ticks is not None and due > ticks:
                 return
-            yield self._ready.popleft()
+            self._ready.popleft()
+            yield packet
 
     def _pull(self) -> bool:
         """Read on until there is something to write. False at the end."""
@@ -119,7 +120,8 @@ class StreamCopy:
             for packet in self._packets:
                 if packet.size == 0 and packet.pts is None:
                     continue  # the demuxer's word for the end of a stream
-                self._ready.extend(self.tracks[packet.stream.index].take(packet))
+                track = self.tracks[packet.stream.index]
+                self._ready.extend((track.due(made), made) for made in track.take(packet))
                 if self._ready:
                     return True
         except av.FFmpegError as error:
@@ -130,7 +132,7 @@ class StreamCopy:
     def _finish(self) -> bool:
         left, self._unfinished = self._unfinished, []
         for track in left:
-            self._ready.extend(track.finish())
+            self._ready.extend((track.due(made), made) for made in track.finish())
         return bool(self._ready)
 
     def _add_track(self, output: OutputContainer, stream: Stream) -> None:

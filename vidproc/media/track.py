@@ -72,6 +72,16 @@ class Track:
         """The output's unit of time for this track; to be asked for once the muxer chose it, with the header."""
         return self.target.time_base or self._tick
 
+    def due(self, packet: Packet[Stream]) -> int:
+        """When a packet for the output is decoded, on the film's clock: the first of its ticks that is not earlier."""
+        up, down = self._film_ticks
+        return -(-(packet.dts or 0) * up // down)
+
+    @cached_property
+    def _film_ticks(self) -> tuple[int, int]:
+        """The film's ticks in one of this track's, as a fraction: this is asked for with each packet."""
+        return (self.tick / self._clock.tick).as_integer_ratio()
+
     @cached_property
     def _measures(self) -> tuple[Fraction | int, Fraction | int]:
         """(scale, shift) from the source's ticks to the output's, for the current piece. Whole numbers are quick."""

@@ -153,6 +153,13 @@ def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:
     return tuple(found)
 
 
+def remembered(specs: Sequence[FilterSpec]) -> tuple[str, ...]:
+    """What each filter that remembers does, in a sentence. Executes no custom text."""
+    chain = [filters.declaration(spec) for spec in specs]
+    memories = [(each.title, each.remembers(params)) for each, params in chain]
+    return tuple(f"{title}: {memory}" for title, memory in memories if memory is not None)
+
+
 def _declaration(number: int, spec: FilterSpec) -> Chosen:
     if spec.code and spec.name != filters.CUSTOM:
         raise ClientError(f"filter {number}, {spec.name}, is built in: it takes no code")

@@ -140,11 +140,13 @@ class Submit(Message, frozen=True):
 
 
 class Accepted(Message, frozen=True):
-    """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already)."""
+    """Coordinator: the job is good; send the source from byte `offset` (equal to its size: it is here already).
+    `notes` are sentences on what will be made of it."""
 
     request: int
     job_id: str
     offset: int
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.offset >= 0, "an offset is not negative")

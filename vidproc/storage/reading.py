@@ -11,8 +11,8 @@ import errno
 import os
 
 
-async def read_range(file: int, offset: int, size: int) -> bytes:
-    """The `size` bytes at `offset` of an open file. Raises `OSError`, also when the file is shorter."""
+async def read_range(file: int, offset: int, size: int) -> bytes | memoryview:
+    """The `size` bytes at `offset` of an open file, uncopied. Raises `OSError`, also when the file is shorter."""
     data = _in_memory(file, offset, size)
     if len(data) < size:
         data = await asyncio.to_thread(os.pread, file, size, offset)
@@ -21,11 +21,11 @@ async def read_range(file: int, offset: int, size: int) -> bytes:
     return data
 
 
-def _in_memory(file: int, offset: int, size: int) -> bytes:
+def _in_memory(file: int, offset: int, size: int) -> bytes | memoryview:
     """As much from `offset` on as can be had without waiting; see preadv2(2)."""
     room = bytearray(size)
     try:
-        return bytes(memoryview(room)[: os.preadv(file, [room], offset, os.RWF_NOWAIT)])
+        return memoryview(room)[: os.preadv(file, [room], offset, os.RWF_NOWAIT)]
     except OSError as error:  # nothing of it is in memory, or this file system can't tell
         if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
             raise

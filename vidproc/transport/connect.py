@@ -39,13 +39,22 @@ async def connect(
     """
     if address.scheme == "tcp" and address.port == 0:
         raise ClientError("port 0 lets a coordinator choose one when it listens: give the one that it chose")
-    settings = settings or SessionSettings()
     sock = await _connected(address, family, timeout_s)
+    return await adopt(sock, Connection(party, secrets.token_bytes(NONCE_BYTES)), address, settings)
+
+
+async def adopt(
+    sock: socket.socket, connection: Connection, address: Address, settings: SessionSettings | None = None
+) -> Session:
+    """An open session over a socket that is connected and will be closed with it. Its connection may be opened already.
+
+    Raises `PeerError` and its kinds, or `UnreachableError`, if the handshake fails.
+    """
+    settings = settings or SessionSettings()
     with contextlib.ExitStack() as stack:
         stack.callback(sock.close)
         if sock.family != socket.AF_UNIX:
             tune_tcp(sock, settings.send_timeout_s)
-        connection = Connection(party, secrets.token_bytes(NONCE_BYTES))
         session = Session(SocketWire(sock, asyncio.get_running_loop()), connection, str(address), settings)
         stack.pop_all()
     try:

@@ -93,7 +93,8 @@ class ChunkRunner:
             work = _Work(task, decoder, pipeline, states, self._gauge)
             work.do(packets)
             result = work.result(time.perf_counter() - began)
-        self._decoder, self._decoded = decoder, (task.job_id, task.kind, task.chunk)
+        if result[0].can_continue:
+            self._decoder, self._decoded = decoder, (task.job_id, task.kind, task.chunk)
         return result
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:

@@ -19,6 +19,10 @@ from vidproc.processes.gauge import Gauge
 
 Pictures = Iterator[tuple[int, Picture]]
 
+_MOST_KEPT = 64 * 1920 * 1080
+"""Pixels of the frames that are kept for the next chunk, since its filters need them too: about 200 MB. Where they need
+more, nothing is kept and no chunk goes on from the last."""
+
 
 class Footage:
     """Decodes one task's packets, and keeps its figures. `spent` is where its filters count their time."""
@@ -33,6 +37,7 @@ class Footage:
         self._decode_s = self._lead_in_s = 0.0
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._first = task.first
+        self._keeps = True
         self._finished = 0
         self._fields = FieldOrders()
         self._field_orders: set[str] = set()
@@ -45,7 +50,10 @@ class Footage:
         Those from `keep_from` on can be had again by whoever goes on from here.
         """
         task, self._first = self._task, first
-        self._frames = self._decoder.frames(packets, first, last, keep_from, task.continues, on_decoded=self._note)
+        self._keeps = (task.stop - max(first, keep_from)) * task.width * task.height <= _MOST_KEPT
+        self._frames = self._decoder.frames(
+            packets, first, last, keep_from if self._keeps else None, task.continues, on_decoded=self._note
+        )
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
             decoded = time.perf_counter()
@@ -95,7 +103,7 @@ class Footage:
             concealed=self._own(self._decoder.concealed),
             damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
-            can_continue=self._decoder.can_continue,
+            can_continue=self._keeps and self._decoder.can_continue,
             field_orders=tuple(sorted(self._field_orders)),
             cpu_s=time.process_time() - self._cpu_began,
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
