@@ -84,6 +84,13 @@ class WorkerError(VidprocError):
     retryable = True
 
 
+class CannotContinueError(WorkerError):
+    """A slot was to go on where its last chunk ended, and its decoder is not open there, or met damage that only
+    decoding from a seek point deals with."""
+
+    code = "cannot-continue"
+
+
 class FilterError(WorkerError):
     """The user's or a built-in filter raised, or returned something that is not a frame."""
 

@@ -159,7 +159,9 @@ def test_a_draining_daemon_gets_no_more(tmp_path: Path) -> None:
         async with daemon(dispatch) as far:
             submit(dispatch, job)
             lease, _ = await far.lease()
+            ahead, _ = await far.lease()
             await far.session.send(Drain())
+            assert await far.hears() == Revoke(ahead.lease_id)
             await far.finish(lease.lease_id)
             assert await far.hears() == Committed(lease.lease_id)
             await until(lambda: "about to leave" in dispatch.scheduler.why_waiting("j"))
@@ -169,13 +171,47 @@ def test_a_draining_daemon_gets_no_more(tmp_path: Path) -> None:
 
 def test_a_revoked_lease_is_told(tmp_path: Path) -> None:
     async def main() -> None:
-        dispatch, job = Dispatch(), job_in(tmp_path)
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=1)
         async with daemon(dispatch) as far:
             submit(dispatch, job)
             lease, _ = await far.lease()
             dispatch.fail(job, PeerError("enough"))
             assert await far.hears() == Revoke(lease.lease_id)
             await far.finish(lease.lease_id)
+
+    run(main())
+
+
+def test_the_packets_of_a_void_lease_are_not_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job, other = Dispatch(), job_in(tmp_path), job_in(tmp_path, "other", chunks=1)
+        async with daemon(dispatch) as far:
+            await until(lambda: dispatch.workers)
+            submit(dispatch, job)
+            dispatch.fail(job, PeerError("enough"))
+            submit(dispatch, other)
+            heard = [await far.hears() for _ in range(4)]
+            assert {it.lease_id for it in heard if isinstance(it, Revoke)} == {1, 2}
+            assert {it.lease_id for it in heard if isinstance(it, Lease | LeaseBlock)} == {3}
+
+    run(main())
+
+
+def test_a_slot_never_waits_for_its_next_chunk(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=9)
+        async with daemon(dispatch, slots=2) as far:
+            submit(dispatch, job)
+            here: dict[int, list[int]] = {0: [], 1: []}
+            for turn in range(9):
+                while sum(map(len, here.values())) < min(4, 9 - turn):
+                    message = await far.hears()
+                    if isinstance(message, Lease):
+                        here[message.slot].append(message.lease_id)
+                slot = 0 if here[0] and (turn % 3 or not here[1]) else 1
+                await far.finish(here[slot].pop(0))
+                assert here[slot] or turn > 6, "a second chunk lies there as long as one is left"
+            await until(lambda: len(job.results) == 9)
 
     run(main())
 

@@ -14,12 +14,13 @@ from vidproc.scheduling.scheduler import Scheduler
 
 pytestmark = pytest.mark.unit
 
-COST = Policy().lead_in_cost
+ONE_BY_ONE = Policy(read_ahead=False)
+COST = ONE_BY_ONE.lead_in_cost
 
 
 def start(film: tuple[Chunk, ...], *slots: int, in_flight: int = 100) -> tuple[Scheduler, list[ev.Grant]]:
     """A scheduler with one daemon for each of `slots`, and what it leases when the film comes."""
-    scheduler = Scheduler(Policy(), random.Random(0))
+    scheduler = Scheduler(ONE_BY_ONE, random.Random(0))
     for number, count in enumerate(slots):
         scheduler.handle(ev.WorkerJoined(f"w{number}", count), 0.0)
     scheduler.handle(ev.JobSubmitted("j", in_flight=in_flight), 0.0)
@@ -187,7 +188,7 @@ def test_though_all_others_are_busy() -> None:
 
 
 def test_but_not_for_one_that_is_about_to_leave_or_may_not_run_it() -> None:
-    scheduler = Scheduler(Policy(), random.Random(0))
+    scheduler = Scheduler(ONE_BY_ONE, random.Random(0))
     scheduler.handle(ev.WorkerJoined("w0", 1, allow_custom=True), 0.0)
     scheduler.handle(ev.WorkerJoined("strict", 1), 0.0)
     scheduler.handle(ev.WorkerJoined("leaving", 1, allow_custom=True), 0.0)

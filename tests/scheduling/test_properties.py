@@ -92,9 +92,14 @@ class Machine(RuleBasedStateMachine):
             self.world.plan(job, shares, final)
 
     @precondition(lambda self: self.world.working)
+    @rule(pick=picks, can_continue=st.sampled_from([True, True, True, False]))
+    def finish(self, pick: int, can_continue: bool) -> None:
+        self.world.finish(any_of(list(self.world.working), pick), can_continue)
+
+    @precondition(lambda self: self.continuing())
     @rule(pick=picks)
-    def finish(self, pick: int) -> None:
-        self.world.finish(any_of(list(self.world.working), pick))
+    def refuse_to_continue(self, pick: int) -> None:
+        self.world.refuse(any_of(self.continuing(), pick))
 
     @precondition(lambda self: self.world.granted)
     @rule(pick=picks)
@@ -137,6 +142,9 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.settle()
+
+    def continuing(self) -> list[int]:
+        return [lease for lease, grant in self.world.working.items() if grant.continues]
 
     def outstanding(self) -> list[str]:
         return [job for job, film in self.world.films.items() if film.outstanding is not None and not film.end]
@@ -183,10 +191,10 @@ def _chaotic_step(world: World, rng: random.Random) -> None:
     elif dice < 0.10 and world.granted:
         lease = rng.choice(world.granted)
         rng.choice([world.finish, world.persist, world.fail])(lease)
-    elif dice < 0.13 and world.working:
+    elif dice < 0.16 and world.working:
         world.fail(rng.choice(list(world.working)), slot_lost=rng.random() < 0.5)
     elif dice < 0.5 and world.working:
-        world.finish(rng.choice(list(world.working)))
+        world.finish(rng.choice(list(world.working)), can_continue=rng.random() < 0.9)
     elif dice < 0.75 and world.persisting:
         world.persist(rng.choice(list(world.persisting)))
     elif outstanding:
@@ -202,3 +210,4 @@ def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
     stages = [film.stage for world in worlds for film in world.films.values() if film.stage and film.end == "complete"]
     assert any(stage.replays for stage in stages)
     assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")
+    assert any(grant.ahead and grant.continues for world in worlds for grant in world.taken_back)

@@ -28,7 +28,7 @@ class Desk:
     """A scheduler at a desk: events go in at a time that is set by hand."""
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.scheduler = Scheduler(policy or Policy(), HalfWay())
+        self.scheduler = Scheduler(policy or Policy(read_ahead=False), HalfWay())
         self.now = 100.0
 
     def __call__(self, *events: ev.Event) -> list[ev.Command]:
@@ -286,7 +286,7 @@ def test_a_cancelled_job_is_withdrawn_and_forgotten(desk: Desk) -> None:
     (persist, grant) = desk(ev.ChunkFinished(1))
     assert isinstance(persist, ev.Persist)
     assert isinstance(grant, ev.Grant)
-    assert desk(ev.JobCancelled("j")) == [ev.Withdraw(2, "a"), ev.Withdraw(grant.lease, "a")]
+    assert desk(ev.JobCancelled("j")) == [ev.Withdraw(grant.lease, "a"), ev.Withdraw(2, "a")]
     assert desk(ev.ChunkPersisted(1)) == [ev.Discard(1)]
     assert desk(ev.JobCancelled("j"), ev.ChunksPlanned("j", (), final=True), ev.ChunkDelivered("j", 0)) == []
     assert desk.scheduler.leased == 0

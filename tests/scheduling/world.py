@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.scheduling.plans import more_chunks
+from vidproc.errors import CannotContinueError
 from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
@@ -22,7 +23,9 @@ AHEAD = 16
 class Daemon:
     slots: int
     allow_custom: bool
+    limited: bool = False
     draining: bool = False
+    suspect: bool = False
     tails: dict[int, tuple[str, LeaseKind, Chunk]] = field(default_factory=dict)
 
 
@@ -34,6 +37,7 @@ class Books:
     errors: Counter[int] = field(default_factory=Counter)
     losses: Counter[int] = field(default_factory=Counter)
     hopeless: set[int] = field(default_factory=set)
+    afresh: set[int] = field(default_factory=set)
 
     def retries(self) -> dict[int, int]:
         return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
@@ -96,6 +100,9 @@ class World:
         self.daemons: dict[str, Daemon] = {}
         self.films: dict[str, Film] = {}
         self.working: dict[int, ev.Grant] = {}
+        self.begun: set[int] = set()
+        self.passed: set[int] = set()
+        self.taken_back: list[ev.Grant] = []
         self.persisting: dict[int, ev.Grant] = {}
         self.granted: list[int] = []
         self.wake: float | None = None
@@ -105,7 +112,7 @@ class World:
 
     def join(self, name: str, slots: int, allow_custom: bool = True, rate_limit: float = 0.0) -> None:
         self._vanish(name)
-        self.daemons[name] = Daemon(slots, allow_custom)
+        self.daemons[name] = Daemon(slots, allow_custom, rate_limit > 0)
         self.send(ev.WorkerJoined(name, slots, rate_limit, allow_custom))
 
     def lose(self, name: str) -> None:
@@ -117,6 +124,7 @@ class World:
             self.daemons[name].draining = True
             self._unseat(name)
         self.send(ev.WorkerDraining(name))
+        assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
     def submit(self, job: str, custom: bool = False, in_flight: int = 8, stage: ev.Sequential | None = None) -> None:
         books = StageBooks(pinned=stage.pinned) if stage else None
@@ -132,21 +140,20 @@ class World:
             film.final = final
         self.send(ev.ChunksPlanned(job, chunks, final))
 
-    def finish(self, lease: int) -> None:
+    def finish(self, lease: int, can_continue: bool = True) -> None:
         """A result arrives: of a lease at work, or late, or once more."""
-        grant = self.working.pop(lease, None)
+        grant = self._pop(lease, can_continue)
         fate: list[ev.Command]
         if grant is None:
             fate = [] if lease in self.persisting else [ev.Discard(lease)]
         else:
             self.persisting[lease] = grant
-            self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self._chunk(grant))
             fate = [ev.Persist(lease, grant.job, grant.chunk)]
-        answers = self.send(ev.ChunkFinished(lease))
+        answers = self.send(ev.ChunkFinished(lease, can_continue))
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
-        grant = self.working.pop(lease, None)
+        grant = self._pop(lease, can_continue=False)
         if grant is None:
             grant = self.persisting.pop(lease, None)
         if grant is not None:
@@ -156,6 +163,15 @@ class World:
                     self.daemons[grant.worker].tails.pop(grant.slot, None)
             self._blame(grant, lost=slot_lost, retryable=retryable)
         self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
+
+    def refuse(self, lease: int) -> None:
+        """A slot's decoder is not open for what it was given, which is nobody's fault."""
+        grant = self._pop(lease, can_continue=False)
+        assert grant is not None
+        assert grant.continues
+        self._unbegun(grant)
+        self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
+        self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:
         grant = self.persisting.pop(lease, None)
@@ -195,6 +211,8 @@ class World:
             assert self.wake is None, f"{command} after a WakeAt"
             self._check(command)
         assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
+        self.begun.update(queue[0] for queue in self.queues().values())
+        self._check_ahead()
         self._check_figures()
         return commands
 
@@ -219,13 +237,27 @@ class World:
 
     def check_not_lazy(self) -> None:
         """With slots free and nothing at work there is nothing that could be done, unless tokens are waited for."""
-        kept = any(grant.kind is LeaseKind.STAGE for grant in self.persisting.values())  # a slot waits for its stage
-        idle = not self.working and self.scheduler.slots and self.wake is None and not kept
+        idle = not self.working and self.scheduler.slots and self.wake is None and not self._a_slot_is_kept()
         for job, film in self.films.items():
             if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
                 here = len(film.stored) + self._persisting_of(job)
                 assert here >= min(film.fed, film.delivered + film.in_flight), f"{job} is left waiting"
                 assert not film.stage_may_go_on, f"the stage of {job} is left waiting"
+
+    def queues(self) -> dict[tuple[str, int], list[int]]:
+        """The leases of each slot, the one that it works on first."""
+        queues: dict[tuple[str, int], list[int]] = {}
+        for lease, grant in self.working.items():
+            queues.setdefault((grant.worker, grant.slot), []).append(lease)
+        return queues
+
+    def queue_of(self, lease: int) -> list[int]:
+        grant = self.working[lease]
+        return self.queues()[grant.worker, grant.slot]
+
+    def ahead(self) -> list[ev.Grant]:
+        """What lies ahead of slots at work."""
+        return [self.working[lease] for queue in self.queues().values() for lease in queue[1:]]
 
     def settle(self) -> None:
         """Let everything come to its end, with a good daemon there."""
@@ -254,11 +286,36 @@ class World:
     def _vanish(self, name: str) -> None:
         self.daemons.pop(name, None)
         self._unseat(name)
+        for grant in [grant for grant in self.ahead() if grant.worker == name]:
+            self._unbegun(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
             self._blame(self.working.pop(lease), lost=True)
 
+    def _pop(self, lease: int, can_continue: bool) -> ev.Grant | None:
+        """A lease at work ends. The slot's decoder is open at its end if that is said, and if nothing was heard yet of
+        the lease that lies ahead."""
+        grant = self.working.get(lease)
+        if grant is None:
+            return None
+        first = self.queue_of(lease)[0]
+        del self.working[lease]
+        if first != lease:
+            self.passed.add(first)
+        elif can_continue and lease not in self.passed:
+            self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self._chunk(grant))
+        return grant
+
+    def _unbegun(self, grant: ev.Grant) -> None:
+        books = self.films[grant.job].books(grant.kind)
+        books.attempts[grant.chunk] -= 1
+        if isinstance(books, StageBooks):
+            books.seat = books.seat if books.position else None
+            self._rewind(books)
+
     def _blame(self, grant: ev.Grant, lost: bool, retryable: bool = True) -> None:
         film = self.films[grant.job]
+        if grant.worker in self.daemons:
+            self.daemons[grant.worker].suspect = True
         books = film.books(grant.kind)
         (books.losses if lost else books.errors)[grant.chunk] += 1
         if not retryable:
@@ -293,9 +350,7 @@ class World:
             case ev.Grant():
                 self._check_grant(command)
             case ev.Withdraw():
-                grant = self.working.pop(command.lease)
-                assert self.films[grant.job].end, "withdrawn from a living job"
-                self._unseat(grant.worker, grant.slot)
+                self._check_withdraw(self.working.pop(command.lease))
             case ev.Acknowledge():
                 assert command.worker in self.daemons, "acknowledged to nobody"
             case ev.Persist() | ev.Discard():
@@ -310,6 +365,37 @@ class World:
                 assert command.time > self.now, "a wake in the past: a busy loop"
                 self.wake = command.time
 
+    def _check_withdraw(self, grant: ev.Grant) -> None:
+        film = self.films[grant.job]
+        assert film.end or grant.lease not in self.begun, "work is thrown away"
+        if not film.end:
+            self._unbegun(grant)
+            self.taken_back.append(grant)
+
+    def _check_ahead(self) -> None:
+        """What lies ahead goes on from what its slot works on, if anything; no free slot could begin it at once."""
+        free = [daemon for name, daemon in self.daemons.items() if daemon.slots > self._busy(name)]
+        well = [daemon for daemon in free if not (daemon.draining or daemon.limited or daemon.suspect)]
+        for grant in self.ahead():
+            if self._is_pinned(grant):
+                continue  # it can be nowhere else
+            if grant.continues:
+                before = self.working[self.queue_of(grant.lease)[0]]
+                self._check_follows((before.job, before.kind, self._chunk(before)), grant)
+                assert before.lease not in self.passed
+            film, chunk = self.films[grant.job], self._chunk(grant)
+            shares = grant.chunk and film.chunks[grant.chunk - 1].packets_start == chunk.packets_start
+            books = film.books(grant.kind)
+            if not (shares or books.errors[grant.chunk] or books.losses[grant.chunk] or self._a_slot_is_kept()):
+                assert not any(daemon.allow_custom or not film.custom for daemon in well), "a slot idles beside work"
+
+    def _a_slot_is_kept(self) -> bool:
+        """For a stage whose result is on its way to disk."""
+        return any(grant.kind is LeaseKind.STAGE for grant in self.persisting.values())
+
+    def _busy(self, name: str) -> int:
+        return sum(worker == name for worker, _ in self.queues())
+
     def _check_grant(self, grant: ev.Grant) -> None:
         film, daemon = self.films[grant.job], self.daemons[grant.worker]
         assert not film.end, "a lease of a job that has ended"
@@ -318,8 +404,8 @@ class World:
         assert 0 <= grant.slot < daemon.slots, "no such slot"
         held = [(it.job, it.kind, it.chunk) for it in (*self.working.values(), *self.persisting.values())]
         assert (grant.job, grant.kind, grant.chunk) not in held, "leased twice"
-        at_work = [(other.worker, other.slot) for other in self.working.values()]
-        assert (grant.worker, grant.slot) not in at_work, "a lease for a busy slot"
+        queue = self.queues().get((grant.worker, grant.slot), [])
+        assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
         if grant.kind is LeaseKind.CHUNK:
             assert grant.chunk not in film.stored, "a lease of a chunk that is done"
@@ -329,7 +415,7 @@ class World:
             assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
         else:
             self._check_stage(grant, film)
-        self._check_continues(grant, daemon)
+        self._check_continues(grant, daemon, queue)
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
 
@@ -345,17 +431,23 @@ class World:
         stage.seat = (grant.worker, grant.slot)
         stage.replays += grant.replays
 
-    def _check_continues(self, grant: ev.Grant, daemon: Daemon) -> None:
+    def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
         tail = daemon.tails.pop(grant.slot, None)
         if self._is_pinned(grant):
             return  # it has a decoder of its own, whatever its slot did between
+        if queue:
+            before = self.working[queue[0]]
+            tail = before.job, before.kind, self._chunk(before)
         if grant.continues:
             assert tail is not None, "continues what this slot never began"
-            job, kind, before = tail
-            after = self._chunk(grant)
-            assert (job, kind) == (grant.job, grant.kind)
-            assert (before.index + 1, before.stop) == (after.index, after.start)
-            assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
+            assert grant.chunk not in self.films[grant.job].books(grant.kind).afresh, "it was said that this can't be"
+            self._check_follows(tail, grant)
+
+    def _check_follows(self, tail: tuple[str, LeaseKind, Chunk], grant: ev.Grant) -> None:
+        (job, kind, before), after = tail, self._chunk(grant)
+        assert (job, kind) == (grant.job, grant.kind)
+        assert (before.index + 1, before.stop) == (after.index, after.start)
+        assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
 
     def _is_pinned(self, grant: ev.Grant) -> bool:
         stage = self.films[grant.job].stage
@@ -387,7 +479,7 @@ class World:
         self._forget_persisting(command.job)
 
     def _check_figures(self) -> None:
-        assert self.scheduler.leased == len(self.working)
+        assert self.scheduler.leased == len(self.queues())
         assert self.scheduler.slots == sum(d.slots for d in self.daemons.values() if not d.draining)
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)

@@ -36,9 +36,12 @@ class Leaser:
         for at in range(0, len(packets), size):
             await self.session.send(LeaseBlock(number), packets[at : at + size])
 
-    async def announce(self, number: int, work: Work, index: int = 0, slot: int = 0) -> None:
+    async def announce(
+        self, number: int, work: Work, index: int = 0, slot: int = 0, continues: bool = False
+    ) -> None:
         """Only say that it will come."""
-        await self.session.send(Lease(number, slot, LeaseKind.CHUNK, work.task(index), len(work.packets(index))))
+        task, size = work.task(index, continues), len(work.packets(index, continues))
+        await self.session.send(Lease(number, slot, LeaseKind.CHUNK, task, size))
 
     async def heard(self) -> tuple[Message, bytes]:
         """The next message that is no heartbeat; those are kept in `beats`."""

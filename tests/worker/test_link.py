@@ -88,6 +88,40 @@ def test_heartbeats_tell_how_far_each_lease_is(work: Work, tmp_path: Path) -> No
     run(main())
 
 
+def test_a_slot_does_its_leases_in_the_order_that_they_come(one_keyframe: Work) -> None:
+    """Though the packets of the second, which goes on from the first, are here sooner."""
+
+    async def main() -> None:
+        async with connected() as it:
+            packets = [one_keyframe.packets(index, continues=index > 0) for index in (0, 1)]
+            for index in (0, 1):
+                await it.coordinator.announce(index, one_keyframe, index, continues=index > 0)
+            for index in (1, 0):
+                await it.coordinator.session.send(LeaseBlock(index), packets[index])
+            for index in (0, 1):
+                answer = await it.coordinator.answer()
+                assert (answer.lease, answer.records) == (index, one_keyframe.expected(index))
+
+    run(main())
+
+
+def test_what_lies_ahead_is_not_at_work_and_can_be_revoked(work: Work, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with connected() as it:
+            await it.coordinator.lease(1, work.through(at_frame(4, until_there(tmp_path / "gate"))))
+            for number in (2, 3):
+                await it.coordinator.lease(number, work)
+            while (beat := await it.coordinator.beat()).frames != {1: 4}:
+                assert beat.frames.keys() <= {1}
+            await it.coordinator.session.send(Revoke(2))
+            pid = it.slots[0].pid
+            (tmp_path / "gate").touch()
+            assert [(await it.coordinator.answer()).lease for _ in range(2)] == [1, 3]
+            assert it.slots[0].pid == pid
+
+    run(main())
+
+
 def test_a_filter_that_fails_is_reported_with_its_frame(work: Work) -> None:
     async def main() -> None:
         async with connected() as it:

@@ -21,6 +21,7 @@ from vidproc.protocol.messages import (
     Message,
     Result,
     ResultBlock,
+    Revoke,
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
@@ -42,12 +43,12 @@ class DaemonLink:
         self._session = session
         self._dispatch = dispatch
         self._outbox = Outbox(session)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
 
     async def serve(self) -> None:
         """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
         joined = _joined(self.name, self._session.peer.capabilities)
-        outbox = asyncio.create_task(self._outbox.run())
+        tasks = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._send_leases())]
         self.slots = joined.slots
         self._dispatch.workers[self.name] = self
         self._dispatch.feed(joined)
@@ -59,7 +60,6 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks = [outbox, *self._sending]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -68,12 +68,19 @@ class DaemonLink:
         self._outbox.post(message)
 
     def lease(self, grant: ev.Grant, job: Job) -> None:
-        task = asyncio.create_task(self._send_lease(grant, job))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._leases.put_nowait((grant.ahead, grant.lease))
+
+    async def _send_leases(self) -> None:
+        """One after the other: those that slots wait for first, and those ahead in the order that they are needed."""
+        while True:
+            _, lease = await self._leases.get()
+            grant, job = self._dispatch.grant_of(lease), self._dispatch.job_of(lease)
+            if grant is not None and job is not None:
+                await self._send_lease(grant, job)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole. One that cannot be sent ends its job, or the slot would wait for it for ever."""
+        """Send it whole, unless it is void by then. One that cannot be sent ends its job, or the slot would wait for it
+        for ever."""
         try:
             path, start, stop = job.packet_range(grant.chunk, grant.continues)
             task = job.task(grant.chunk, grant.continues)
@@ -82,6 +89,9 @@ class DaemonLink:
                 for at in range(start, stop, _BLOCK):
                     with self._dispatch.disk(grant.lease):
                         block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    if not self._holds(grant.lease):
+                        self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+                        return
                     await self._session.send(LeaseBlock(grant.lease), block)
         except PeerError:
             pass  # the receiving side of the connection tells of its end

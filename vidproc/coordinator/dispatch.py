@@ -43,7 +43,8 @@ class WorkerLink(Protocol):
 
 @dataclass(slots=True)
 class _Lease:
-    """A grant, since when it holds, and the seconds that it has spent reading and writing files."""
+    """A grant, since when its slot waits for it or works on it, and the seconds that it has spent reading and writing
+    files."""
 
     grant: ev.Grant
     since: float
@@ -136,8 +137,17 @@ class Dispatch:
         if job is not None:
             whole_s = time.monotonic() - held.since
             job.spend("network", max(0.0, whole_s - held.disk_s - sum(report.seconds.values())))
+        self._note_turn(held.grant)
+
+    def _note_turn(self, done: ev.Grant) -> None:
+        """A slot is done with a lease, and has waited so far for nothing of what lay ahead."""
+        for held in self._leases.values():
+            if (held.grant.worker, held.grant.slot) == (done.worker, done.slot) and held.grant.lease > done.lease:
+                held.since = time.monotonic() - held.disk_s
 
     def lease_failed(self, event: ev.ChunkFailed) -> None:
+        if grant := self.grant_of(event.lease):
+            self._note_turn(grant)
         self._forget(event.lease)
         self.feed(event)
 

@@ -8,9 +8,9 @@ lead-in: the decoder stays open, and what it gave beyond the chunk's end is kept
 Damage must give the same frames in every run, and what FFmpeg patches a damaged frame up with depends on all that was
 decoded before. So the frames of a chunk decoded afresh, from its seek point, are the ones that count: at the first sign
 of damage (an error, a frame flagged corrupt, a frame that is missing) a decoder that goes on from an earlier chunk
-gives up with a `WorkerError`, and the chunk is to be run afresh; nor can anything go on from a damaged chunk. A fresh
-pass that skipped frames in the lead-in begins again and skips none, in case the skipping was to blame. A frame that
-does not come out at all is replaced by the last decoded frame before it, or by the next one where there is none.
+gives up with a `CannotContinueError`, and the chunk is to be run afresh; nor can anything go on from a damaged chunk. A
+fresh pass that skipped frames in the lead-in begins again and skips none, in case the skipping was to blame. A frame
+that does not come out at all is replaced by the last decoded frame before it, or by the next one where there is none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import av
 
-from vidproc.errors import MediaError, WorkerError
+from vidproc.errors import CannotContinueError, MediaError, WorkerError
 from vidproc.media.decoders import open_decoder, to_packet
 from vidproc.media.records import unpack
 from vidproc.model import StreamFormat
@@ -86,10 +86,10 @@ class Decoder:
         of each packet fed, the lead-in's too.
 
         Raises `MediaError` where frames have another size or pixel format than the stream's or, if errors are to
-        fail, at the first damaged frame; `WorkerError` where it can't continue, or could but for damage.
+        fail, at the first damaged frame; `CannotContinueError` where it can't continue, or could but for damage.
         """
         if continues and not self.can_continue:
-            raise WorkerError("this slot's decoder is not open where the chunk's packets begin")
+            raise CannotContinueError("this slot's decoder is not open where the chunk's packets begin")
         self.can_continue, self._continuing = False, continues
         self.concealed, self.damaged, self.lead_in = [], [], 0
         self._on_decoded = on_decoded
@@ -107,7 +107,7 @@ class Decoder:
         try:
             yield from self._pass(records, first, last, keep)
         except _Damaged:
-            raise WorkerError("damaged packets: this chunk must be decoded from its seek point") from None
+            raise CannotContinueError("damaged packets: this chunk must be decoded from its seek point") from None
 
     def _afresh(self, records: Records, first: int, last: int, keep: int) -> Numbered:
         wanted = first

@@ -124,8 +124,8 @@ Event = (
 @dataclass(frozen=True, slots=True)
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
-    point, so its decoder is open where this one starts. `replays`: a stage comes by here again, and its result is held
-    already."""
+    point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
+    `replays`: a stage comes by here again, and its result is held already."""
 
     lease: int
     worker: str
@@ -135,6 +135,7 @@ class Grant:
     attempt: int
     kind: LeaseKind
     continues: bool
+    ahead: bool = False
     replays: bool = False
 
 

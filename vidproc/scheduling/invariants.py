@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from vidproc.scheduling.jobs import Job
-from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
+from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
 from vidproc.scheduling.policies import Policy
-from vidproc.scheduling.workers import Lease, Worker
+from vidproc.scheduling.workers import Lease, Slot, Worker
 
 _WITH_LEASE = {ChunkState.LEASED, ChunkState.PERSISTING}
 _IN_FLIGHT = {ChunkState.LEASED, ChunkState.PERSISTING, ChunkState.READY}
@@ -39,18 +39,32 @@ def _check_lease(lease: Lease, workers: Mapping[str, Worker], jobs: Mapping[str,
     record = jobs[lease.job].records.get(lease.chunk.index)
     _require(record is not None and record.lease is lease, f"lease {lease.id} is not its chunk's")
     worker = lease.slot.worker
-    _require((lease.slot.lease is lease) != lease.finished, f"lease {lease.id} and its slot disagree")
+    in_hand = lease is lease.slot.lease or lease is lease.slot.ahead
+    _require(in_hand != lease.finished, f"lease {lease.id} and its slot disagree")
     _require(lease.finished or workers.get(worker.name) is worker, f"lease {lease.id} of a lost daemon")
 
 
 def _check_worker(worker: Worker, leases: Mapping[int, Lease]) -> None:
     held = [slot.lease for slot in worker.slots if slot.lease is not None]
     _require(worker.busy == len(held), f"daemon {worker.name} counts {worker.busy} busy slots of {len(held)}")
+    for slot in worker.slots:
+        _check_ahead(slot, leases)
     _require(bool(worker.setbacks) == bool(worker.rests_until), f"daemon {worker.name} rests without a setback")
     at_once = [lease for lease in held if worker.setbacks > 1 and lease.granted >= worker.rests_until]
     _require(len(at_once) <= 1, f"daemon {worker.name} is tried with {len(at_once)} leases at once")
     for lease in held:
         _require(leases.get(lease.id) is lease, f"daemon {worker.name} holds the void lease {lease.id}")
+
+
+def _check_ahead(slot: Slot, leases: Mapping[int, Lease]) -> None:
+    if slot.ahead is None:
+        return
+    name = f"lease {slot.ahead.id}"
+    _require(slot.lease is not None, f"{name} lies ahead of a slot that idles")
+    _require(not (slot.worker.draining or slot.worker.setbacks), f"{name} lies ahead where nothing should")
+    _require(leases.get(slot.ahead.id) is slot.ahead, f"{name} lies ahead and is void")
+    before = slot.lease if slot.ahead.continues else None
+    _require(before is None or (before.open_end and follows(before.chunk, slot.ahead.chunk)), f"{name} can't go on")
 
 
 def _check_job(job: Job) -> None:

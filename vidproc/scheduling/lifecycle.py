@@ -46,7 +46,7 @@ class ChunkRecord:
     `begin` and `end` are where it lies on the job's scale of work (`effort.py`), `seek` is where decoding for it begins
     on that scale, as far as the plan shows: where the first chunk of the same seek point begins. `errors` are failures
     with the slot alive, `losses` are slots or daemons that vanished under it. `failed_on` counts both by
-    the daemon's name.
+    the daemon's name. `afresh`: a decoder that stood before it could not go on with it.
     """
 
     chunk: Chunk
@@ -59,6 +59,7 @@ class ChunkRecord:
     errors: int = 0
     losses: int = 0
     failed_on: Counter[str] = field(default_factory=Counter)
+    afresh: bool = False
 
 
 def follows(before: Chunk, after: Chunk) -> bool:

@@ -1,4 +1,5 @@
-"""Which chunk goes to which free slot, within one job.
+"""Which chunk goes to which slot, within one job. A slot at work may have one more lease ahead, which its daemon holds
+until it gets to it; then the rules are the same, as of when it will be free.
 
 A decoder can begin only at a seek point, so a chunk in the middle of a group of pictures costs a lead-in: frames that
 are decoded and dropped. A slot that goes on with the very next chunk has its decoder open there and pays nothing. So:
@@ -58,17 +59,18 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a job may choose from: the free slots (at least one) of `daemons`, which are all that take its chunks."""
+    """What a job may choose from: slots (at least one) that are free, or have nothing ahead, of `daemons`, which are
+    all that take its chunks."""
 
-    free: Sequence[Slot]
+    slots: Sequence[Slot]
     daemons: Sequence[Worker]
 
     def slots_for(self, record: ChunkRecord) -> Sequence[Slot]:
-        """The free slots that may have this chunk."""
+        """Those that may have this chunk."""
         if not record.failed_on:
-            return self.free
+            return self.slots
         least = min(_reluctance(record, daemon) for daemon in self.daemons)
-        return [slot for slot in self.free if _reluctance(record, slot.worker) == least]
+        return [slot for slot in self.slots if _reluctance(record, slot.worker) == least]
 
 
 def _reluctance(record: ChunkRecord, worker: Worker) -> tuple[int, bool]:
@@ -77,7 +79,7 @@ def _reluctance(record: ChunkRecord, worker: Worker) -> tuple[int, bool]:
 
 def choose(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
     """The best use of one of the slots on offer for this job, or None if they are better left idle."""
-    return _continue(job, offer) or _begin(job, offer) or _split(job, offer, lead_in_cost, now)
+    return _continue(job, offer) or _begin(job, offer, now) or _split(job, offer, lead_in_cost, now)
 
 
 def stretches(job: Job, offer: Offer) -> Iterator[Stretch]:
@@ -99,21 +101,23 @@ def _owner(job: Job, head: ChunkRecord) -> Lease | None:
     if before is None or before.state is not ChunkState.LEASED or not follows(before.chunk, head.chunk):
         return None
     lease = before.lease
-    return lease if lease is not None and _goes_on_with(lease.slot.worker, head) else None
+    if lease is None or lease is not lease.slot.last or not lease.open_end:
+        return None
+    return lease if _goes_on_with(lease.slot.worker, head) else None
 
 
 def _goes_on_with(worker: Worker, record: ChunkRecord) -> bool:
     """Where it has failed a chunk is begun anew, if at all."""
-    return not worker.draining and worker.name not in record.failed_on
+    return not (worker.draining or record.afresh or worker.name in record.failed_on)
 
 
 def _continue(job: Job, offer: Offer) -> Choice | None:
-    found = [choice for slot in offer.free if (choice := _successor(job, slot)) is not None]
+    found = [choice for slot in offer.slots if (choice := _successor(job, slot)) is not None]
     return min(found, key=lambda choice: choice.record.chunk.index, default=None)
 
 
 def _successor(job: Job, slot: Slot) -> Choice | None:
-    tail = slot.tail
+    tail = slot.heads_from
     if tail is None or tail.job != job.id:
         return None
     index = tail.chunk.index + 1
@@ -123,64 +127,62 @@ def _successor(job: Job, slot: Slot) -> Choice | None:
     return Choice(slot, record, True) if follows(tail.chunk, record.chunk) else None
 
 
-def _begin(job: Job, offer: Offer) -> Choice | None:
+def _begin(job: Job, offer: Offer, now: float) -> Choice | None:
     heads = (stretch.records[0] for stretch in stretches(job, offer) if stretch.owner is None)
     record = next(heads, None)
-    return Choice(_slot_for(job, record, offer), record, False) if record else None
+    return Choice(_slot_for(job, record, offer, now), record, False) if record else None
 
 
 def _split(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
-    work = {it: it.work + _behind(job, it.owner, lead_in_cost, now) for it in stretches(job, offer)}
+    work = {it: it.work + (it.owner.slot.work_left(now) if it.owner else 0.0) for it in stretches(job, offer)}
+    delay = min(slot.work_left(now) for slot in offer.slots)
     for stretch in sorted(work, key=lambda stretch: -work[stretch]):
-        record = _meeting_point(stretch, stretch.end - work[stretch], lead_in_cost)
+        record = _meeting_point(stretch, stretch.end - work[stretch], delay, lead_in_cost)
         if record is not None:
-            return Choice(_slot_for(job, record, offer), record, False)
+            return Choice(_slot_for(job, record, offer, now), record, False)
     return None
 
 
-def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> ChunkRecord | None:
+def _meeting_point(stretch: Stretch, position: float, delay: float, lead_in_cost: float) -> ChunkRecord | None:
     """Where a newcomer should begin so that it reaches the end when the owner reaches it, or None if it doesn't pay.
 
     All on the job's scale of work. `position` is where the owner would stand if all its other work lay before the
-    stretch. A newcomer at s works off c (s - seek) of lead-in and end - s of its own, the owner s - position, equal at
-    s = (position + end - c seek) / (2 - c).
+    stretch; `delay` is what the newcomer must do before. A newcomer at s works off c (s - seek) of lead-in and end - s
+    of its own, the owner s - position, equal at s = (position + end + delay - c seek) / (2 - c).
     """
     seek = stretch.records[0].seek
-    point = (position + stretch.end - lead_in_cost * seek) / (2 - lead_in_cost)
+    point = (position + stretch.end + delay - lead_in_cost * seek) / (2 - lead_in_cost)
     index = bisect_left(stretch.records, point, key=lambda record: record.begin)
 
     def newcomers(record: ChunkRecord) -> float:
-        return (record.begin - seek) * lead_in_cost + stretch.end - record.begin
+        return delay + (record.begin - seek) * lead_in_cost + stretch.end - record.begin
 
     around = stretch.records[max(0, index - 1) : index + 1]
     record = min(around, key=lambda record: max(newcomers(record), record.begin - position))
     return record if newcomers(record) < stretch.end - position else None
 
 
-def work_of(job: Job, lease: Lease, lead_in_cost: float) -> float:
-    """What a lease costs its slot: the chunk's work, and what its lead-in is worth."""
-    record = job.records[lease.chunk.index]
-    lead_in = 0.0 if lease.continues else record.begin - record.seek
-    return record.end - record.begin + lead_in * lead_in_cost
+def work_of(record: ChunkRecord, continues: bool, lead_in_cost: float) -> float:
+    """What a chunk costs a slot: its own work, and what its lead-in is worth."""
+    return record.end - record.begin + (0.0 if continues else (record.begin - record.seek) * lead_in_cost)
 
 
-def _behind(job: Job, lease: Lease | None, lead_in_cost: float, now: float) -> float:
-    """How far the owner still has to go before its stretch, in frames' work, by the speed that it has shown so far.
-
-    One that has finished nothing yet is taken to be half-way, unless it begins now.
-    """
-    if lease is None:
-        return 0.0
-    work, elapsed = work_of(job, lease, lead_in_cost), now - lease.granted
-    if lease.slot.speed:
-        return max(0.0, work - elapsed * lease.slot.speed)
-    return work / 2 if elapsed else work
+def begin_anew(job: Job, record: ChunkRecord, offer: Offer, now: float) -> Choice | None:
+    """The best of the slots on offer for this chunk, without a decoder to go on from."""
+    return Choice(_slot_for(job, record, offer, now), record, False) if offer.slots_for(record) else None
 
 
-def _slot_for(job: Job, record: ChunkRecord, offer: Offer) -> Slot:
-    """A daemon without setbacks; no decoder that another job may go on with; the least busy daemon."""
+def gain_of_moving(ahead: Lease, record: ChunkRecord, lead_in_cost: float, now: float) -> float:
+    """How much sooner a free slot would be done with what lies ahead of one at work, in work. Not above 0: leave it."""
+    return ahead.slot.work_left(now) - work_of(record, False, lead_in_cost)
 
-    def preference(slot: Slot) -> tuple[int, bool, float]:
-        return slot.worker.setbacks, slot.tail is not None and slot.tail.job != job.id, slot.worker.load
+
+def _slot_for(job: Job, record: ChunkRecord, offer: Offer, now: float) -> Slot:
+    """A daemon without setbacks; no decoder that another job may go on with; the soonest; the least busy daemon."""
+
+    def preference(slot: Slot) -> tuple[int, bool, float, float]:
+        tail = slot.heads_from
+        foreign = tail is not None and tail.job != job.id
+        return slot.worker.setbacks, foreign, slot.work_left(now), slot.worker.load
 
     return min(offer.slots_for(record), key=preference)

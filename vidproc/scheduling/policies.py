@@ -27,6 +27,7 @@ class Policy:
     burst: seconds' worth of frames that a rate-limited daemon may save up while it is idle.
     lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
         blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
+    read_ahead: whether a slot at work is given its next lease.
     """
 
     retries: int = 3
@@ -37,6 +38,7 @@ class Policy:
     rest_cap: float = 5.0
     burst: float = 1.0
     lead_in_cost: float = 1 / 8
+    read_ahead: bool = True
 
     def exhausted(self, errors: int, losses: int) -> bool:
         return errors > self.retries or losses >= self.losses

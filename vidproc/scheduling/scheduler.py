@@ -8,12 +8,15 @@ Three rules make it safe whatever peers do:
 
 - A lease lives in `_leases` from its grant until its result is kept or it is given up, and its id is never used again.
   What names any other lease changes nothing; that is the fence against results that come late or twice.
-- A slot is free from the moment its result has arrived or its lease was withdrawn: peers take commands in order, and
-  a withdrawn lease needs no answer.
+- A slot is done with a lease from the moment its result has arrived or it was withdrawn: peers take commands in order,
+  and a withdrawn lease needs no answer.
 - A result that has arrived is kept though its daemon vanishes meanwhile.
 
 After each event every free slot is offered to the jobs, the one with the fewest leased chunks first, then the oldest;
-`placement` chooses within the job.
+`placement` chooses within the job. Then every slot at work is offered one more lease, which its daemon holds until the
+slot gets to it, so that it need not wait for the way there and back. Such a lease is granted on the assumption that all
+goes well. It is taken back, and was as good as never granted, when its slot's decoder turns out not to be open for it,
+when the daemon leaves or its slots die, and when a free slot would be done with it sooner.
 """
 
 from __future__ import annotations
@@ -22,10 +25,11 @@ from collections.abc import Sequence
 from functools import singledispatchmethod
 from heapq import heapify, heappop, heappush
 
-from vidproc.errors import WorkerError
+from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling import invariants, placement
+from vidproc.scheduling.assignment import Assignment, Which
 from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
@@ -45,6 +49,7 @@ class Scheduler:
         self._jobs: dict[str, Job] = {}
         self._stages: dict[str, Stage] = {}
         self._leases: dict[int, Lease] = {}
+        self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
         self._backoffs: list[tuple[float, str, int]] = []
         self._last_lease = 0
         self._last_job = 0
@@ -130,6 +135,7 @@ class Scheduler:
     def _worker_draining(self, event: ev.WorkerDraining, now: float) -> None:
         if event.worker in self._workers:
             self._workers[event.worker].draining = True
+            self._take_all_back(self._workers[event.worker], now)
             self._unseat(self._workers[event.worker].slots)
 
     @_on.register
@@ -150,7 +156,7 @@ class Scheduler:
             job.plan(event.chunks, event.final)
             if stage := self._stages.get(job.id):
                 stage.plan(event.chunks, event.final)
-            self._complete(job)
+            self._complete(job, now)
 
     @_on.register
     def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:
@@ -159,9 +165,11 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
             lease.finished = True
+            lease.slot.note_begun(lease)
             lease.slot.worker.clear()
             self._note_speed(lease, now)
-            lease.slot.leave(Tail(lease.job, lease.chunk) if event.can_continue else None)
+            open_end = event.can_continue and lease.open_end
+            self._leave(lease, Tail(lease.job, lease.chunk) if open_end else None, now)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
             if isinstance(job, Stage):
@@ -169,14 +177,19 @@ class Scheduler:
             self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
     def _note_speed(self, lease: Lease, now: float) -> None:
-        if now > lease.granted and lease.kind is LeaseKind.CHUNK:
-            work = placement.work_of(self._jobs[lease.job], lease, self._policy.lead_in_cost)
-            lease.slot.speed = work / (now - lease.granted)
+        if now > lease.begun and lease.kind is LeaseKind.CHUNK:
+            lease.slot.speed = lease.work / (now - lease.begun)
 
     @_on.register
     def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:
         lease = self._live(event.lease)
-        if lease is not None:
+        if lease is None:
+            return
+        lease.slot.note_begun(lease)
+        if lease.continues and event.code == CannotContinueError.code:
+            self._of(lease)[1].afresh = True
+            self._give_back(lease, now)
+        else:
             failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost)
             self._failed(lease, failure, now)
 
@@ -187,7 +200,7 @@ class Scheduler:
             self._commands.append(ev.Discard(event.lease))
             return
         job, record = self._of(lease)
-        self._void(lease)
+        self._void(lease, now)
         job.move(record, ChunkState.READY)
         job.reorder.add(record.chunk.index)
         worker = lease.slot.worker
@@ -203,12 +216,12 @@ class Scheduler:
             self._deliver(job)
             if stage := self._stages.get(job.id):
                 stage.balance()
-            self._complete(job)
+            self._complete(job, now)
 
     @_on.register
     def _job_cancelled(self, event: ev.JobCancelled, now: float) -> None:
         if event.job in self._jobs:
-            self._forget(self._jobs[event.job])
+            self._forget(self._jobs[event.job], now)
 
     @_on.register
     def _tick(self, event: ev.Tick, now: float) -> None:
@@ -224,10 +237,10 @@ class Scheduler:
         if index is not None:
             self._commands.append(ev.Deliver(job.id, index))
 
-    def _complete(self, job: Job) -> None:
+    def _complete(self, job: Job, now: float) -> None:
         if job.complete:
             self._commands.append(ev.CompleteJob(job.id, job.retries))
-            self._forget(job)
+            self._forget(job, now)
 
     # Failure
 
@@ -236,6 +249,7 @@ class Scheduler:
         if worker is None:
             return
         failure = Failure(WorkerError.code, f"the connection to daemon {name} was lost", retryable=True, lost=True)
+        self._take_all_back(worker, now)
         for slot in worker.slots:
             # Read one by one: the failure of a job voids its leases on the other slots too.
             if slot.lease is not None:
@@ -250,20 +264,21 @@ class Scheduler:
 
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
-        self._void(lease)
-        if failure.lost:
-            lease.slot.tail = None
-            self._unseat([lease.slot])
         worker = lease.slot.worker
         if failure.of_the_daemon:
             worker.set_back(lease.granted, now, self._policy)
+            self._take_all_back(worker, now, but=lease)
+        self._void(lease, now)
+        if failure.lost:
+            lease.slot.tail = None
+            self._unseat([lease.slot])
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
         if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
             message = sentence(record.chunk, failure, record.attempts)
             self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
-            self._forget(self._jobs[job.name])
+            self._forget(self._jobs[job.name], now)
             return
         if failure.lost:
             job.move(record, ChunkState.WAITING)
@@ -285,20 +300,53 @@ class Scheduler:
         job = self._jobs[lease.job]
         return job, job.records[lease.chunk.index]
 
-    def _void(self, lease: Lease) -> None:
+    def _void(self, lease: Lease, now: float) -> None:
         """From here on nothing that names this lease counts."""
         del self._leases[lease.id]
         self._of(lease)[1].lease = None
-        if lease.slot.lease is lease:
-            lease.slot.leave(None)
+        self._leave(lease, None, now)
 
-    def _forget(self, job: Job) -> None:
+    def _leave(self, lease: Lease, tail: Tail | None, now: float) -> None:
+        """Its slot is done with it, as `Slot.release` says. What was to go on from it there can't without a tail."""
+        slot = lease.slot
+        if lease is slot.lease and tail is None and slot.ahead is not None and slot.ahead.continues:
+            self._take_back(slot.ahead, now)
+        slot.release(lease, tail, now)
+
+    def _give_back(self, lease: Lease, now: float) -> None:
+        """Its chunk waits as if it had not been granted."""
+        job, record = self._of(lease)
+        self._void(lease, now)
+        lease.slot.worker.bucket.spend(-lease.chunk.frames, now)
+        self._count_attempt(job, record, -1)
+        job.move(record, ChunkState.WAITING)
+        if isinstance(job, Stage):
+            job.not_begun()
+
+    def _take_back(self, lease: Lease, now: float) -> None:
+        """What lies ahead of a slot is to lie there no more."""
+        self._give_back(lease, now)
+        self._withdraw(lease)
+
+    def _take_all_back(self, worker: Worker, now: float, but: Lease | None = None) -> None:
+        for slot in worker.slots:
+            if slot.ahead is not None and slot.ahead is not but:
+                self._take_back(slot.ahead, now)
+
+    def _withdraw(self, lease: Lease) -> None:
+        worker = lease.slot.worker
+        if not lease.finished and self._workers.get(worker.name) is worker:
+            self._commands.append(ev.Withdraw(lease.id, worker.name))
+
+    def _forget(self, job: Job, now: float) -> None:
         if stage := self._stages.pop(job.id, None):
-            self._forget(stage)
-        for lease in [lease for lease in self._leases.values() if lease.job == job.id]:
-            self._void(lease)
-            if not lease.finished and lease.slot.worker.name in self._workers:
-                self._commands.append(ev.Withdraw(lease.id, lease.slot.worker.name))
+            self._forget(stage, now)
+        # The newest first: what lies ahead of a slot before what it works on, or it would begin there.
+        for lease in [lease for lease in reversed(self._leases.values()) if lease.job == job.id]:
+            begun = lease is lease.slot.lease
+            self._void(lease, now)
+            self._withdraw(lease)
+            if begun:
                 self._unseat([lease.slot])
         for worker in self._workers.values():
             for slot in worker.slots:
@@ -311,64 +359,46 @@ class Scheduler:
     # Leases
 
     def _assign(self, now: float) -> None:
-        while (found := self._next_choice(now)) is not None:
+        self._lease_to(Worker.free_slots, now)
+        while (move := self._assignment.next_move(now)) is not None:
+            self._take_back(move[0], now)
+            self._grant(*move[1:], now)
+        if self._policy.read_ahead:
+            self._lease_to(Worker.slots_to_read_ahead, now)
+
+    def _lease_to(self, which: Which, now: float) -> None:
+        """As long as there is work for those slots."""
+        while (found := self._assignment.next_choice(which, now)) is not None:
             self._grant(*found, now)
-
-    def _next_choice(self, now: float) -> tuple[Job, placement.Choice] | None:
-        jobs = [job for job in self._jobs.values() if job.leasable]
-        free = self._free_slots(now) if jobs else []
-        for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if free else ():
-            offer = self._offer(job, free)
-            choice = self._choose(job, offer, now) if offer.free else None
-            if choice is not None:
-                return job, choice
-        return None
-
-    def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
-        cost = self._policy.lead_in_cost
-        return job.choose(offer, cost, now) if isinstance(job, Stage) else placement.choose(job, offer, cost, now)
-
-    def _offer(self, job: Job, free: Sequence[Slot]) -> placement.Offer:
-        daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
-        return placement.Offer([slot for slot in free if slot.worker.accepts(job.custom)], daemons)
-
-    def _free_slots(self, now: float) -> list[Slot]:
-        ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
-        free = [slot for worker in ready for slot in worker.free_slots()]
-        return [slot for slot in free if not any(stage.keeps(slot) for stage in self._stages.values())]
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
         slot, record = choice.slot, choice.record
         self._last_lease += 1
-        lease = Lease(self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now)
+        work = placement.work_of(record, choice.continues, self._policy.lead_in_cost)
+        lease = Lease(self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work)
         self._leases[lease.id] = record.lease = lease
-        slot.take(lease)
+        slot.take(lease, now)
         slot.worker.bucket.spend(record.chunk.frames, now)
         job.move(record, ChunkState.LEASED)
+        self._count_attempt(job, record, 1)
+        continues, replays = choice.continues, False
         if isinstance(job, Stage):
-            job.seat = slot
-        self._count_attempt(job, record)
+            job.seat, replays = slot, job.replaying
+            continues = continues or job.goes_on(record.chunk)
         self._commands.append(
             ev.Grant(
-                lease.id,
-                slot.worker.name,
-                slot.number,
-                job.name,
-                record.chunk.index,
-                record.attempts,
-                lease.kind,
-                lease.continues,
-                isinstance(job, Stage) and job.replaying,
+                lease.id, slot.worker.name, slot.number, job.name, record.chunk.index,
+                record.attempts, lease.kind, continues, lease is slot.ahead, replays,
             )
         )
 
-    def _count_attempt(self, job: Job, record: ChunkRecord) -> None:
-        record.attempts += 1
-        if isinstance(job, Stage) and job.replaying:
-            self._retries += 1
-        elif record.attempts > 1:
-            job.retries[record.chunk.index] = record.attempts - 1
-            self._retries += 1
+    def _count_attempt(self, job: Job, record: ChunkRecord, step: int) -> None:
+        """One more, or one less than was thought."""
+        self._retries += step if max(record.attempts, record.attempts + step) > 1 else 0
+        record.attempts += step
+        job.retries[record.chunk.index] = record.attempts - 1
+        if record.attempts < 2:
+            del job.retries[record.chunk.index]
 
     # Time
 
@@ -381,15 +411,7 @@ class Scheduler:
                 job.unseat()
 
     def _ask_to_be_woken(self, now: float) -> None:
-        times = [at for worker in self._workers.values() if (at := self._offered_at(worker, now)) > now]
+        times = [at for worker in self._workers.values() if (at := self._assignment.waits_until(worker, now)) > now]
         times.extend(at for at, _, _ in self._backoffs[:1])
         if times:
             self._commands.append(ev.WakeAt(min(times)))
-
-    def _offered_at(self, worker: Worker, now: float) -> float:
-        """When a daemon may go on that has a free slot and work to do, and only rests or lacks tokens; else `now`."""
-        at = worker.ready_at(now)
-        if at <= now or not worker.free_slots():
-            return now
-        wanted = any(job.leasable and worker.accepts(job.custom) for job in self._jobs.values())
-        return at if wanted else now

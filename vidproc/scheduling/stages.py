@@ -95,13 +95,20 @@ class Stage(Job):
         """A slot for its next chunk: the seat, where its state is."""
         if not self.pinned or self.seat is None:
             return choose(self, offer, lead_in_cost, now)
-        record = self.records[self.leasable[0]]
-        continues = self.decoder_at is not None and follows(self.decoder_at, record.chunk)
-        return Choice(self.seat, record, continues) if self.seat in offer.free else None
+        return Choice(self.seat, self.records[self.leasable[0]], False) if self.seat in offer.slots else None
+
+    def goes_on(self, chunk: Chunk) -> bool:
+        """Whether a pinned stage's decoder, which is its own, stands where this chunk begins."""
+        return self.pinned and self.decoder_at is not None and follows(self.decoder_at, chunk)
 
     def keeps(self, slot: Slot) -> bool:
         """Whether this slot is to stay free for it for a moment."""
         return self.seat is slot and self.counts[ChunkState.PERSISTING] > 0
+
+    def not_begun(self) -> None:
+        """Its lease was taken back."""
+        if self.reorder.next == 0:
+            self.seat = None
 
     def unseat(self) -> None:
         """What its seat knew is gone."""

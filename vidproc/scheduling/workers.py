@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.policies import Policy
@@ -19,24 +20,67 @@ class Tail:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """One process of a daemon. `take` and `leave` are the only ways its lease changes. `speed`: frames a second of its
-    last chunk, 0 before there was one."""
+    """One process of a daemon. It works on `lease`; `ahead` lies at the daemon for when that is done. `take` and
+    `release` are the only ways these change. `speed`: work a second of its last chunk, 0 before there was one."""
 
     worker: Worker
     number: int
     lease: Lease | None = None
+    ahead: Lease | None = None
     tail: Tail | None = None
     speed: float = 0.0
 
-    def take(self, lease: Lease) -> None:
-        self.lease = lease
-        self.worker.busy += 1
+    @property
+    def last(self) -> Lease | None:
+        """What it has in hand and does last."""
+        return self.ahead or self.lease
 
-    def leave(self, tail: Tail | None) -> None:
-        """The slot is free. Without a tail its decoder is gone, or stands nobody knows where."""
-        self.lease = None
-        self.tail = tail
-        self.worker.busy -= 1
+    @property
+    def heads_from(self) -> Tail | None:
+        """Where its decoder is open, or will be if all goes well, when it begins what it is given next."""
+        last = self.last
+        if last is None:
+            return self.tail
+        return Tail(last.job, last.chunk) if last.open_end else None
+
+    def work_left(self, now: float) -> float:
+        """What it has in hand, less what it must have done by now at the speed that it has shown.
+
+        Without a speed it is taken to be half-way, unless it begins now. One that is overdue is taken to need as long
+        again as it is overdue.
+        """
+        if self.lease is None:
+            return 0.0
+        work, elapsed = self.lease.work, now - self.lease.begun
+        left = abs(work - elapsed * self.speed) if self.speed else work / 2 if elapsed else work
+        return left + (self.ahead.work if self.ahead else 0.0)
+
+    def take(self, lease: Lease, now: float) -> None:
+        if self.lease is None:
+            self.worker.busy += 1
+            self._begin(lease, now)
+        else:
+            self.ahead = lease
+
+    def note_begun(self, lease: Lease) -> None:
+        """Word of it may overtake the result of the one before, whose end the decoder has left then."""
+        if self.lease is not None and lease is self.ahead:
+            self.lease.open_end = False
+
+    def release(self, lease: Lease, tail: Tail | None, now: float) -> None:
+        """It is done with a lease, and begins what lies ahead. Without a tail its decoder is gone, or stands nobody
+        knows where."""
+        if lease is self.ahead:
+            self.ahead = None
+        elif lease is self.lease:
+            ahead, self.lease, self.ahead, self.tail = self.ahead, None, None, tail
+            self.worker.busy -= 1
+            if ahead is not None:
+                self.take(ahead, now)
+
+    def _begin(self, lease: Lease, now: float) -> None:
+        self.lease = lease
+        lease.begun = now
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +117,12 @@ class Worker:
             return []
         return [slot for slot in self.slots if slot.lease is None]
 
+    def slots_to_read_ahead(self) -> list[Slot]:
+        """Those at work with nothing ahead. A daemon whose slots die is given nothing that it need not have."""
+        if self.setbacks:
+            return []
+        return [slot for slot in self.slots if slot.ahead is None and slot.lease and slot.lease.reads_ahead]
+
     def set_back(self, granted: float, now: float, policy: Policy) -> None:
         """A lease that was granted then has failed by this daemon's fault. Those of one wave are one setback."""
         if granted >= self.rests_until:
@@ -87,7 +137,12 @@ class Worker:
 @dataclass(slots=True, eq=False)
 class Lease:
     """A chunk in the hands of a slot, and then of the store. The id is never used again, so it fences what comes late:
-    a result counts only while the lease it names is alive."""
+    a result counts only while the lease it names is alive.
+
+    `work` is what it costs its slot, on the job's scale (`effort.py`). `begun`: when its slot got to it, as far as can
+    be known here; infinite as long as it lies ahead. `open_end`: nothing speaks against the decoder being open at its
+    end.
+    """
 
     id: int
     slot: Slot
@@ -96,4 +151,12 @@ class Lease:
     kind: LeaseKind
     continues: bool
     granted: float
+    work: float
+    begun: float = inf
+    open_end: bool = True
     finished: bool = False
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether its slot goes on with something else soon."""
+        return self.kind is LeaseKind.CHUNK

@@ -14,7 +14,7 @@ from importlib.metadata import version
 import cv2
 
 from vidproc._version import __version__
-from vidproc.errors import WorkerError
+from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
 from vidproc.media.decode import Decoder
@@ -103,7 +103,7 @@ class ChunkRunner:
         if not task.continues:
             return Decoder(task.stream, task.on_decode_error)
         if decoder is None or decoded != (task.job_id, task.kind, task.chunk - 1):
-            raise WorkerError("this slot's decoder is not open where the chunk begins")
+            raise CannotContinueError("this slot's decoder is not open where the chunk begins")
         return decoder
 
     def _begun(self, task: ChunkTask, pipeline: Pipeline) -> LiveStage:

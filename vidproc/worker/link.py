@@ -37,12 +37,14 @@ log = structlog.get_logger()
 
 
 class _Work:
-    """A lease in hand: its packets as they come, then the task that runs them."""
+    """A lease in hand: its packets as they come, and the task that waits for them and for its slot, and runs them."""
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.packets = bytearray()
-        self.running: asyncio.Task[None] | None = None
+        self.whole = asyncio.Event()
+        self.begun = False
+        self.task: asyncio.Task[None] | None = None
 
     @property
     def missing(self) -> int:
@@ -51,11 +53,16 @@ class _Work:
 
 
 class Link:
-    """Serve leases until the connection ends; `drain` to end it when the last lease in hand is done and kept."""
+    """Serve leases until the connection ends; `drain` to end it when the last lease in hand is done and kept.
+
+    A slot does its leases in the order that they come, however their packets do: the next one mostly lies here when one
+    is done, and may need the decoder that is open then.
+    """
 
     def __init__(self, session: Session, slots: Sequence[Slot]) -> None:
         self._session = session
         self._slots = slots
+        self._turns = [asyncio.Lock() for _ in slots]
         self._work: dict[int, _Work] = {}
         self._uncommitted: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,22 +106,23 @@ class Link:
             raise PeerError(f"the coordinator leased work to slot {lease.slot} of {len(self._slots)}")
         self._work[lease.lease_id] = work = _Work(lease)
         self._idle.clear()
-        self._begin(work)
+        work.task = self._spawn(self._run(work))
+        self._note_whole(work)
 
     def _fill(self, work: _Work, payload: bytes | memoryview) -> None:
         if len(payload) > work.missing:
             raise PeerError(f"the coordinator sent more packets than the {work.lease.size} bytes it announced")
         work.packets += payload
-        self._begin(work)
+        self._note_whole(work)
 
-    def _begin(self, work: _Work) -> None:
-        if not work.missing and work.running is None:
-            work.running = self._spawn(self._run(work))
+    def _note_whole(self, work: _Work) -> None:
+        if not work.missing:
+            work.whole.set()
 
     def _revoke(self, lease_id: int) -> None:
         work = self._work.get(lease_id)
-        if work is not None and work.running is not None:
-            work.running.cancel()
+        if work is not None and work.task is not None:
+            work.task.cancel()
         self._uncommitted.discard(lease_id)
         self._forget(lease_id)
 
@@ -129,9 +137,7 @@ class Link:
     async def _run(self, work: _Work) -> None:
         lease = work.lease
         try:
-            began = time.perf_counter()
-            report, records = await self._slots[lease.slot].run(lease.task, work.packets)
-            report = _with_pipe(report, time.perf_counter() - began)
+            report, records = await self._done(work)
             await self._finish(lease.lease_id, report, records)
         except SlotFailure as failure:
             await self._fail(lease.lease_id, failure)
@@ -139,6 +145,14 @@ class Link:
             log.exception("bug", lease=lease.lease_id)
             await self._fail(lease.lease_id, SlotFailure(WorkerError(f"a bug in vidproc: {error!r}"), -1, True))
         self._forget(lease.lease_id)
+
+    async def _done(self, work: _Work) -> tuple[ChunkReport, bytes]:
+        slot = work.lease.slot
+        async with self._turns[slot]:
+            await work.whole.wait()
+            work.begun, began = True, time.perf_counter()
+            report, records = await self._slots[slot].run(work.lease.task, work.packets)
+        return _with_pipe(report, time.perf_counter() - began), records
 
     async def _fail(self, lease_id: int, failure: SlotFailure) -> None:
         log.warning("lease failed", lease=lease_id, frame=failure.frame, error=str(failure))
@@ -165,8 +179,8 @@ class Link:
                     await self._session.send(self._heartbeat())
 
     def _heartbeat(self) -> Heartbeat:
-        running = [work for work in self._work.values() if work.running]
-        return Heartbeat({work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in running})
+        begun = [work for work in self._work.values() if work.begun]
+        return Heartbeat({work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun})
 
     def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(course)
