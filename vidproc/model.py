@@ -195,8 +195,10 @@ class ChunkReport(Struct, frozen=True):
     encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
     to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
     the chunk's frames have.
-    `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for. `made` says how
-    the frames are coded that a stage hands on, `made_as` what format their pictures have.
+    `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
+
+    `made` says how the frames are coded that a stage hands on, `made_as` what format their pictures have, and
+    `made_sizes` how many bytes the record of each has.
     """
 
     frames: int
@@ -215,3 +217,4 @@ class ChunkReport(Struct, frozen=True):
     digest: str = ""
     made: StreamFormat | None = None
     made_as: str = ""
+    made_sizes: tuple[int, ...] = ()

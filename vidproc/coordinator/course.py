@@ -14,8 +14,11 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Ingested, MediaProcess, MediaProcesses, Opened, Planned
+from vidproc.coordinator.staging import Staging
 from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
+from vidproc.media.output_format import shape_of
 from vidproc.model import Chunk, JobState
+from vidproc.pipelines import plan
 from vidproc.processes.child import ChildDiedError
 from vidproc.scheduling import events as ev
 
@@ -84,13 +87,24 @@ class Course:
             job.losses += news.losses
             job.enter(JobState.RUNNING)
             custom = any(spec.code for spec in job.spec.filters)
-            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT))
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news)))
+
+    def _staged(self, news: Opened) -> ev.Sequential | None:
+        """What the scheduler is told of filters that go through the film in order."""
+        job, filters = self._job, self._job.spec.filters
+        part = plan.sequential_part(filters)
+        if part is None:
+            return None
+        job.folder.create_stage()
+        shape = plan.shapes(filters, shape_of(news.stream))[part.filters]
+        job.staging = Staging(part, filters, shape, job.folder)
+        return ev.Sequential(part.pinned, part.behind.last(0))
 
     def _ingested(self, news: Ingested) -> None:
         """A second media process has nothing new to say."""
         job = self._job
         if not self._planned:
-            self._planned = True
+            self._planned = job.all_planned = True
             job.frames_total, job.frame_rate = news.frames, news.frame_rate
             job.losses += news.losses
             self._feed_chunks((), final=True)
@@ -109,6 +123,8 @@ class Course:
             await self._append(media, chunk)
             self._appended, self._in_hand = chunk + 1, None
             self._dispatch.feed(ev.ChunkDelivered(job.id, chunk))
+            if job.staging is not None:
+                job.staging.let_go(job.chunks[chunk])
         self._check_failed()
         begun = time.monotonic()
         job.enter(JobState.MUXING)

@@ -11,6 +11,7 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
+from vidproc.coordinator.staging import Piece
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
@@ -82,23 +83,30 @@ class DaemonLink:
         """Send it whole, unless it is void by then. One that cannot be sent ends its job, or the slot would wait for it
         for ever."""
         try:
-            path, start, stop = job.packet_range(grant.chunk, grant.continues)
-            task = job.task(grant.chunk, grant.continues)
-            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
-            with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-                for at in range(start, stop, _BLOCK):
-                    with self._dispatch.disk(grant.lease):
-                        block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
-                    if not self._holds(grant.lease):
-                        self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
-                        return
-                    await self._session.send(LeaseBlock(grant.lease), block)
+            task, pieces = job.task(grant), job.payload(grant)
+            size = sum(stop - start for _, start, stop in pieces)
+            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size))
+            for piece in pieces:
+                await self._send_piece(grant, piece)
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
             self._dispatch.fail(job, error)
         except OSError as error:
-            self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
+            if self._holds(grant.lease):  # else what it needed may be gone
+                self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
+        if not self._holds(grant.lease):
+            self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+
+    async def _send_piece(self, grant: ev.Grant, piece: Piece) -> None:
+        path, start, stop = piece
+        with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+            for at in range(start, stop, _BLOCK):
+                with self._dispatch.disk(grant.lease):
+                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                if not self._holds(grant.lease):
+                    return
+                await self._session.send(LeaseBlock(grant.lease), block)
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -108,6 +116,8 @@ class DaemonLink:
                 self._note(message)
             case Result(lease, size, sha256, report):
                 self._dispatch.result_begins(lease, size, sha256, report)
+                if not size:
+                    self._result_block(lease, b"")
             case ResultBlock(lease):
                 self._result_block(lease, payload)
             case Failed():
@@ -124,7 +134,7 @@ class DaemonLink:
     def _note(self, beat: Heartbeat) -> None:
         for lease, frames in beat.frames.items():
             job = self._dispatch.job_of(lease)
-            if job is not None and self._holds(lease):
+            if job is not None and self._holds(lease) and lease in job.frames_in_hand:
                 job.frames_in_hand[lease] = frames
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:

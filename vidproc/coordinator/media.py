@@ -35,12 +35,14 @@ _SLOWEST_DISK = 20e6
 
 class ToIngest(Struct, frozen=True):
     """What a media process is to read, and where the packets go. `reach` says which frames the job's filters
-    need: the child is told, so that it need not import them, and OpenCV with them."""
+    need, `hands_on_frames` whether a stage of theirs makes frames for others: the child is told, so that it need not
+    import them, and OpenCV with them."""
 
     source: str
     packets: str
     job: JobSpec
     reach: Reach
+    hands_on_frames: bool = False
 
 
 class Probed(Struct, frozen=True):
@@ -123,7 +125,9 @@ class MediaProcess:
 
     async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
         """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
-        order = ToIngest(str(source), str(packets), job, plan.check(job.filters))
+        part = plan.sequential_part(job.filters)
+        hands_on_frames = part is not None and part.pinned
+        order = ToIngest(str(source), str(packets), job, plan.check(job.filters), hands_on_frames)
         await self._child.send({"ingest": to_plain(order)})
         while True:
             answer = await self._answer()

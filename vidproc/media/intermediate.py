@@ -46,7 +46,7 @@ class IntermediateEncoder:
         context.thread_count, context.thread_type = 1, ThreadType.NONE
         context.open()
         self._context, self._pix_fmt = context, pix_fmt
-        self._records: list[PacketRecord] = []
+        self._records: list[bytes] = []
         self.stream = StreamFormat(name, context.extradata or b"", width, height, pix_fmt)
 
     def encode(self, rank: int, picture: Picture) -> None:
@@ -55,11 +55,16 @@ class IntermediateEncoder:
         frame.pts, frame.time_base = len(self._records), 1 / _RATE
         for packet in self._context.encode(frame):
             flags = int(PacketFlag.KEY | PacketFlag.SEEK)
-            self._records.append(PacketRecord(rank, len(self._records), 1, flags, bytes(packet)))
+            self._records.append(pack([PacketRecord(rank, len(self._records), 1, flags, memoryview(packet))]))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Bytes of the record of each picture so far."""
+        return tuple(len(record) for record in self._records)
 
     def records(self) -> bytes:
-        """All packets so far."""
-        return pack(self._records)
+        """Those of all pictures so far, one after the other."""
+        return b"".join(self._records)
 
     def _frame(self, picture: Picture) -> av.VideoFrame:
         size = self.stream.width, self.stream.height

@@ -52,6 +52,11 @@ class Tuning:
     work: int = 8 * 30 * 1920 * 1080
 
 
+HANDED_ON = Tuning(work=96 * 1920 * 1080)
+"""Where frames go from slot to slot: a chunk of them, which a slot holds as a whole, then has at most 150 MB or so, and
+twice that where they have more than 8 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanHints:
     """What the header says, and what the job needs. `frames` is a guess of the film's length, 0 for none; `pixels` are

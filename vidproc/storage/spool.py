@@ -6,6 +6,7 @@
     jobs/<id>/source         a hard link, so that a source may leave the cache while a job reads it
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
     jobs/<id>/chunks/<n>     encoded chunks
+    jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
     jobs/<id>/result         the film
 
 All names are made here: nothing a client sends becomes part of a path, but for a checked SHA-256.
@@ -56,9 +57,17 @@ class JobFolder:
     def chunk(self, index: int) -> Path:
         return self.path / "chunks" / str(index)
 
+    def stage(self, index: int) -> Path:
+        return self.path / "stage" / str(index)
+
     def create(self) -> None:
         with disk_errors("cannot make a job's folder"):
             (self.path / "chunks").mkdir(parents=True)
+
+    def create_stage(self) -> None:
+        """Room for what a sequential stage hands on, if the job has one."""
+        with disk_errors("cannot make a job's folder"):
+            (self.path / "stage").mkdir()
 
     def keep_only_result(self) -> None:
         """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""

@@ -128,8 +128,15 @@ class _HandingOn:
         self._coding_s += time.perf_counter() - began
 
     def result(self, whole_s: float) -> Result:
-        made = self._encoder.stream if self._encoder else None
+        coded = self._encoder
         report = self._footage.report(
-            whole_s, {"hand_on": self._coding_s}, extradata=b"", delay=0, latency={}, made=made, made_as=self._format
+            whole_s,
+            {"hand_on": self._coding_s},
+            extradata=b"",
+            delay=0,
+            latency={},
+            made=coded.stream if coded else None,
+            made_as=self._format,
+            made_sizes=coded.sizes if coded else (),
         )
-        return report, self._encoder.records() if self._encoder else b""
+        return report, coded.records() if coded else b""

@@ -61,7 +61,7 @@ def unpack(data: bytes) -> dict[int, Any]:
     """What `pack` was given. Raises `PeerError` or `WorkerError` for bytes that it can't have made."""
     check_shape(data, _LIMITS)
     try:
-        found = msgpack.unpackb(data, raw=False, strict_map_key=False, max_buffer_size=MOST_BYTES)
+        found = msgpack.unpackb(data, raw=False, strict_map_key=False)
         return {number: _unpacked(value) for number, value in found.items() if type(number) is int}
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
         raise WorkerError(f"the filters' state is damaged: {error}") from error
