@@ -46,14 +46,16 @@ def _explain(given: argparse.Namespace) -> int:
     from vidproc.coordinator import validation
     from vidproc.media import ffmpeg
     from vidproc.media.ingest import Listener, Request, ingest
-    from vidproc.pipelines.plan import check
+    from vidproc.media.plan import tuning_for
+    from vidproc.pipelines.plan import check, sequential_part
 
     ffmpeg.silence()
     job = validation.completed(job_of(given, given.out), CoordinatorSettings())
     validation.check(job)
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        request = Request(job.start, job.duration, check(job.filters))
+        part = sequential_part(job.filters)
+        request = Request(job.start, job.duration, check(job.filters), tuning_for(part is not None and part.pinned))
         source = ingest(given.video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
     print("\n".join(_lines(source, job, chunks)))
     return 0

@@ -188,7 +188,10 @@ class Dispatch:
         else:
             job.frames_in_hand[grant.lease] = 0
             job.attempts[grant.chunk] = grant.attempt
-        log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
+        log.debug(
+            "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
+            slot=grant.slot,
+        )  # fmt: skip
         self.workers[grant.worker].lease(grant, job)
 
     def _withdraw(self, lease: int, worker: str) -> None:

@@ -17,7 +17,7 @@ from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import scaling_loss
-from vidproc.media.plan import HANDED_ON, Tuning
+from vidproc.media.plan import tuning_for
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.processes.channel import Channel
@@ -119,7 +119,7 @@ class _Reading:
 
     def read(self) -> _Source:
         order = self._order
-        tuning = HANDED_ON if order.hands_on_frames else Tuning()
+        tuning = tuning_for(order.hands_on_frames)
         asked = ingest.Request(order.job.start, order.job.duration, order.reach, tuning)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         read = ingest.ingest(Path(order.source), order.packets, asked, listener)

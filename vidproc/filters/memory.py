@@ -84,7 +84,7 @@ class Snapshot:
         return (ReachStep(*window),)
 
     def __str__(self) -> str:
-        return "Remembers from the film's first frame on; what it remembers is made ahead, one chunk after the other."
+        return "Remembers all that came before, so the chain up to it runs twice, once of these in the film's order."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Opaque:
         return (ReachStep(*window),)
 
     def __str__(self) -> str:
-        return "Remembers from the film's first frame on, and so runs in one slot, over the whole film in order."
+        return "Remembers all that came before, in one process, where the chain up to it runs in the film's order."
 
 
 Memory = Reset | Look | Snapshot | Opaque

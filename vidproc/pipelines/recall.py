@@ -29,6 +29,10 @@ class Seam:
     leave: Callable[[Any], None] = lambda state: None
 
 
+NO_SEAM = Seam()
+"""Nothing comes before this run, nor after it."""
+
+
 class Nothing:
     """The memory of a filter that has none; what the others differ in from it is what they are. Ranks come in order."""
 
@@ -127,6 +131,6 @@ _AT_WORK: Mapping[type, Callable[[Any, Call, range, Seam], Nothing]] = {
 }
 
 
-def recall(memory: Memory | None, call: Call, wanted: range, seam: Seam) -> Nothing:
+def recall(memory: Memory | None, call: Call, wanted: range, seam: Seam = NO_SEAM) -> Nothing:
     """The memory of a stage that is to give the ranks `wanted`."""
     return _AT_WORK[type(memory)](memory, call, wanted, seam)

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from vidproc.errors import FilterError, VidprocError
 from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.model import ParamValue
-from vidproc.pipelines.recall import Nothing, Seam, recall
+from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
 from vidproc.reach import Reach
 
@@ -101,7 +101,7 @@ class Runner:
             direct = self.out if last and step.gives == target else None
             later = steps[number + 1 :]
             at = _needed(range(wanted.stop, wanted.stop), later).start  # where the run after this one begins here
-            seam = self.handover.seam(number, at) if self.handover else Seam()
+            seam = self.handover.seam(number, at) if self.handover else NO_SEAM
             frames = self._stage(step, frames, _needed(wanted, later), direct, seam)
         for rank, picture in complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)

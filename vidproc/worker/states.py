@@ -12,6 +12,7 @@ slot are read as a stranger's: looked over before they are unpacked, and no type
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ _LIMITS = Limits(header=MOST_BYTES, depth=32, length=1 << 20, items=1 << 20)
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _KINDS = "biufcSU"
 """Of arrays, as NumPy's letters: truth values, numbers, and texts of fixed length."""
+_DTYPE = re.compile(rf"[<>|=][{_KINDS}][1-9]\d*")
 
 
 class States:
@@ -168,10 +170,9 @@ def _read_array(rest: list[Any]) -> Array:
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    dtype = np.dtype(str(name))
-    if dtype.kind not in _KINDS or dtype.itemsize == 0:
+    if not _DTYPE.fullmatch(name):
         raise ValueError(f"{name} is no type of numbers")
-    return dtype
+    return np.dtype(name)
 
 
 _READERS: Mapping[str, Callable[[list[Any]], Any]] = {
