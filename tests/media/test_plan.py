@@ -210,6 +210,10 @@ def test_boundaries_go_to_halves_of_the_period_where_chunks_are_to_be_much_short
     assert [(chunk.first, chunk.start, chunk.stop) for chunk in chunks] == [(0, 0, 125), (0, 125, 250), (250, 250, 300)]
     lengths = [chunk.frames for chunk in plan(straight(750, 10_000), PlanHints(frames=750, reach=period(250)))]
     assert lengths == [250, 250, 125, 125]
+    lengths = [chunk.frames for chunk in plan(straight(120, 10_000), PlanHints(frames=120, reach=period(250)))]
+    assert lengths == [60, 60]
+    lengths = [chunk.frames for chunk in plan(straight(600, 10_000), PlanHints(frames=120, reach=period(250)))]
+    assert lengths == [60, 60, 130, 250, 100]
 
 
 @given(st.integers(0, 3000), st.integers(1, 400), st.integers(1, 600))

@@ -95,6 +95,19 @@ def test_optical_flow_between_frames(
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_background_subtraction_learnt_anew_at_the_same_frames(name: str) -> None:
+    frames, convert = film(name, 61, 47, 7)
+    results = run(FilterSpec("motion", {"kind": "mog2", "every": 3}), frames, "gray", convert)
+    for number, (frame, (result,)) in enumerate(zip(frames, results, strict=True)):
+        bgr = convert.convert(frame, "bgr24").array
+        if number % 3 == 0:
+            plain = cv2.createBackgroundSubtractorMOG2(500, 16, True)
+            plain.apply(bgr)
+        assert np.array_equal(result, plain.apply(bgr))
+        assert result.any() == (number % 3 > 0)
+
+
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("kind", ["difference", "flow", "farneback"])
 def test_motion_is_the_same_however_a_film_is_cut(name: str, kind: str) -> None:
     frames, convert = film(name, 61, 47, 6)

@@ -194,9 +194,11 @@ class ChunkPlanner:
         return stop if self._frontier - stop >= rest else self._frontier
 
     def _target(self) -> int:
-        """Where the next chunk should stop, but for seek points."""
-        length = chunk_length(self._start, self._hints, self._tuning)
-        return aligned(self._start, length, self._hints.reach.period, length * self._tuning.runt)
+        """Where the next chunk should stop, but for seek points. A film shorter than the period may be halved too."""
+        length, period = chunk_length(self._start, self._hints, self._tuning), self._hints.reach.period
+        if self._start < self._hints.frames:
+            period = min(period, self._hints.frames)
+        return aligned(self._start, length, period, length * self._tuning.runt)
 
     def _snapped(self, target: int) -> int:
         length = target - self._start
