@@ -45,9 +45,9 @@ style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .
 
 types: $(READY) ## check the types
-	.venv/bin/mypy --strict vidproc
+	.venv/bin/mypy --strict vidproc benchmarks
 
-bench: $(READY) ## measure speed against the floor and plain ffmpeg; keep the machine idle (ARGS="--help")
+bench: $(READY) ## measure speed against the floor, ffmpeg, PyAV and OpenCV; keep the machine idle (ARGS="--help")
 	.venv/bin/python -m benchmarks $(ARGS)
 
 docs: $(READY) ## write again the documents that are made from the code

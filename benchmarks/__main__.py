@@ -1,123 +1,107 @@
-"""`make bench`: all comparisons, the tables, and the JSON."""
+"""`make bench`: what is measured, the tables, and the JSON."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import cluster, floor, machine, report, starting
-from benchmarks.clips import FOLDER, Recipe, drawn
-from benchmarks.comparison import FIRST_CRF, Comparison, compare, run_once
-from benchmarks.subjects import COLD, FFMPEG, FLOOR, Cold, Ffmpeg, Floor, Subject, Warm, ffmpeg_program
-from benchmarks.work import Work
+from benchmarks import machine, report
+from benchmarks.clips import FOLDER
+from benchmarks.comparison import Course
+from benchmarks.results import Measured, Results, load, save
+from benchmarks.sections import SECTIONS, WITH_GOALS
+from benchmarks.settings import Settings
+from benchmarks.tasks import TASKS
 from vidproc.cores import usable_cores
 from vidproc.errors import VidprocError
 
-CLIPS = FOLDER
-WARM_UP = Recipe(1, 640, 360)
+RESULTS = FOLDER / "results.json"
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure a blur by vidproc against its floor and against ffmpeg. Keep the machine idle meanwhile.",
+        description="Measure vidproc against its floor and what else people use. Keep the machine idle meanwhile.",
     )
-    made.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="films to measure on, beside the drawn ones")
+    names = ", ".join([*SECTIONS, "all"])
+    made.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {names} (default: {' '.join(WITH_GOALS)})")
+    made.add_argument("--goals", action="store_true", help="those with goals, which is the default")
     made.add_argument(
-        "--drawn", default="30,10", metavar="S,S", help="seconds of the drawn 1080p films, or none (default: 30,10)"
+        "--film", action="append", default=[], type=Path, metavar="FILE", help="measure `films` on this too; repeatable"
     )
+    made.add_argument("--seconds", default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)")
     made.add_argument("--height", type=int, default=1080, metavar="N", help="of the drawn films (default: 1080)")
+    known = f"of {', '.join(TASKS)} (default: blur,edges,motion; all for `heights`)"
+    made.add_argument("--filters", default="", metavar="NAME,...", help=known)
     made.add_argument("--rounds", type=int, default=3, metavar="N", help="how often each takes its turn (default: 3)")
     made.add_argument(
         "--slots", type=int, default=usable_cores(), metavar="N", help="of vidproc (default: the usable cores)"
     )
     made.add_argument("--unix", action="store_true", help="vidproc by AF_UNIX instead of TCP")
+    made.add_argument("--every", action="store_true", help="`films` with every subject for every filter")
+    made.add_argument("--resume", action="store_true", help="leave out what the results file has of this commit")
     made.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        choices=(FLOOR, COLD, FFMPEG, "crowd"),
-        help="leave this out; repeatable. crowd: the floor on all cores at once",
+        "--json", type=Path, default=RESULTS, metavar="FILE", help="the results file, written after each section"
     )
-    made.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
-    made.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
+    made.add_argument("--write-docs", action="store_true", help="put all that the file has into docs/benchmarks.md")
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(argv)
-    try:
-        results = measure(given)
-    except (subprocess.CalledProcessError, VidprocError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(report.text(results))
-    if given.json:
-        given.json.write_text(json.dumps(report.plain(results), indent=1, default=str) + "\n", encoding="utf-8")
+    options = parser()
+    given = options.parse_args(argv)
+    names, results = _names(given, options), load(given.json)
+    with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as folder:
+        settings = _settings(given, Path(folder), options)
+        failed = [name for name in names if not _measured(name, settings, results, given)]
+    print(report.goals_text(results))
     if given.write_docs:
-        report.write_docs(results)
-    return 0
+        report.write_docs(results, SECTIONS)
+    return 1 if failed else 0
 
 
-def measure(given: argparse.Namespace) -> report.Results:
-    clips = [*_drawn_clips(given), *given.clips]
-    described, work = machine.describe(), Work()
-    starts = [starting.measure(program) for program in ("vidproc-send", "vidproc-run")]
-    comparisons = []
-    with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as name, cluster.started(given.slots, given.unix) as warm:
-        folder = Path(name)
-        run_once(Warm(work, warm), drawn(WARM_UP, CLIPS), FIRST_CRF, folder)
-        for clip in clips:
-            comparisons.append(_compare(given, clip, work, warm, folder))
-    settings = {
-        "ksize": work.ksize,
-        "preset": work.preset,
-        "slots": given.slots,
-        "transport": "AF_UNIX" if given.unix else "TCP",
-        "rounds": given.rounds,
-    }
-    return report.Results(described, settings, comparisons, starts)
+def _names(given: argparse.Namespace, options: argparse.ArgumentParser) -> list[str]:
+    wanted = list(given.sections) or list(WITH_GOALS)
+    if given.goals:
+        wanted = list(dict.fromkeys([*WITH_GOALS, *given.sections]))
+    if "all" in wanted:
+        return list(SECTIONS)
+    if unknown := [name for name in wanted if name not in SECTIONS]:
+        options.error(f"there is no section {unknown[0]!r}: there are {', '.join(SECTIONS)}, and all")
+    return wanted
 
 
-def _drawn_clips(given: argparse.Namespace) -> list[Path]:
-    seconds = [] if given.drawn == "none" else [float(each) for each in given.drawn.split(",")]
-    width = given.height * 16 // 9 // 2 * 2
-    _tell("making clips")
-    return [drawn(Recipe(each, width, given.height), CLIPS) for each in seconds]
+def _settings(given: argparse.Namespace, folder: Path, options: argparse.ArgumentParser) -> Settings:
+    filters = tuple(filter(None, given.filters.split(",")))
+    if unknown := [name for name in filters if name not in TASKS]:
+        options.error(f"--filters: there is nothing to compare {unknown[0]!r} with, only {', '.join(TASKS)}")
+    long, short = map(float, given.seconds.split(","))
+    course = Course(given.rounds, folder, _tell)
+    return Settings(
+        course, FOLDER, given.slots, given.unix, given.height, (long, short), tuple(given.film), filters, given.every
+    )
 
 
-def _compare(given: argparse.Namespace, clip: Path, work: Work, warm: cluster.Cluster, folder: Path) -> Comparison:
-    _tell(f"{clip.stem}: with upload")
-    first = run_once(Warm(work, warm), clip, FIRST_CRF, folder)
-    result = compare(clip, list(_subjects(given, work, warm)), given.slots, given.rounds, folder, _tell)
-    result.first = first
-    if FLOOR not in given.without and "crowd" not in given.without:
-        _tell(f"{clip.stem}: the floor on all cores at once")
-        result.crowded = _crowded(clip, work, given.slots)
-    return result
-
-
-def _subjects(given: argparse.Namespace, work: Work, warm: cluster.Cluster) -> Iterator[Subject]:
-    if FLOOR not in given.without:
-        yield Floor(work, given.slots)
-    yield Warm(work, warm)
-    program = ffmpeg_program()
-    if program and FFMPEG not in given.without:
-        yield Ffmpeg(work, program)
-    if COLD not in given.without:
-        yield Cold(work, given.slots)
-
-
-def _crowded(clip: Path, work: Work, copies: int) -> float:
-    """How fast one of several copies of the floor is, of one that runs alone."""
-    alone = floor.measure_apart(clip, work, FIRST_CRF)[0].seconds
-    together = [it.seconds for it in floor.measure_apart(clip, work, FIRST_CRF, copies)]
-    return alone / (sum(together) / len(together))
+def _measured(name: str, settings: Settings, results: Results, given: argparse.Namespace) -> bool:
+    """Whether the section could be measured, or was before. It is kept at once, whatever becomes of the next."""
+    described, began = machine.describe(), time.monotonic()
+    if given.resume and results.has(name, settings.plain(), described):
+        _tell(f"{name}: measured before")
+        return True
+    try:
+        section = SECTIONS[name](settings)
+    except (subprocess.CalledProcessError, VidprocError, OSError, RuntimeError, ValueError) as error:
+        _tell(f"error: {name}: {error}")
+        return False
+    results.sections[name] = Measured(section, described, round(time.monotonic() - began, 1))
+    save(results, given.json)
+    print(f"{report.text(section)}\n", flush=True)
+    return True
 
 
 def _tell(what: str) -> None:

@@ -24,17 +24,21 @@ _SEED = 20
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A film of so many seconds. At its CRF, 1080p comes to 6 Mbit/s, which is usual for a camera."""
+    """A film of so many seconds. At its CRF, 1080p comes to 6 Mbit/s, which is usual for a camera.
+
+    one_keyframe: only the first frame is one, as in short films of the web; else each 250th is, as x264 has it.
+    """
 
     seconds: float
     width: int = 1920
     height: int = 1080
     rate: int = 30
     crf: float = 21.7
+    one_keyframe: bool = False
 
     @property
     def name(self) -> str:
-        return f"drawn-{self.height}p{self.rate}-{self.seconds:g}s"
+        return f"drawn-{self.height}p{self.rate}-{self.seconds:g}s" + "-one-keyframe" * self.one_keyframe
 
 
 def drawn(recipe: Recipe, folder: Path = FOLDER) -> Path:
@@ -51,10 +55,16 @@ def drawn(recipe: Recipe, folder: Path = FOLDER) -> Path:
     return path
 
 
-def frames_in(path: Path) -> int:
-    """Frames of the main video, counted by its packets."""
+def recipe_of(seconds: float, height: int, one_keyframe: bool = False) -> Recipe:
+    """A film of so many seconds and this height, 16:9."""
+    return Recipe(seconds, height * 16 // 9 // 2 * 2, height, one_keyframe=one_keyframe)
+
+
+def picture_of(path: Path) -> tuple[int, int]:
+    """(frames, bytes) of the main video, from its packets."""
     with av.open(str(path)) as film:
-        return sum(packet.size > 0 for packet in film.demux(main_video(film)))
+        sizes = [packet.size for packet in film.demux(main_video(film)) if packet.size]
+    return len(sizes), sum(sizes)
 
 
 def _make(recipe: Recipe, path: Path) -> None:
@@ -65,6 +75,7 @@ def _make(recipe: Recipe, path: Path) -> None:
 
     # Without `cpu-independent` x264 gives other bytes from one run to the next, on one and the same processor.
     options = f"crf={recipe.crf:g}:cpu-independent=1:threads=2"
+    options += ":keyint=infinite:scenecut=0" * recipe.one_keyframe
     make_sample(path, recipe.seconds, recipe.width, recipe.height, recipe.rate, options, paint)
 
 

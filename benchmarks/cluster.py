@@ -1,4 +1,4 @@
-"""A coordinator and a worker daemon, started from bin/ as a user starts them, and the processor time that they use."""
+"""A coordinator and worker daemons, started from bin/ as a user starts them, and the processor time that they use."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
+
+from benchmarks.usage import cpu_seconds
 
 BIN = Path(__file__).parents[1] / "bin"
 
@@ -25,44 +27,45 @@ def has_python() -> bool:
 
 
 class Cluster:
-    """Where to send jobs, and what the daemons have used so far."""
+    """Where to send jobs, and what the daemons have used so far. `pids`: the coordinator's, then the workers'."""
 
-    def __init__(self, where: list[str], coordinator: int, worker: int, slots: int) -> None:
+    def __init__(self, where: list[str], pids: Sequence[int], slots: int) -> None:
         self.where = where
+        self.pids = pids
         self.slots = slots
-        self._coordinator = psutil.Process(coordinator)
-        self._worker = psutil.Process(worker)
+        self._coordinator, *self._workers = map(psutil.Process, pids)
 
     def cpu_seconds(self) -> tuple[float, float]:
-        """Of the coordinator with its media processes, and of the worker daemon with its slots; ended ones too."""
-        return _cpu_seconds(self._coordinator), _cpu_seconds(self._worker)
-
-
-def _cpu_seconds(parent: psutil.Process) -> float:
-    """A media process ends with its job, and its time is then its parent's: the fork server's, which waited for it."""
-    seconds = 0.0
-    for process in (parent, *parent.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            seconds += sum(process.cpu_times()[:4])
-    return seconds
+        """Of the coordinator with its media processes, and of the worker daemons with their slots; ended ones too."""
+        return cpu_seconds(self._coordinator), sum(map(cpu_seconds, self._workers))
 
 
 @contextlib.contextmanager
-def started(slots: int, unix: bool = False) -> Iterator[Cluster]:
-    """A cluster in a folder of its own, on a free port or an AF_UNIX socket, stopped again at the end."""
+def started(slots: int, unix: bool = False, daemons: int = 1) -> Iterator[Cluster]:
+    """A cluster in a folder of its own, on a free port or an AF_UNIX socket, stopped again at the end.
+
+    The slots are dealt out among the daemons, each of which has at least one.
+    """
     with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as name, contextlib.ExitStack() as stack:
         folder, path, port = Path(name), Path(name) / "socket", _free_port()
         where = ["--unix-socket", str(path)] if unix else ["--host", "localhost", "--port", str(port)]
         listen = ["--port", str(port), "--unix-socket", str(path), "--data-dir", str(folder / "data")]
-        coordinator = stack.enter_context(_program("coordinator", folder, *listen))
+        pids = [stack.enter_context(_program("coordinator", folder / "coordinator.log", *listen)).pid]
         _wait_for(path, folder / "coordinator.log")
-        worker = stack.enter_context(_program("worker", folder, *where, "--processes", str(slots)))
-        yield Cluster(where, coordinator.pid, worker.pid, slots)
+        shares = _dealt(slots, daemons)
+        for number, share in enumerate(shares, 1):
+            options = [*where, "--processes", str(share), "--name", f"daemon-{number}"]
+            pids.append(stack.enter_context(_program("worker", folder / f"worker-{number}.log", *options)).pid)
+        yield Cluster(where, pids, sum(shares))
+
+
+def _dealt(slots: int, daemons: int) -> list[int]:
+    return [max(1, slots // daemons + (number < slots % daemons)) for number in range(daemons)]
 
 
 @contextlib.contextmanager
-def _program(name: str, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    with open(folder / f"{name}.log", "wb") as log:
+def _program(name: str, log_path: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    with open(log_path, "wb") as log:
         command = [str(BIN / f"vidproc-{name}"), *arguments]
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     with process:

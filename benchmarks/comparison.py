@@ -8,11 +8,14 @@ of the ratios counts. Each round has a CRF of its own, so that no one can give b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
+from benchmarks import quality
 from benchmarks.subjects import Run, Subject
+from benchmarks.tasks import Array
+from benchmarks.usage import MemoryWatch
 
 FIRST_CRF = 21
 
@@ -23,50 +26,71 @@ _IN_SLOTS = ("decode", "lead_in", "filter", "convert", "encode", "open", "pipe",
 _ALONE = {"upload": "upload", "index": "index_alone", "finish": "finish"}
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure of each round: its median, and the least and the most."""
+
+    median: float
+    least: float
+    most: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread | None:
+        return Spread(median(values), min(values), max(values)) if values else None
+
+
 @dataclass(slots=True)
 class Comparison:
-    """All rounds over one clip. `first` is vidproc's run before them, for which the film had to be uploaded.
+    """All rounds over one clip with one filter. `first` is vidproc's run before them, with the upload, if it was made.
 
     crowded: the speed of one core while all of them do the floor's work, of its speed when it is alone.
     """
 
     clip: str
+    filter: str
     slots: int
     rounds: list[Round] = field(default_factory=list)
     first: Run | None = None
     crowded: float | None = None
 
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for one in self.rounds for name in one))
+
     def runs(self, subject: str) -> list[Run]:
         return [one[subject] for one in self.rounds if subject in one]
 
-    def fps(self, subject: str) -> float | None:
-        """Frames a second, the median of the rounds."""
-        return _median([run.fps for run in self.runs(subject)])
+    def fps(self, subject: str) -> Spread | None:
+        """Frames a second."""
+        return self.figure(subject, lambda run: run.fps)
 
-    def speed(self, subject: str, of: str) -> float | None:
+    def figure(self, subject: str, of: Callable[[Run], float]) -> Spread | None:
+        return Spread.of([of(run) for run in self.runs(subject)])
+
+    def speed(self, subject: str, of: str) -> Spread | None:
         """How many times as fast as the other, both over all frames."""
-        return self._ratio(subject, of, lambda mine, other: other.seconds / mine.seconds)
+        return self.ratio(subject, of, lambda mine, other: other.seconds / mine.seconds)
 
-    def size(self, subject: str, of: str) -> float | None:
+    def size(self, subject: str, of: str) -> Spread | None:
         """How many times as large its film is as the other's."""
-        return self._ratio(subject, of, lambda mine, other: mine.bytes_out / other.bytes_out)
+        return self.ratio(subject, of, lambda mine, other: mine.bytes_out / other.bytes_out)
+
+    def ratio(self, subject: str, of: str, form: Callable[[Run, Run], float]) -> Spread | None:
+        return Spread.of([form(one[subject], one[of]) for one in self.rounds if {subject, of} <= one.keys()])
 
     def typical(self, subject: str) -> Run | None:
         """The run of median length."""
         runs = sorted(self.runs(subject), key=lambda run: run.seconds)
         return runs[len(runs) // 2] if runs else None
 
+    def looked_at(self, subject: str) -> Run | None:
+        """The run whose memory and film were looked at."""
+        return next((run for run in self.runs(subject) if run.quality is not None), None)
+
     def uneven(self) -> set[int]:
         """The numbers of frames that came out, when not all subjects agree."""
         counts = {run.frames for one in self.rounds for run in one.values()}
         return counts if len(counts) > 1 else set()
-
-    def _ratio(self, subject: str, of: str, ratio: Callable[[Run, Run], float]) -> float | None:
-        return _median([ratio(one[subject], one[of]) for one in self.rounds if {subject, of} <= one.keys()])
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return median(values) if values else None
 
 
 def shares(run: Run, slots: int) -> dict[str, float]:
@@ -84,19 +108,42 @@ def shares(run: Run, slots: int) -> dict[str, float]:
     return found | {"waiting": 1 - sum(found.values())}
 
 
-def compare(clip: Path, subjects: Sequence[Subject], slots: int, rounds: int, folder: Path, tell: Tell) -> Comparison:
-    """So many rounds of all subjects, taking turns. Each run's film is deleted when it has been looked at."""
-    result = Comparison(clip.stem, slots)
-    for number in range(rounds):
-        tell(f"{clip.stem}: round {number + 1} of {rounds}")
-        crf = FIRST_CRF + 1 + number
-        result.rounds.append({subject.name: run_once(subject, clip, crf, folder) for subject in subjects})
-    return result
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How subjects are compared: in so many rounds, with their films in `folder` for as long as they are needed."""
+
+    rounds: int
+    folder: Path
+    tell: Tell
 
 
-def run_once(subject: Subject, clip: Path, crf: int, folder: Path) -> Run:
-    out = folder / f"{subject.name}.mp4"
+def compare(
+    it: Comparison, clip: Path, subjects: Sequence[Subject], course: Course, expected: Sequence[Array] = ()
+) -> None:
+    """Add all rounds of these subjects, taking turns.
+
+    With `expected`, which is what `quality.reference` gives of the clip, the first round's memory and films are looked
+    at.
+    """
+    for number in range(course.rounds):
+        course.tell(f"{it.clip}, {it.filter}: round {number + 1} of {course.rounds}")
+        crf, look = FIRST_CRF + 1 + number, expected if number == 0 else ()
+        it.rounds.append({each.name: run_once(each, clip, crf, course.folder, look) for each in subjects})
+
+
+def run_once(subject: Subject, clip: Path, crf: int, folder: Path, expected: Sequence[Array] = ()) -> Run:
+    """One run, whose film is deleted afterwards; with `expected`, its memory and its film are looked at."""
+    out = folder / f"{subject.name.replace(' ', '-')}.mp4"
     try:
-        return subject.run(clip, crf, out)
+        return _looked_at(subject, clip, crf, out, expected) if expected else subject.run(clip, crf, out)
     finally:
-        out.unlink(missing_ok=True)
+        for left in (out, out.with_suffix(".json")):
+            left.unlink(missing_ok=True)
+
+
+def _looked_at(subject: Subject, clip: Path, crf: int, out: Path, expected: Sequence[Array]) -> Run:
+    with MemoryWatch() as watch:
+        for pid in subject.pids:
+            watch.add(pid)
+        run = subject.run(clip, crf, out, watch)
+    return replace(run, memory_mb=watch.highest_mb, quality=quality.measure(out, expected))

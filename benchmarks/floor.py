@@ -1,39 +1,41 @@
 """The floor: the least that the work can cost, so that all else is overhead.
 
-One process with one thread decodes, blurs the planes and encodes, one frame after the other, and each part is timed
+One process with one thread decodes, filters the planes and encodes, one frame after the other, and each part is timed
 apart. Nothing is indexed, cut, sent, supervised or muxed, and no frame is decoded twice. The three added up and divided
-by the number of cores is the time that nothing can beat which does the same work with the same libraries.
+by the number of cores is the time that nothing can beat which does the same work with the same libraries. The filter is
+plain OpenCV from `benchmarks.tasks`; the encoder's settings are vidproc's own, since the work must be the same.
 
-    python -m benchmarks.floor CLIP --crf 23
+    python -m benchmarks.floor CLIP --filter edges --crf 23
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
 from av.codec.context import ThreadType
-from numpy.typing import NDArray
+from av.video.stream import VideoStream
 
+from benchmarks.tasks import TASKS
 from benchmarks.work import Work
 from vidproc.media import ffmpeg
-from vidproc.media.encode import open_encoder, plane_views
+from vidproc.media.encode import configure, open_encoder, plane_views
+from vidproc.media.output_codecs import codec
 from vidproc.media.output_format import encoder_spec
 from vidproc.media.probe import main_video, probe
-from vidproc.model import FilterSpec, JobSpec
+from vidproc.model import EncoderSpec, JobSpec
 
-_ROOT = Path(__file__).parents[1]
+if TYPE_CHECKING:
+    Packet = av.Packet[VideoStream]
 
-Planes = tuple[NDArray[Any], ...]
+_FULL_RANGE = 2
 
 
 @dataclass(slots=True)
@@ -51,30 +53,58 @@ class Floor:
         return self.decode + self.filter + self.encode
 
 
-def measure(clip: Path, work: Work, crf: int) -> Floor:
-    """Decode, blur and encode the whole clip in this process. Raises `ValueError` unless it is 8-bit planar 4:2:0."""
-    stream = probe(clip).stream
-    if stream.pix_fmt not in ("yuv420p", "yuvj420p"):
-        raise ValueError(f"{clip.name} is {stream.pix_fmt}; the floor needs no conversion only from yuv420p")
-    job = JobSpec((FilterSpec("blur"),), crf=float(crf), encoder_preset=work.preset)
-    spec, _ = encoder_spec(stream, job)
-    encoder = open_encoder(spec)
+@dataclass(slots=True)
+class _Film:
+    """What the encoder gives, kept in memory: writing it is no part of the floor."""
+
+    spec: EncoderSpec
+    packets: list[Packet] = field(default_factory=list)
+
+    def write(self, out: Path) -> None:
+        with av.open(str(out), "w") as film:
+            stream = film.add_stream(codec(self.spec.codec).encoder)
+            assert isinstance(stream, VideoStream)
+            configure(stream.codec_context, self.spec)
+            film.start_encoding()
+            for packet in self.packets:
+                packet.stream = stream
+                film.mux_one(packet)
+
+
+def measure(clip: Path, work: Work, crf: int, out: Path | None = None) -> Floor:
+    """Decode, filter and encode the whole clip in this process, and write it to `out` when all has been timed.
+
+    Raises `ValueError` unless it is 8-bit planar 4:2:0.
+    """
+    spec, full = _specified(clip, work, crf)
+    apply, encoder = work.task.planes(full), open_encoder(spec)
     target = av.VideoFrame(encoder.width, encoder.height, spec.pix_fmt)
-    room = plane_views(target, spec.width, spec.height)
-    floor = Floor()
+    room, floor, film = plane_views(target, spec.width, spec.height), Floor(), _Film(spec)
     for frame in _decoded(clip, floor):
         began = time.perf_counter()
-        blur(plane_views(frame, spec.width, spec.height), room, work)
+        apply(plane_views(frame, spec.width, spec.height), room)
         filtered = time.perf_counter()
         target.pts, target.time_base = floor.frames, encoder.time_base
-        floor.bytes_out += sum(packet.size for packet in encoder.encode(target))
+        film.packets += encoder.encode(target)
         floor.filter += filtered - began
         floor.encode += time.perf_counter() - filtered
         floor.frames += 1
     began = time.perf_counter()
-    floor.bytes_out += sum(packet.size for packet in encoder.encode(None))
+    film.packets += encoder.encode(None)
     floor.encode += time.perf_counter() - began
+    floor.bytes_out = sum(packet.size for packet in film.packets)
+    if out is not None:
+        film.write(out)
     return floor
+
+
+def _specified(clip: Path, work: Work, crf: int) -> tuple[EncoderSpec, bool]:
+    """How vidproc would encode the result, and whether the clip's codes are of the full range."""
+    stream = probe(clip).stream
+    if stream.pix_fmt not in ("yuv420p", "yuvj420p"):
+        raise ValueError(f"{clip.name} is {stream.pix_fmt}; the floor needs no conversion only from yuv420p")
+    spec, _ = encoder_spec(stream, JobSpec((), crf=float(crf), encoder_preset=work.preset))
+    return spec, stream.colour.range == _FULL_RANGE or stream.pix_fmt == "yuvj420p"
 
 
 def _decoded(clip: Path, floor: Floor) -> Iterator[av.VideoFrame]:
@@ -89,37 +119,19 @@ def _decoded(clip: Path, floor: Floor) -> Iterator[av.VideoFrame]:
             yield from frames
 
 
-def blur(source: Planes, target: Planes, work: Work) -> None:
-    """Y, U and V of 4:2:0 from one frame's memory into another's."""
-    (luma, *chroma), (luma_out, *chroma_out) = source, target
-    cv2.GaussianBlur(luma, (work.ksize, work.ksize), 0, dst=luma_out)
-    ksize, sigma = work.half
-    for plane, out in zip(chroma, chroma_out, strict=True):
-        cv2.GaussianBlur(plane, (ksize, ksize), sigma, dst=out)
-
-
-def measure_apart(clip: Path, work: Work, crf: int, copies: int = 1) -> list[Floor]:
-    """`measure` in so many fresh processes at the same time. Raises `subprocess.CalledProcessError`."""
-    options = ["--crf", str(crf), "--ksize", str(work.ksize), "--preset", work.preset]
-    command = [sys.executable, "-m", "benchmarks.floor", str(clip.absolute()), *options]
-    running = [subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE) for _ in range(copies)]
-    said = [(process, process.communicate()[0]) for process in running]
-    for process, _ in said:
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-    return [Floor(**json.loads(text)) for _, text in said]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="The least that a blur can cost.")
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="The least that the work can cost.")
     parser.add_argument("clip", type=Path)
+    parser.add_argument("--filter", choices=TASKS, default="blur")
     parser.add_argument("--crf", type=int, default=23)
-    parser.add_argument("--ksize", type=int, default=15)
     parser.add_argument("--preset", default="veryfast")
-    given = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="write the film there, after the measurement")
+    given = parser.parse_args(argv)
     cv2.setNumThreads(1)
     ffmpeg.silence()
-    print(json.dumps(asdict(measure(given.clip, Work(given.ksize, given.preset), given.crf))))
+    found = measure(given.clip, Work(given.filter, given.preset), given.crf, given.out)
+    said: dict[str, Any] = asdict(found)
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class ChunkReport(Struct, frozen=True):
     neighbours, `damaged` those that did, with errors which the decoder patched up. `delay` is how many frames the
     encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
     to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
-    the chunk's frames have.
+    the chunk's frames have behind the filters.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
 
     `made` says how the frames are coded that a stage hands on, `made_as` what format their pictures have, and

@@ -37,6 +37,7 @@ from vidproc.protocol.messages import (
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.transport.address import Address
@@ -111,6 +112,28 @@ def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path, tmp_path: P
             await connection.expect(UploadBlock)
         await connection.say(Received("j", MIB), Received("j", MIB))
         assert await connection.take(3) == [MIB, 2 * MIB, 3 * MIB]
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            await processed(at, film)
+
+    run(main())
+
+
+def test_what_is_wanted_out_of_its_turn_goes_first(film: Path, tmp_path: Path) -> None:
+    async def part(connection: Connection) -> None:
+        submit = await connection.accept(offset=3 * MIB)
+        assert await connection.take(1) == [3 * MIB]
+        await connection.say(Wanted("j", 3, MIB + 1), Wanted("j", 10, 2 * len(FILM)))
+        wanted = bytearray()
+        while len(wanted) < MIB + 1 + submit.size - 10:
+            await connection.expect(UploadBlock)
+            wanted += connection.payload
+        assert wanted == FILM[3 : MIB + 4] + FILM[10:]
+        await connection.say(Received("j", 2 * MIB))
+        assert await connection.take(2) == [2 * MIB, 3 * MIB]
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 import zlib
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.media import clips
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.server import Coordinator
 from vidproc.errors import PeerError
@@ -39,8 +41,9 @@ from vidproc.transport.session import Session
 
 pytestmark = pytest.mark.process
 MIB = 2**20
-FILM = bytes(range(256)) * (5 * MIB // 512)
-"""2.5 MiB that are no film, which only the media process finds out."""
+_BOX = 5 * MIB // 2 - 24
+FILM = b"\0\0\0\x10ftypmp42\0\0\0\0" + _BOX.to_bytes(4, "big") + b"mdat" + bytes(_BOX - 8) + b"\0\0\0\x08free"
+"""2.5 MiB of an MP4 that are no film, as a media process finds out when it has come to their end."""
 JOB = JobSpec((FilterSpec("blur"),))
 _Message = TypeVar("_Message", bound=Message)
 
@@ -65,6 +68,9 @@ class Served:
     def jobs(self) -> list[str]:
         return [path.name for path in (self.folder / "jobs").iterdir()]
 
+    def listeners(self, job: str) -> int:
+        return len(self.coordinator._desk.find(job).listeners)
+
     @property
     def sources(self) -> list[str]:
         return [path.suffix for path in (self.folder / "sources").iterdir()]
@@ -80,6 +86,12 @@ async def served(folder: Path, **settings: Any) -> AsyncIterator[Served]:
     finally:
         await coordinator.stop()
         assert made.jobs == []
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A real one. Nobody is there to work on it."""
+    return clips.make("constant rate", tmp_path_factory.mktemp("films")).read_bytes()
 
 
 def submission(data: bytes = FILM, **changes: Any) -> Submit:
@@ -126,26 +138,27 @@ def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:
 
 
 def test_a_job_that_another_connection_cancels_as_its_upload_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         begun, go_on, finish = threading.Event(), threading.Event(), Upload.finish
 
-        def slowly(upload: Upload, folder: JobFolder) -> None:
+        def slowly(upload: Upload) -> None:
             begun.set()
             go_on.wait(LIMIT_S)
-            finish(upload, folder)
+            finish(upload)
 
         monkeypatch.setattr(Upload, "finish", slowly)
         async with served(tmp_path) as at, at.client() as client, at.client() as other:
-            job = (await accepted(client)).job_id
-            await upload(client, job, 0, len(FILM))
+            job = (await accepted(client, submission(film))).job_id
+            await upload(client, job, 0, len(film), film)
             await until(begun.is_set)
             await other.send(Cancel(job))
-            await until(lambda: at.jobs == [])
+            assert await refusal(other, Cancel("none")), "it was heard of"
             go_on.set()
-            assert [(await answer(client, Received)).offset for _ in range(3)] == [MIB, 2 * MIB, len(FILM)]
-            assert (await answer(client, Error)).code == "cancelled"
+            assert (await answer(client, Received)).offset == len(film)
+            assert (await answer(client, Finished)).code == "cancelled"
+            assert at.sources == [""], "of use to another job"
 
     run(main())
 
@@ -191,19 +204,18 @@ def test_more_bytes_than_were_announced(tmp_path: Path) -> None:
     run(main())
 
 
-def test_other_bytes_than_were_announced(tmp_path: Path) -> None:
+def test_other_bytes_than_were_announced(tmp_path: Path, film: bytes) -> None:
     async def main() -> None:
         async with served(tmp_path) as at, at.client() as client:
-            job = (await accepted(client, submission(sha256="0" * 64))).job_id
-            await upload(client, job, 0, len(FILM))
-            for _ in range(3):
-                await answer(client, Received)
-            error = await answer(client, Error)
-            assert (error.code, error.job_id) == ("usage", job)
-            assert "do not match their SHA-256" in error.message
+            job = (await accepted(client, submission(film, sha256="0" * 64))).job_id
+            await upload(client, job, 0, len(film), film)
+            await answer(client, Received)
+            finished = await answer(client, Finished)
+            assert (finished.code, finished.state, finished.sha256) == ("usage", JobState.FAILED, "")
+            assert "do not match their SHA-256" in finished.message
             assert at.sources == []
-            assert (await refusal(client, Watch(job))).code == "unknown-job"
-            await until(lambda: at.jobs == [])
+            assert "no result to fetch: it is failed" in (await refusal(client, Fetch(job, 0))).message
+            assert at.jobs == []
 
     run(main())
 
@@ -216,15 +228,33 @@ def test_an_upload_that_broke_off_goes_on_where_it_was(tmp_path: Path) -> None:
                 await upload(client, job, 0, 2 * MIB)
                 await answer(client, Received)
                 await answer(client, Received)
-            await until(lambda: at.jobs == [])
-            assert at.sources == [".part"]
+            await until(lambda: not at.listeners(job))
+            assert at.sources == [f".{job}"], "its client may come back"
             async with at.client() as client:
-                assert (await refusal(client, Watch(job))).code == "unknown-job"
                 again = await accepted(client)
                 assert again.offset == 2 * MIB
                 await upload(client, again.job_id, again.offset, len(FILM))
                 await answer(client, Received)
                 assert (await answer(client, Finished)).code == "media"
+                await client.send(Watch(job))
+                assert "submitted anew" in (await answer(client, Finished)).message
+
+    run(main())
+
+
+def test_an_upload_whose_client_stays_away_is_left_for_another(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, client_patience=0.01) as at:
+            async with at.client() as client:
+                job = (await accepted(client)).job_id
+                await upload(client, job, 0, MIB)
+                await answer(client, Received)
+            await until(lambda: at.jobs == [])
+            assert at.sources == [".part"]
+            async with at.client() as client:
+                await client.send(Watch(job))
+                assert (await answer(client, Finished)).state is JobState.CANCELLED
+                assert (await accepted(client)).offset == MIB
 
     run(main())
 
@@ -343,14 +373,11 @@ def test_a_source_that_vanishes_fails_its_job(tmp_path: Path) -> None:
     async def main() -> None:
         async with served(tmp_path) as at, at.client() as client:
             job = (await accepted(client)).job_id
-            (at.folder / "jobs" / job / "chunks").rmdir()
-            (at.folder / "jobs" / job).rmdir()
+            shutil.rmtree(at.folder / "jobs" / job)
             await upload(client, job, 0, len(FILM))
             for _ in range(3):
                 await answer(client, Received)
-            error = await answer(client, Error)
-            assert (error.code, error.job_id) == ("storage", job)
-            assert (await refusal(client, Watch(job))).code == "unknown-job"
+            assert (await answer(client, Finished)).message == "source is not a file"
 
     run(main())
 
@@ -386,13 +413,14 @@ def test_folders_are_cleared_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(JobFolder, "remove", noted)
         async with served(tmp_path) as at, at.client() as client:
             await client.send(Cancel((await accepted(client)).job_id))
+            await answer(client, Finished)
             failing = await accepted(client)
             await upload(client, failing.job_id, 0, len(FILM))
             for _ in range(3):
                 await answer(client, Received)
             await answer(client, Finished)
             await until(lambda: at.jobs == [])
-        assert len(threads) == 3
+        assert len(threads) == 4
         assert threading.main_thread() not in threads
 
     run(main())
@@ -403,8 +431,10 @@ def test_a_cancelled_upload_is_forgotten(tmp_path: Path) -> None:
         async with served(tmp_path) as at, at.client() as client:
             job = (await accepted(client)).job_id
             await client.send(Cancel(job))
+            assert (await answer(client, Finished)).state is JobState.CANCELLED
+            assert at.jobs == []
+            await client.send(Cancel(job))
             assert (await refusal(client, Cancel(job))).code == "unknown-job"
-            await until(lambda: at.jobs == [])
 
     run(main())
 
@@ -416,6 +446,7 @@ def test_one_connection_s_jobs_are_limited(tmp_path: Path) -> None:
                 job = await accepted(client)
             assert "64 jobs at a time" in (await refusal(client, submission())).message
             await client.send(Cancel(job.job_id))
+            await answer(client, Finished)
             await accepted(client)
 
     run(main())

@@ -123,7 +123,6 @@ def test_a_cancelled_job_s_leases_are_revoked(clean: Clean, tmp_path: Path) -> N
         announce(dispatch, link.leases[0].lease)
         dispatch.fail(job, CancelledError("enough"))
         assert {message.lease_id for message in link.heard if isinstance(message, Revoke)} == {1, 2}
-        assert delivered(job) == [None]
         assert isinstance(job.error, CancelledError)
         finish(dispatch, link.leases[0].lease)
         assert job.results == {}
@@ -150,6 +149,27 @@ def test_a_failure_is_tried_again_and_its_frames_count_no_more(clean: Clean, tmp
     clean(course)
 
 
+def test_what_a_daemon_is_late_with_is_begun_by_another_and_counts_once(clean: Clean, tmp_path: Path) -> None:
+    async def course(dispatch: Dispatch) -> None:
+        job, slow, quick = job_in(tmp_path), join(dispatch, "slow"), join(dispatch, "quick")
+        submit(dispatch, job)
+        dispatch.progressed(slow.leases[0].lease, 1)
+        finish(dispatch, quick.leases[0].lease)
+        await until(lambda: len(quick.leases) == 2)
+        second = quick.leases[1]
+        assert (second.chunk, second.second) == (slow.leases[0].chunk, True)
+        dispatch.progressed(second.lease, 5)
+        assert job.frames_done == FRAMES + 1, "no frame counts twice"
+        finish(dispatch, second.lease)
+        assert Revoke(slow.leases[0].lease) in slow.heard
+        finish(dispatch, slow.leases[0].lease)
+        assert job.results[second.chunk].worker == "quick"
+        assert (job.second_runs, job.second_runs_won, job.frames_done) == (1, 1, 2 * FRAMES)
+        assert set(job.attempts.values()) == {1}
+
+    clean(course)
+
+
 def test_a_failure_for_good_fails_the_job_by_its_own_name(clean: Clean, tmp_path: Path) -> None:
     async def course(dispatch: Dispatch) -> None:
         job, link = job_in(tmp_path), join(dispatch, "w")
@@ -158,7 +178,6 @@ def test_a_failure_for_good_fails_the_job_by_its_own_name(clean: Clean, tmp_path
         dispatch.lease_failed(ev.ChunkFailed(lease, "filter", "no", retryable=False, frame=3))
         assert isinstance(job.error, FilterError)
         assert "frame 3 failed: no" in str(job.error)
-        assert delivered(job) == [None]
 
     clean(course)
 
@@ -183,7 +202,6 @@ def test_a_disk_that_refuses_fails_the_job_alone(clean: Clean, tmp_path: Path, m
         dispatch.result_block(lease, b"records")
         assert isinstance(job.error, StorageError)
         assert "cannot store a chunk" in str(job.error)
-        assert delivered(job) == [None]
         assert dispatch.grant_of(lease) is None
         assert Revoke(lease) in link.heard
         submit(dispatch, other)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.coordinator.jobs import delivered, job_in
+from tests.coordinator.jobs import ENCODER, STREAM, job_in, run
 from vidproc.coordinator.job import Job
+from vidproc.coordinator.media import Opened
 from vidproc.errors import CancelledError, MediaError
-from vidproc.model import JobState
+from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.storage.spool import JobFolder
 
 pytestmark = pytest.mark.unit
+JOB = JobSpec((FilterSpec("blur"),))
 STATES = list(JobState)
 WAY = STATES[:5]
 """From the upload to the film."""
@@ -58,10 +63,29 @@ def test_the_first_reason_to_end_stays(tmp_path: Path) -> None:
     assert job.fail(first)
     assert not job.fail(CancelledError("too late"))
     assert job.error is first
-    assert delivered(job) == [None]
 
 
 def test_a_job_that_has_ended_has_no_reason_to(tmp_path: Path) -> None:
     job = job_at(tmp_path, JobState.DONE)
     assert not job.fail(CancelledError("too late"))
     assert job.error is None
+
+
+def test_a_reason_to_end_ends_its_course_whatever_that_waits_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        job = job_at(tmp_path, JobState.UPLOADING)
+        job.course = asyncio.create_task(job.source.until_whole())
+        await asyncio.sleep(0)
+        job.fail(MediaError("no film"))
+        await asyncio.wait({job.course})
+        assert job.course.cancelled()
+
+    run(main())
+
+
+def test_what_is_known_of_a_film_that_is_on_its_way_does_not_end_its_upload(tmp_path: Path) -> None:
+    job = Job("j", JOB, "in.mp4", 1, "0" * 64, JobFolder(tmp_path), time.monotonic())
+    job.open(Opened(STREAM, ENCODER, 20, ()))
+    assert (job.state, job.frames_total) == (JobState.UPLOADING, 20)
+    job.arrived()
+    assert job.state is JobState.RUNNING

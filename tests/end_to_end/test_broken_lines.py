@@ -4,17 +4,15 @@ but what was on its way."""
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pytest
 
 from tests.end_to_end.gates import Gate
+from tests.end_to_end.heavy import heavy
 from tests.end_to_end.programs import Cluster, Outcome, send, sha256, until
 from tests.end_to_end.proxy import Proxy, proxy
-from tests.media.clips import B_FRAMES, Film, write
 
 pytestmark = pytest.mark.process
 MIB = 2**20
@@ -28,17 +26,6 @@ QUEUE = 5 * MIB
 def line(shared: Cluster) -> Iterator[Proxy]:
     with proxy(shared.port) as made:
         yield made
-
-
-def heavy(path: Path, size: int = 3 * MIB) -> Path:
-    """A small film that is a large file: it has an attachment, which comes back with the result. No two are alike."""
-
-    def attach(out: av.container.OutputContainer, _: object) -> list[av.Packet]:
-        out.add_attachment("noise.bin", "application/octet-stream", os.urandom(size))
-        return []
-
-    write(path, Film(options=B_FRAMES, extra=attach))
-    return path
 
 
 def send_by(line: Proxy, video: Path, out: Path, *words: object) -> Outcome:

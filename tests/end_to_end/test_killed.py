@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gates import Gate
+from tests.end_to_end.heavy import heavy
 from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
 from tests.end_to_end.proxy import proxy
 
@@ -110,18 +111,21 @@ def test_the_client(film: Path, gate: Gate, tmp_path: Path, monkeypatch: pytest.
         assert own.send(film, tmp_path / "other.mp4").code == 0
 
 
-def test_the_client_in_mid_upload(own: Cluster, tmp_path: Path) -> None:
-    """What has come is kept for the next upload of the same film."""
-    (tmp_path / "in.mp4").write_bytes(bytes(4 * 2**20))
-    with proxy(own.port) as line:
-        line.up.stop_at = 2 * 2**20
-        sending = own.sending(tmp_path / "in.mp4", tmp_path / "out.mp4", port=line.port)
-        until(lambda: line.up.passed >= 2 * 2**20, "some of the film to be sent")
-        sending.end()
-    own.nothing_left()
-    (kept,) = (own.data / "sources").iterdir()
-    assert kept.suffix == ".part"
-    assert kept.stat().st_size in (2**20, 2 * 2**20), "whole blocks, as far as they came"
+def test_the_client_in_mid_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has come is kept for the next upload of the same film, when its client has stayed away for long enough."""
+    monkeypatch.setenv("VIDPROC_COORDINATOR_CLIENT_PATIENCE", "0.1")
+    video = heavy(tmp_path / "in.mkv", 4 * 2**20)
+    with cluster(tmp_path / "own") as own:
+        with proxy(own.port) as line:
+            line.up.stop_at = 2 * 2**20
+            sending = own.sending(video, tmp_path / "out.mkv", port=line.port)
+            until(lambda: line.up.passed >= 2 * 2**20, "some of the film to be sent")
+            sending.end()
+        until(lambda: own.log("job ended"), "the client to be given up")
+        own.nothing_left()
+        (kept,) = (own.data / "sources").iterdir()
+        assert kept.suffix == ".part"
+        assert kept.stat().st_size in (2**20, 2 * 2**20), "whole blocks, as far as they came"
 
 
 def test_the_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:

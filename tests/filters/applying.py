@@ -48,7 +48,7 @@ def _applied(
     for plane in here.planes:
         plane.flags.writeable = False
     shape = filter_.shape_after(Shape(here.width, here.height), resolved)
-    known: dict[str, Any] = {"rank": rank, "full_range": is_full(here.format)}
+    known: dict[str, Any] = {"rank": rank, "full_range": is_full(here.format), "interlaced": False}
     wanted = {key: known[key] for key in filter_.wants} | remembered(filter_, resolved, here, rank)
     place = room(filter_.gives or here.format, shape.width, shape.height)
     result: Picture = filter_.apply(window, place, **resolved, **wanted)

@@ -87,11 +87,12 @@ def test_text_that_is_no_filter_is_refused_in_one_line(text: str, function: str,
     [
         ("window=reach()", "line 2: @filter's window must be written out"),
         ("window=(1, 2)", "line 2: a filter's window must be"),
-        ("windows=(0, 0)", "line 2: @filter takes formats, window, params, memory, every only"),
-        ("**settings", "line 2: @filter takes formats, window, params, memory, every only"),
-        ("'gray'", "line 2: @filter takes formats, window, params, memory, every by name only"),
+        ("windows=(0, 0)", "line 2: @filter takes formats, window, params, memory, every and fields only"),
+        ("**settings", "line 2: @filter takes formats, window, params, memory, every and fields only"),
+        ("'gray'", "line 2: @filter takes formats, window, params, memory, every and fields by name only"),
         ("formats={'gray': {}, (): []}", "line 2: a filter's formats must be among"),
         ("params=[1]", "line 2: "),
+        ("fields='both'", "line 2: a filter's fields must be together or apart, not 'both'"),
     ],
 )
 def test_declarations_that_cant_be_read_are_refused_with_the_line(given_: str, said: str) -> None:

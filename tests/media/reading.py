@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.media.clips import digest
 from vidproc.errors import WorkerError
 from vidproc.media.decode import Decoder
+from vidproc.media.growing import GrowingFile
 from vidproc.media.ingest import Ingested, Listener, Request, ingest
 from vidproc.model import Chunk, StreamFormat
 from vidproc.reach import Reach, ReachStep
@@ -69,7 +70,7 @@ def _same(last: Chunk, chunk: Chunk) -> bool:
     return (last.segment, last.packets_start) == (chunk.segment, chunk.packets_start)
 
 
-def read(path: Path, folder: Path, request: Request | None = None) -> Read:
+def read(path: Path | GrowingFile, folder: Path, request: Request | None = None) -> Read:
     """Ingest a clip into a packet file in `folder`."""
     chunks: list[Chunk] = []
     heard: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 from vidproc.filters.contract import Picture
 from vidproc.filters.formats import plane_shapes, yuv_layout
 from vidproc.media.decode import Decoder
-from vidproc.media.intermediate import IntermediateEncoder, picture_of
+from vidproc.media.intermediate import IntermediateEncoder, field_orders, picture_of
 from vidproc.media.output_codecs import FFV1, MJPEG
 
 pytestmark = pytest.mark.media
@@ -21,7 +21,8 @@ def picture(format: str, width: int, height: int, seed: int) -> Picture:
     bits = layout.bits if layout else 8
     dtype = np.uint8 if bits == 8 else np.uint16
     shapes = plane_shapes(format, height, width)
-    return Picture(format, tuple(random.integers(0, 1 << bits, shape, dtype) for shape in shapes))
+    planes = tuple(random.integers(0, 1 << bits, shape, dtype) for shape in shapes)
+    return Picture(format, planes, field_order=("progressive", "tt", "bb")[seed % 3])
 
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 21)])
@@ -33,6 +34,7 @@ def test_every_format_comes_back_to_the_bit(format: str, size: tuple[int, int]) 
         encoder.encode(rank, each)
     frames = list(Decoder(encoder.stream).frames(encoder.records(), 7, 10))
     assert [rank for rank, _ in frames] == [7, 8, 9]
+    assert field_orders(encoder.records()) == {7: "progressive", 8: "tt", 9: "bb"}
     for before, (_, frame) in zip(given, frames, strict=True):
         after = picture_of(frame, format, *size)
         assert after.format == format

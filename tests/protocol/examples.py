@@ -40,6 +40,7 @@ from vidproc.protocol.messages import (
     Revoke,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.protocol.party import Party
@@ -99,6 +100,7 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     Accepted: {"offset": _sizes},
     UploadBlock: {"offset": _sizes},
     Received: {"offset": _sizes},
+    Wanted: {"offset": _sizes, "size": st.integers(1, 2**63)},
     Fetch: {"offset": _sizes},
     DownloadBlock: {"offset": _sizes},
     Lease: {"size": _sizes},
@@ -159,6 +161,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Accepted(1, "j", 0),
     UploadBlock("j", 0, 0),
     Received("j", 5),
+    Wanted("j", 900, 100),
     Watch("j"),
     Progress("j", JobState.RUNNING, 1, 2, 3.0),
     Finished("j", JobState.DONE, 1, "", {"frames_in": 3}),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from math import inf
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from vidproc.scheduling.scheduler import Scheduler
 
 pytestmark = pytest.mark.unit
 
-ONE_BY_ONE = Policy(read_ahead=False)
+ONE_BY_ONE = Policy(read_ahead=False, late_after=inf)
 COST = ONE_BY_ONE.lead_in_cost
 
 

@@ -96,6 +96,11 @@ class Machine(RuleBasedStateMachine):
     def finish(self, pick: int, can_continue: bool) -> None:
         self.world.finish(any_of(list(self.world.working), pick), can_continue)
 
+    @precondition(lambda self: self.world.granted)
+    @rule(pick=picks, frames=st.integers(0, 48))
+    def progress(self, pick: int, frames: int) -> None:
+        self.world.progress(any_of(self.world.granted, pick), frames)
+
     @precondition(lambda self: self.continuing())
     @rule(pick=picks)
     def refuse_to_continue(self, pick: int) -> None:
@@ -199,6 +204,8 @@ def _chaotic_step(world: World, rng: random.Random) -> None:
         world.persist(rng.choice(list(world.persisting)))
     elif outstanding:
         world.deliver(rng.choice(outstanding))
+    elif dice < 0.9 and world.working:
+        world.progress(rng.choice(list(world.working)), rng.randint(0, 48))
     else:
         world.pass_time(rng.random())
 
@@ -210,4 +217,5 @@ def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
     stages = [film.stage for world in worlds for film in world.films.values() if film.stage and film.end == "complete"]
     assert any(stage.replays for stage in stages)
     assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")
+    assert sum(len(film.rerun) for world in worlds for film in world.films.values()) > 100
     assert any(grant.ahead and grant.continues for world in worlds for grant in world.taken_back)

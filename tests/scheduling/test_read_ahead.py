@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import inf
 
 import pytest
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def desk() -> Desk:
-    return Desk(Policy())
+    return Desk(Policy(late_after=inf))
 
 
 def ahead(grants: list[ev.Grant]) -> list[tuple[int, int, bool]]:

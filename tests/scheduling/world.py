@@ -38,6 +38,7 @@ class Books:
     losses: Counter[int] = field(default_factory=Counter)
     hopeless: set[int] = field(default_factory=set)
     afresh: set[int] = field(default_factory=set)
+    rerun: set[int] = field(default_factory=set)
 
     def retries(self) -> dict[int, int]:
         return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
@@ -152,6 +153,9 @@ class World:
         answers = self.send(ev.ChunkFinished(lease, can_continue))
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
+    def progress(self, lease: int, frames: int) -> None:
+        self.send(ev.ChunkProgressed(lease, frames))
+
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
         grant = self._pop(lease, can_continue=False)
         if grant is None:
@@ -169,8 +173,9 @@ class World:
         grant = self._pop(lease, can_continue=False)
         assert grant is not None
         assert grant.continues
-        self._unbegun(grant)
         self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
+        if not self._at_work_on(grant):
+            self._unbegun(grant)
         self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:
@@ -316,6 +321,8 @@ class World:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
+        if retryable and self._at_work_on(grant):
+            return
         books = film.books(grant.kind)
         (books.losses if lost else books.errors)[grant.chunk] += 1
         if not retryable:
@@ -332,6 +339,11 @@ class World:
             if film.stage and film.stage.seat and film.stage.seat[0] == worker and slot in (None, film.stage.seat[1]):
                 film.stage.seat = None
                 self._rewind(film.stage)
+
+    def _at_work_on(self, grant: ev.Grant) -> bool:
+        """Whether any slot has this chunk."""
+        sought = grant.job, grant.kind, grant.chunk
+        return any((other.job, other.kind, other.chunk) == sought for other in self.working.values())
 
     def _forget_persisting(self, job: str) -> None:
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
@@ -367,8 +379,12 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        assert film.end or grant.lease not in self.begun, "work is thrown away"
-        if not film.end:
+        sought = grant.job, grant.kind, grant.chunk
+        done = any((other.job, other.kind, other.chunk) == sought for other in self.persisting.values())
+        if grant.lease in self.begun:
+            self._unseat(grant.worker, grant.slot)
+        assert film.end or done or grant.lease not in self.begun, "work is thrown away"
+        if not (film.end or done):
             self._unbegun(grant)
             self.taken_back.append(grant)
 
@@ -402,16 +418,19 @@ class World:
         assert not daemon.draining, "a lease for a draining daemon"
         assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
         assert 0 <= grant.slot < daemon.slots, "no such slot"
-        held = [(it.job, it.kind, it.chunk) for it in (*self.working.values(), *self.persisting.values())]
-        assert (grant.job, grant.kind, grant.chunk) not in held, "leased twice"
+        held = [*self.working.values(), *self.persisting.values()]
+        held = [it for it in held if (it.job, it.kind, it.chunk) == (grant.job, grant.kind, grant.chunk)]
+        assert len(held) == grant.second, "leased twice"
         queue = self.queues().get((grant.worker, grant.slot), [])
         assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
+        if grant.second:
+            self._check_second(grant, held[0])
         if grant.kind is LeaseKind.CHUNK:
             assert grant.chunk not in film.stored, "a lease of a chunk that is done"
             assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
             assert grant.chunk < film.fed, "a lease of a chunk that lacks something of the stage"
-            film.attempts[grant.chunk] += 1
+            film.attempts[grant.chunk] += not grant.second
             assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
         else:
             self._check_stage(grant, film)
@@ -430,6 +449,13 @@ class World:
             assert stage.seat == (grant.worker, grant.slot), "a stage away from its state"
         stage.seat = (grant.worker, grant.slot)
         stage.replays += grant.replays
+
+    def _check_second(self, grant: ev.Grant, first: ev.Grant) -> None:
+        rerun = self.films[grant.job].rerun
+        assert first.lease in self.begun & self.working.keys(), "a second run of what nobody works on"
+        assert (grant.ahead, grant.continues) == (False, False)
+        assert grant.chunk not in rerun, "a third run"
+        rerun.add(grant.chunk)
 
     def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
         tail = daemon.tails.pop(grant.slot, None)
@@ -484,7 +510,8 @@ class World:
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            leased = sum((grant.job, grant.kind) == (job, LeaseKind.CHUNK) for grant in self.working.values())
+            at_work = {(grant.job, grant.kind, grant.chunk) for grant in self.working.values()}
+            leased = sum((name, kind) == (job, LeaseKind.CHUNK) for name, kind, _ in at_work)
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import resource
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def begun(spool: Spool, job_id: str = "job") -> Upload:
-    made = Upload(spool, SHA256, len(FILM), job_id)
+    made = Upload(spool, SHA256, len(FILM), job_id, folder(spool, job_id))
     made.open()
     return made
 
@@ -42,15 +43,15 @@ def test_what_came_whole_is_kept_under_its_hash(spool: Spool) -> None:
         assert upload.offset == at
         upload.write(memoryview(FILM)[at : at + 100_000])
     assert not spool.source(SHA256).exists()
-    upload.finish(folder(spool, "upload"))
+    upload.finish()
     assert files(spool) == [SHA256]
     assert spool.source(SHA256).read_bytes() == FILM
 
 
 def test_its_job_has_it_before_the_cache_may_forget_it_and_it_is_trusted(spool: Spool) -> None:
-    upload, job = begun(spool), folder(spool)
+    upload, job = begun(spool), spool.job("job")
     upload.write(FILM)
-    upload.finish(job)
+    upload.finish()
     assert spool.trusts(SHA256, job)
     spool.trim(0)
     assert files(spool) == []
@@ -60,9 +61,25 @@ def test_its_job_has_it_before_the_cache_may_forget_it_and_it_is_trusted(spool: 
 def test_a_job_that_is_gone_meanwhile_leaves_it_to_the_next(spool: Spool) -> None:
     upload = begun(spool)
     upload.write(FILM)
-    with pytest.raises(StorageError, match="No such file"):
-        upload.finish(spool.job("gone"))
+    spool.job("job").remove()
+    upload.finish()
     assert files(spool) == [SHA256]
+
+
+def test_its_job_reads_it_as_it_arrives(spool: Spool) -> None:
+    upload, job = begun(spool), spool.job("job")
+    for stop in (1000, 2000):
+        upload.write(FILM[upload.offset : stop])
+        assert job.source.read_bytes() == FILM[:stop]
+    upload.abandon()
+    assert job.source.read_bytes() == FILM[:2000]
+
+
+def test_a_job_without_a_folder_leaves_what_has_come_to_the_next(spool: Spool) -> None:
+    spool.source(SHA256).with_suffix(".part").write_bytes(FILM[:1000])
+    with pytest.raises(StorageError, match="No such file"):
+        Upload(spool, SHA256, len(FILM), "gone", spool.job("gone")).open()
+    assert files(spool) == [f"{SHA256}.part"]
 
 
 def test_one_that_broke_off_is_taken_up_behind_its_last_byte(spool: Spool) -> None:
@@ -73,7 +90,7 @@ def test_one_that_broke_off_is_taken_up_behind_its_last_byte(spool: Spool) -> No
     second = begun(spool, "second")
     assert second.offset == 1000
     second.write(FILM[1000:])
-    second.finish(folder(spool, "second"))
+    second.finish()
     assert files(spool) == [SHA256]
 
 
@@ -90,10 +107,10 @@ def test_one_whose_coordinator_was_killed_is_taken_up_too(spool: Spool) -> None:
 
 def test_bytes_that_are_not_those_announced_are_not_kept(spool: Spool) -> None:
     for wrong in (FILM[:-1] + b"!", FILM[:-1], FILM + b"!"):
-        upload = begun(spool)
+        upload = begun(spool, secrets.token_hex(8))
         upload.write(wrong)
         with pytest.raises(ClientError, match="do not match their SHA-256"):
-            upload.finish(spool.job("refused before it is linked"))
+            upload.finish()
         assert files(spool) == []
 
 
@@ -102,7 +119,7 @@ def test_a_rest_that_was_altered_is_found_out_and_the_next_upload_begins_anew(sp
     upload = begun(spool)
     upload.write(FILM[upload.offset :])
     with pytest.raises(ClientError):
-        upload.finish(folder(spool, "upload"))
+        upload.finish()
     again = begun(spool, "again")
     assert again.offset == 0
     again.abandon()
@@ -112,9 +129,9 @@ def test_two_clients_may_send_the_same_film(spool: Spool) -> None:
     one, other = begun(spool, "one"), begun(spool, "other")
     one.write(FILM[:1000])
     other.write(FILM)
-    other.finish(folder(spool, "other"))
+    other.finish()
     one.write(FILM[1000:])
-    one.finish(folder(spool, "one"))
+    one.finish()
     assert files(spool) == [SHA256]
     assert spool.source(SHA256).read_bytes() == FILM
 
@@ -124,7 +141,7 @@ def test_one_that_no_longer_has_a_place_says_so_and_holds_nothing(spool: Spool) 
     upload.write(FILM)
     spool.source(SHA256).with_suffix(".job").unlink()
     with pytest.raises(StorageError, match="cannot store the upload: No such file"):
-        upload.finish(folder(spool, "upload"))
+        upload.finish()
 
 
 @contextlib.contextmanager
@@ -147,5 +164,5 @@ def test_what_came_before_there_was_no_more_room_is_not_lost(spool: Spool) -> No
     again = begun(spool, "again")
     assert again.offset == 100_000
     again.write(FILM[100_000:])
-    again.finish(folder(spool, "again"))
+    again.finish()
     assert spool.source(SHA256).stat().st_size == len(FILM)

@@ -101,7 +101,7 @@ def test_what_would_take_too_much_memory_is_not_kept_for_the_next_chunk(
 ) -> None:
     job = work_on(clips.make("one keyframe", folder), folder, (BACKGROUND,))
     for frames, can_continue in ((24, [True, True, False]), (23, [False, True, False])):
-        monkeypatch.setattr(footage, "_MOST_KEPT", frames * job.encoder.width * job.encoder.height)
+        monkeypatch.setattr(footage, "MOST_KEPT", frames * job.encoder.width * job.encoder.height)
         assert [report.can_continue for report, _ in _going_on(job, gauge)] == can_continue
 
 

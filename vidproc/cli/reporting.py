@@ -33,8 +33,9 @@ def progress(quiet: bool) -> Iterator[Listener]:
 def sentence(news: News) -> str:
     """One piece of news in words."""
     match news:
-        case Uploading(sent, size):
-            return f"uploading {_percent(sent, size)}"
+        case Uploading(sent, size, frames):
+            done = f", {frames} frames done" if frames else ""
+            return f"uploading {_percent(sent, size)}{done}"
         case Downloading(received, size):
             return f"downloading {_percent(received, size)}"
         case Reconnecting(reason):
@@ -91,7 +92,7 @@ class _Bar:
 
     def tell(self, news: News) -> None:
         match news:
-            case Uploading(done, total) | Downloading(done, total):
+            case Uploading(done, total, _) | Downloading(done, total):
                 pass
             case Progress():
                 done, total = news.frames_done, news.frames_total

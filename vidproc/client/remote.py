@@ -12,14 +12,15 @@ import contextlib
 import hashlib
 import random
 import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Coroutine
+from typing import Any, BinaryIO, TypeVar
 
 from msgspec import Struct
 
 from vidproc.client import films, specs
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.head_start import HeadStart, submission
+from vidproc.client.sending import Sending
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -40,28 +41,26 @@ from vidproc.protocol.messages import (
     Message,
     Progress,
     Received,
-    UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.transport.connect import ANY, IPV4, IPV6, adopt, connect
 from vidproc.transport.session import Session
-
-_BLOCK = 2**20
-_UPLOAD_WINDOW = 16 * _BLOCK
-"""Bytes that may be on their way without an answer."""
 
 _PATIENCE_S = 60.0
 """How long to try to get back to a coordinator that was reached before."""
 
 _GOODBYE_S = 2.0
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
+_T = TypeVar("_T")
 
 
 class Uploading(Struct, frozen=True):
-    """News for a listener: bytes of the film that the coordinator holds, of all."""
+    """News for a listener: bytes of the film that the coordinator holds, of all, and frames that are done already."""
 
     sent: int
     size: int
+    frames_done: int = 0
 
 
 class Downloading(Struct, frozen=True):
@@ -118,6 +117,7 @@ class RemoteJob:
         self._finished: Finished | None = None
         self._hash = hashlib.sha256()
         self._held = 0
+        self._frames_done = 0
         self._received = 0
 
     async def run(self, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
@@ -150,8 +150,7 @@ class RemoteJob:
 
     async def _go_on(self, session: Session, out: Callable[[int], BinaryIO]) -> dict[str, Any]:
         if self._finished is None:
-            await self._take_up(session)
-            self._finished = await self._watch(session)
+            self._finished = await self._followed(session)
         if self._finished.state is not JobState.DONE:
             raise from_code(self._finished.code, f"{self._source.name}: {self._finished.message}")
         await self._download(session, self._finished, out)
@@ -196,19 +195,20 @@ class RemoteJob:
             raise from_code(message.code, message.message)
         return message, payload
 
-    # Upload
+    # Upload, and watching
 
-    async def _take_up(self, session: Session) -> None:
-        """Begin, or go on. The answer to `Watch` says where, if bytes are still missing."""
+    async def _followed(self, session: Session) -> Finished:
+        """How it ended. Begin, or go on: the answer to `Watch` says where, if bytes are still missing."""
         if self._job_id:
             await session.send(Watch(self._job_id))
+            offset = self._source.size
         else:
-            await self._submit(session)
-
-    async def _submit(self, session: Session) -> None:
-        accepted = await self._ask_for(session, dry_run=False)
-        self._job_id = accepted.job_id
-        await self._upload(session, accepted.offset)
+            accepted = await self._ask_for(session, dry_run=False)
+            self._job_id, offset = accepted.job_id, accepted.offset
+        sending = Sending(session, self._job_id, self._source)
+        if offset < self._source.size:
+            sending.received(offset)
+        return await _beside(self._watch(session, sending), sending.run())
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
         begun, self._begun = self._begun, None
@@ -222,35 +222,22 @@ class RemoteJob:
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
         return message
 
-    async def _upload(self, session: Session, offset: int) -> None:
-        """Send from `offset` to the end; an answer that does not move on asks to go back to its offset."""
-        size, sent, held = self._source.size, offset, offset
-        with films.reading(self._source) as read:
-            while held < size:
-                while sent < min(size, held + _UPLOAD_WINDOW):
-                    block = read(sent, _BLOCK)
-                    if not block:
-                        raise ClientError(f"{self._source.name} grew shorter while it was sent")
-                    await session.send(UploadBlock(self._job_id, sent, zlib.crc32(block)), block)
-                    sent += len(block)
-                message, _ = await self._next(session)
-                if isinstance(message, Received):
-                    sent = max(sent, message.offset) if message.offset > held else message.offset
-                    self._held = held = message.offset
-                    self._tell(Uploading(held, size))
-
-    # Watching
-
-    async def _watch(self, session: Session) -> Finished:
+    async def _watch(self, session: Session, sending: Sending) -> Finished:
         while True:
             message, _ = await self._next(session)
             match message:
                 case Finished():
                     return message
-                case Progress():
-                    self._tell(message)
                 case Received(_, offset):
-                    await self._upload(session, offset)
+                    sending.received(offset)
+                    self._held = offset
+                    self._tell(Uploading(offset, self._source.size, self._frames_done))
+                case Wanted(_, offset, size):
+                    sending.wanted(offset, size)
+                case Progress():
+                    self._frames_done = message.frames_done
+                    if message.state is not JobState.UPLOADING:
+                        self._tell(message)
 
     # Download
 
@@ -271,6 +258,20 @@ class RemoteJob:
         file.write(payload)
         self._hash.update(payload)
         self._received += len(payload)
+
+
+async def _beside(main: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, None]) -> _T:
+    """What `main` gives. The other is cancelled then; what it raises ends both."""
+    tasks = asyncio.ensure_future(main), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1].done():
+            tasks[1].result()
+        return await tasks[0]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def process(

@@ -13,7 +13,7 @@ import structlog
 
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import CancelledError, ClientError, PeerError, VidprocError
+from vidproc.errors import ClientError, PeerError, VidprocError
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.messages import (
@@ -26,6 +26,7 @@ from vidproc.protocol.messages import (
     Received,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.storage.reading import read_range
@@ -43,11 +44,8 @@ class Desk(Protocol):
     async def submit(self, submission: Submit) -> Job | None:
         """A job that is accepted (None for a dry run); its `upload` tells what is still missing."""
 
-    def uploaded(self, job: Job) -> None:
-        """The source is whole; go on."""
-
-    def abandon(self, job: Job) -> None:
-        """Its client is gone before the source was whole."""
+    def received(self, job: Job) -> None:
+        """More was written to its `upload`."""
 
     def cancel(self, job: Job) -> None:
         """Stop, or forget a job that ended."""
@@ -80,8 +78,6 @@ class ClientLink:
     def _leave(self) -> None:
         for job in self._watched:
             job.listeners.discard(self._outbox.post)
-            if job.state is JobState.UPLOADING and not job.listeners:
-                self._desk.abandon(job)
 
     async def _answered(self, message: Message, taking: Awaitable[None]) -> None:
         """An error that is the client's, or concerns one job, is an answer, and the connection goes on."""
@@ -98,7 +94,7 @@ class ClientLink:
             case Submit():
                 await self._submit(message)
             case UploadBlock():
-                await self._upload(message, payload)
+                self._upload(message, payload)
             case Watch(job_id):
                 self._watch(self._desk.find(job_id))
             case Fetch(job_id, offset):
@@ -120,8 +116,6 @@ class ClientLink:
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset, notes))
         self._listen(job)
-        if offset >= job.size:
-            await self._complete(job)
 
     def _listen(self, job: Job) -> None:
         self._watched.add(job)
@@ -134,40 +128,29 @@ class ClientLink:
             self._outbox.post(job.finished)
         elif job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
+            if wanted := job.source.wanted:
+                self._outbox.post(Wanted(job.id, wanted.start, len(wanted)))
 
-    async def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
-        """Blocks come in order. One that is damaged is not taken: the answer says where to go on, and what comes
-        until then is passed over without a word, or each block on its way would ask for the same again."""
+    def _upload(self, block: UploadBlock, payload: bytes | memoryview) -> None:
+        """Blocks come in order, but for those that were wanted before. One that is damaged is not taken: the answer
+        says where to go on, and what comes until then is passed over without a word, or each block on its way would
+        ask for the same again."""
         job = self._desk.find(block.job_id)
         upload = job.upload
         if upload is None:
             return
-        if upload.offset + len(payload) > job.size:
+        if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
-        if block.offset == upload.offset and zlib.crc32(payload) == block.crc32:
+        good = zlib.crc32(payload) == block.crc32
+        if good and block.offset == upload.offset:
             upload.write(payload)
             self._refused.discard(job)
-        elif job in self._refused:
+        elif (good and job.source.take(block.offset, payload)) or job in self._refused:
             return
         else:
             self._refused.add(job)
         self._outbox.post(Received(job.id, upload.offset))
-        if upload.offset == job.size:
-            await self._complete(job)
-
-    async def _complete(self, job: Job) -> None:
-        try:
-            if job.upload is not None:
-                upload, job.upload = job.upload, None
-                await asyncio.to_thread(upload.finish, job.folder)
-            if job.state.final:  # by another connection, meanwhile
-                raise CancelledError("the job was cancelled")
-            self._desk.uploaded(job)
-        except VidprocError as error:
-            told = CancelledError("the job was cancelled") if job.state.final else error
-            job.tell(Error(told.code, str(told), told.blame, job.id))
-            if not job.state.final:
-                self._desk.abandon(job)
+        self._desk.received(job)
 
     async def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:

@@ -1,4 +1,4 @@
-"""The course of one job, from its uploaded source to the film: index, run, mux.
+"""The course of one job, from its source, which may still be on its way, to the film: index, run, mux.
 
 The media process is started for the job and started anew when it dies: ingesting is a function of the source alone, so
 a second one plans the same chunks at the same bytes, and the chunks delivered so far are appended again from disk.
@@ -7,7 +7,9 @@ a second one plans the same chunks at the same bytes, and the chunks delivered s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from pathlib import Path
 
 import structlog
 
@@ -30,7 +32,8 @@ log = structlog.get_logger()
 
 
 class Course:
-    """`run` takes a job with a whole source to its end, and leaves its error, or its film, in it."""
+    """`run` takes a job to its end, and leaves its error, or its film, in it. Nothing is made of a source's bytes that
+    could be fetched before all of them are known to be those announced."""
 
     def __init__(self, dispatch: Dispatch, job: Job, processes: MediaProcesses) -> None:
         self._dispatch = dispatch
@@ -42,13 +45,14 @@ class Course:
         self._planned = False
 
     async def run(self) -> None:
+        if self._job.error is not None:
+            raise self._job.error
+        await self._job.source.begun()
         for attempt in range(1, _MEDIA_ATTEMPTS + 1):
             try:
                 await self._attempt(attempt)
                 return
             except (ChildDiedError, StalledError) as error:
-                if error is self._job.error:  # a slot's, in its own process
-                    raise
                 log.warning("media process lost", job=self._job.id, attempt=attempt, error=str(error))
                 if attempt == _MEDIA_ATTEMPTS:
                     raise
@@ -57,6 +61,7 @@ class Course:
         media = await self._processes.take()
         try:
             await self._index(media, attempt)
+            await self._job.source.until_whole()
             await self._mux(media)
         finally:
             await media.close()
@@ -65,27 +70,25 @@ class Course:
     async def _index(self, media: MediaProcess, attempt: int) -> None:
         job, begun = self._job, time.monotonic()
         packets = job.folder.path / f"packets-{attempt}"
-        async for news in media.ingest(job.folder.source, packets, job.spec):
-            self._check_failed()
-            if isinstance(news, Opened):
-                self._opened(news)
-            elif isinstance(news, Planned):
-                job.seconds.setdefault("index_alone", time.monotonic() - begun)
-                job.streams.update(news.streams)
-                fresh = news.chunks[max(0, len(job.chunks) - news.chunks[0].index) :] if news.chunks else ()
-                job.chunks += fresh
-                job.packets += [packets] * len(fresh)
-                self._feed_chunks(fresh, final=False)
-            else:
-                self._ingested(news)
+        async with contextlib.aclosing(media.ingest(job.source, packets, job.spec)) as all_news:
+            async for news in all_news:
+                if isinstance(news, Opened):
+                    self._opened(news)
+                elif isinstance(news, Planned):
+                    job.seconds.setdefault("index_alone", self._alone_since(begun))
+                    self._chunks_known(news, packets)
+                else:
+                    self._ingested(news)
         job.seconds.setdefault("index", time.monotonic() - begun)
+
+    def _alone_since(self, begun: float) -> float:
+        """Seconds in which nothing was done but the indexing. Beside the upload it is never alone."""
+        return max(0.0, time.monotonic() - max(begun, self._job.source.whole_at))
 
     def _opened(self, news: Opened) -> None:
         job = self._job
         if job.opened is None:
-            job.opened, job.frames_total = news, news.frames_from_header
-            job.losses += news.losses
-            job.enter(JobState.RUNNING)
+            job.open(news)
             custom = any(spec.code for spec in job.spec.filters)
             self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news)))
 
@@ -99,6 +102,14 @@ class Course:
         shape = plan.shapes(filters, shape_of(news.stream))[part.filters]
         job.staging = Staging(part, filters, shape, job.folder)
         return ev.Sequential(part.pinned, part.behind.last(0))
+
+    def _chunks_known(self, news: Planned, packets: Path) -> None:
+        job = self._job
+        job.streams.update(news.streams)
+        fresh = news.chunks[max(0, len(job.chunks) - news.chunks[0].index) :] if news.chunks else ()
+        job.chunks += fresh
+        job.packets += [packets] * len(fresh)
+        self._feed_chunks(fresh, final=False)
 
     def _ingested(self, news: Ingested) -> None:
         """A second media process has nothing new to say."""
@@ -125,7 +136,6 @@ class Course:
             self._dispatch.feed(ev.ChunkDelivered(job.id, chunk))
             if job.staging is not None:
                 job.staging.let_go(job.chunks[chunk])
-        self._check_failed()
         begun = time.monotonic()
         job.enter(JobState.MUXING)
         job.muxed = await media.finish()
@@ -144,13 +154,10 @@ class Course:
         await media.append(self._job.folder.chunk(index), self._job.results[index].report)
         self._job.spend("mux", time.monotonic() - begun)
 
-    def _check_failed(self) -> None:
-        if self._job.error is not None:
-            raise self._job.error
-
 
 async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses) -> None:
     """Run a job's course; whatever happens, the job is in a final state afterwards and holds no slot."""
+    job.course = asyncio.current_task()
     try:
         await Course(dispatch, job, processes).run()
         job.enter(JobState.DONE)

@@ -133,9 +133,8 @@ class DaemonLink:
 
     def _note(self, beat: Heartbeat) -> None:
         for lease, frames in beat.frames.items():
-            job = self._dispatch.job_of(lease)
-            if job is not None and self._holds(lease) and lease in job.frames_in_hand:
-                job.frames_in_hand[lease] = frames
+            if self._holds(lease):
+                self._dispatch.progressed(lease, frames)
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -20,7 +20,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
 from vidproc.coordinator.results import Surroundings, metrics
-from vidproc.errors import CancelledError, ClientError, MediaError, UnknownJobError
+from vidproc.errors import CancelledError, ClientError, MediaError, UnknownJobError, VidprocError
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Finished, Submit
 from vidproc.storage.spool import Spool, Upload
@@ -64,25 +64,42 @@ class Desk:
         self._spool.demand_room(job.size)
         job.folder.create()
         try:
-            held = await self._take_source(job)
+            await self._take_source(job)
         except BaseException:
             job.folder.remove()
             raise
         self._dispatch.jobs[job.id] = job
+        held = job.source.whole
         log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
+        self._spawn(job, self._run(job))
+        if job.upload is not None:
+            self.received(job)
         return job
 
-    async def _take_source(self, job: Job) -> bool:
-        """Whether a source that is held became the job's; otherwise the job has an upload now. One that was kept by an
-        earlier coordinator, or that somebody has written to, is hashed first."""
+    async def _take_source(self, job: Job) -> None:
+        """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
+        coordinator, or that somebody has written to, is hashed first."""
         spool = self._spool
         if spool.take(job.sha256, job.size, job.folder) and (
             spool.trusts(job.sha256, job.folder) or await asyncio.to_thread(spool.verify, job.sha256, job.folder)
         ):
-            return True
-        job.upload = Upload(spool, job.sha256, job.size, job.id)
+            job.arrived()
+            return
+        self._free_upload(job.sha256)
+        job.upload = Upload(spool, job.sha256, job.size, job.id, job.folder)
         await asyncio.to_thread(job.upload.open)
-        return False
+
+    def _free_upload(self, sha256: str) -> None:
+        """One whose client is gone is gone on with by whoever submits the film anew."""
+        for job in list(self._dispatch.jobs.values()):
+            if job.sha256 == sha256 and job.upload is not None and not job.listeners:
+                self._leave_upload(job)
+                self._dispatch.fail(job, CancelledError("the client is gone, and the film was submitted anew"))
+
+    def _leave_upload(self, job: Job) -> None:
+        if job.upload is not None:
+            upload, job.upload = job.upload, None
+            upload.abandon()
 
     def _check_source(self, submission: Submit) -> None:
         limit = self._settings.upload_limit
@@ -105,28 +122,33 @@ class Desk:
             cpu_began=time.process_time(),
         )
 
-    def uploaded(self, job: Job) -> None:
-        job.seconds["upload"] = time.monotonic() - job.submitted_at
-        job.enter(JobState.INDEXING)
+    def received(self, job: Job) -> None:
+        """More of a source has come."""
+        assert job.upload is not None
+        job.source.grow(job.upload.offset)
+        if job.upload.offset == job.size:
+            upload, job.upload = job.upload, None
+            job.verifying = asyncio.create_task(self._verify(job, upload))
+
+    async def _verify(self, job: Job, upload: Upload) -> None:
+        """A job whose source is not what was announced ends, and what was made of it goes with it."""
+        try:
+            await asyncio.to_thread(upload.finish)
+            await asyncio.to_thread(job.source.check)
+        except VidprocError as error:
+            self._dispatch.fail(job, error)
+            return
         if self._settings.source_cache:
             self._spool.trim(self._settings.source_cache)
-        self._spawn(job, self._run(job))
-
-    def abandon(self, job: Job) -> None:
-        if job.upload is not None:
-            job.upload.abandon()
-        job.enter(JobState.CANCELLED)
-        self._forget(job)
+        if job.error is None:
+            job.arrived()
 
     def cancel(self, job: Job) -> None:
         """Stop a job, or forget one that ended and whose result was fetched."""
         if job.state.final:
             self._forget(job)
-        elif job.state is JobState.UPLOADING and job.id not in self._tasks:
-            self.abandon(job)
-        elif job.error is None:
+        else:
             self._dispatch.fail(job, CancelledError("the job was cancelled"))
-            self._tasks[job.id].cancel()
 
     def find(self, job_id: str) -> Job:
         job = self._dispatch.jobs.get(job_id)
@@ -139,13 +161,11 @@ class Desk:
         by then."""
         for handle in self._forgetting.values():
             handle.cancel()
-        for task in self._tasks.values():
-            task.cancel()
+        for job in self._dispatch.jobs.values():
+            self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._media.close()
         for job in list(self._dispatch.jobs.values()):
-            if job.upload is not None:
-                job.upload.abandon()
             self._remove(job)
         await asyncio.gather(*self._removing)
 
@@ -156,12 +176,11 @@ class Desk:
 
     async def _run(self, job: Job) -> None:
         telling = asyncio.create_task(self._tell_progress(job))
-        try:
-            await run_to_its_end(self._dispatch, job, self._media)
-        finally:
-            telling.cancel()
-            await asyncio.wait({telling})
-            await self._finish(job)
+        course = asyncio.create_task(run_to_its_end(self._dispatch, job, self._media))
+        await asyncio.wait({course})
+        telling.cancel()
+        await asyncio.wait({telling, *([job.verifying] if job.verifying else [])})
+        await self._finish(job)
 
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
@@ -194,6 +213,7 @@ class Desk:
         # A failed one is kept too: a client that is between two connections would give it again.
         loop = asyncio.get_running_loop()
         self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
+        self._leave_upload(job)
         if job.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
         if isinstance(job.error, MediaError) and job.opened is None:

@@ -96,6 +96,13 @@ class Dispatch:
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
             self._forget(lease)
 
+    def progressed(self, lease: int, frames: int) -> None:
+        """A daemon tells how many frames of a lease its slot has finished."""
+        job = self.job_of(lease)
+        if job is not None and lease in job.frames_in_hand:
+            job.frames_in_hand[lease] = frames
+        self.feed(ev.ChunkProgressed(lease, frames))
+
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
         """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""
         grant, job = self.grant_of(lease), self.job_of(lease)
@@ -183,10 +190,14 @@ class Dispatch:
     def _grant(self, grant: ev.Grant) -> None:
         job = self.jobs[grant.job]
         self._leases[grant.lease] = _Lease(grant, time.monotonic())
-        if job.staging is not None and grant.kind is LeaseKind.STAGE:
+        if grant.kind is LeaseKind.STAGE:
+            assert job.staging is not None
             job.staging.note_attempt(grant)
+        elif grant.second:
+            job.second_runs += 1
         else:
             job.frames_in_hand[grant.lease] = 0
+        if grant.kind is LeaseKind.CHUNK:
             job.attempts[grant.chunk] = grant.attempt
         log.debug(
             "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
@@ -216,6 +227,7 @@ class Dispatch:
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
         if grant.kind is LeaseKind.CHUNK:
             job.results[grant.chunk] = done
+            job.second_runs_won += grant.second
         elif job.staging is not None:
             job.staging.keep(job.chunks[grant.chunk], done.report, grant.replays)
             job.stage_done.append(replace(done, report=structs.replace(done.report, frames=0, made_sizes=())))

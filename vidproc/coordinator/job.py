@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidproc.coordinator.media import Muxed, Opened
+from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
 from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
-from vidproc.protocol.messages import Finished, Message, Progress
+from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
 
@@ -23,7 +24,7 @@ Listener = Callable[[Message], None]
 
 _ENDS = {JobState.FAILED, JobState.CANCELLED}
 _NEXT: Mapping[JobState, Set[JobState]] = {
-    JobState.UPLOADING: {JobState.INDEXING, JobState.CANCELLED},
+    JobState.UPLOADING: {JobState.INDEXING} | _ENDS,
     JobState.INDEXING: {JobState.RUNNING} | _ENDS,
     JobState.RUNNING: {JobState.MUXING} | _ENDS,
     JobState.MUXING: {JobState.MUXING, JobState.DONE} | _ENDS,  # again, when the first media process died over it
@@ -47,8 +48,11 @@ class Done:
 @dataclass(slots=True, eq=False)
 class Job:
     """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased.
+    `frames_in_hand` are by lease, without those of a chunk's second run.
 
-    `error` is why the job ends, from the moment that this is known; `state` tells when it has ended.
+    `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
+    planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
+    `verifying` the one that looks at a source that has come.
     """
 
     id: str
@@ -60,6 +64,9 @@ class Job:
     submitted_at: float
     cpu_began: float = 0.0
     upload: Upload | None = None
+    verifying: asyncio.Task[None] | None = None
+    course: asyncio.Task[None] | None = None
+    source: Source = field(init=False)
     listeners: set[Listener] = field(default_factory=set)
     opened: Opened | None = None
     frames_total: int = 0
@@ -73,6 +80,8 @@ class Job:
     staging: Staging | None = None
     stage_done: list[Done] = field(default_factory=list)
     all_planned: bool = False
+    second_runs: int = 0
+    second_runs_won: int = 0
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
     losses: list[str] = field(default_factory=list)
     muxed: Muxed | None = None
@@ -85,6 +94,12 @@ class Job:
     queue_looks: int = 0
     _state: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.source = Source(self.folder.source, self.size, self._ask)
+
+    def _ask(self, wanted: range) -> None:
+        self.tell(Wanted(self.id, wanted.start, len(wanted)))
 
     @property
     def state(self) -> JobState:
@@ -101,12 +116,28 @@ class Job:
         self._state = state
 
     def fail(self, error: VidprocError) -> bool:
-        """Give it a reason to end, which whoever waits for chunks hears of. Whether it had none before."""
+        """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""
         if self._error is not None or self._state.final:
             return False
         self._error = error
-        self.deliveries.put_nowait(None)
+        if self.course is not None:
+            self.course.cancel()
         return True
+
+    def arrived(self) -> None:
+        """The source is whole."""
+        self.seconds["upload"] = time.monotonic() - self.submitted_at
+        self.source.complete()
+        self.enter(JobState.INDEXING)
+        if self.opened is not None:
+            self.enter(JobState.RUNNING)
+
+    def open(self, opened: Opened) -> None:
+        """It is known what the source is, and what is to be made of it."""
+        self.opened, self.frames_total = opened, opened.frames_from_header
+        self.losses += opened.losses
+        if self.source.whole:
+            self.enter(JobState.RUNNING)
 
     def task(self, grant: Grant) -> ChunkTask:
         """What a slot needs to know for this lease."""

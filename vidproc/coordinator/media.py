@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from vidproc.coordinator.source import Source
 from vidproc.errors import ClientError, MediaError, StalledError, VidprocError
 from vidproc.filters.contract import Shape
 from vidproc.media.output_format import encoder_spec, shape_of
@@ -34,11 +35,14 @@ _SLOWEST_DISK = 20e6
 
 
 class ToIngest(Struct, frozen=True):
-    """What a media process is to read, and where the packets go. `reach` says which frames the job's filters
-    need, `hands_on_frames` whether a stage of theirs makes frames for others: the child is told, so that it need not
-    import them, and OpenCV with them."""
+    """What a media process is to read, and where the packets go. Of the source's `size` bytes only `held` are there
+    yet, and the child is told of more. `reach` says which frames the job's filters need, `hands_on_frames` whether a
+    stage of theirs makes frames for others: the child is told that too, so that it need not import them, and OpenCV
+    with them."""
 
     source: str
+    size: int
+    held: int
     packets: str
     job: JobSpec
     reach: Reach
@@ -83,6 +87,9 @@ class Ingested(Struct, frozen=True):
     losses: tuple[str, ...]
 
 
+News = Opened | Planned | Ingested
+
+
 class Muxed(Struct, frozen=True):
     """The film is whole. `cpu_s` is the processor time of the media process for all of the job, `memory_mb` the most
     memory that it held."""
@@ -123,21 +130,32 @@ class MediaProcess:
     async def close(self) -> None:
         await self._child.close()
 
-    async def ingest(self, source: Path, packets: Path, job: JobSpec) -> AsyncIterator[Opened | Planned | Ingested]:
-        """Index the source into the packet file; `Opened` once, `Planned` as chunks become final, `Ingested` last."""
-        part = plan.sequential_part(job.filters)
-        hands_on_frames = part is not None and part.pinned
-        order = ToIngest(str(source), str(packets), job, plan.check(job.filters), hands_on_frames)
+    async def ingest(self, source: Source, packets: Path, job: JobSpec) -> AsyncGenerator[News, None]:
+        """Index the source into the packet file, as it arrives; `Opened` once, `Planned` as chunks become final,
+        `Ingested` last. Close it when done (`contextlib.aclosing`)."""
+        order = _order(source, packets, job)
         await self._child.send({"ingest": to_plain(order)})
-        while True:
-            answer = await self._answer()
-            if "probed" in answer:
-                yield self._opened(from_plain(Probed, answer["probed"]), job)
-            elif "planned" in answer:
-                yield from_plain(Planned, answer["planned"])
-            else:
-                yield from_plain(Ingested, answer["ingested"])
-                return
+        telling = asyncio.create_task(self._tell_growth(source, order.held))
+        try:
+            while "ingested" not in (answer := await self._answer(source=source)):
+                if "wants" in answer:
+                    source.want(answer["wants"])
+                elif "probed" in answer:
+                    yield self._opened(from_plain(Probed, answer["probed"]), job)
+                else:
+                    yield from_plain(Planned, answer["planned"])
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        yield from_plain(Ingested, answer["ingested"])
+
+    async def _tell_growth(self, source: Source, held: int) -> None:
+        """The child reads what it is told only when it wants more; until then this waits, and then says the newest."""
+        while held < source.size:
+            held, ahead = await source.news(held)
+            for offset, data in ahead:
+                await self._child.send({"came": {"at": offset}}, data)
+            await self._child.send({"came": {"held": held}})
 
     def _opened(self, probed: Probed, job: JobSpec) -> Opened:
         source, *made = plan.shapes(job.filters, shape_of(probed.stream))
@@ -170,13 +188,14 @@ class MediaProcess:
         answer = await self._answer(_STALLED_S + self._result.stat().st_size / _SLOWEST_DISK)
         return from_plain(Muxed, answer["muxed"])
 
-    async def _answer(self, limit_s: float = _STALLED_S) -> dict[str, Any]:
+    async def _answer(self, limit_s: float = _STALLED_S, source: Source | None = None) -> dict[str, Any]:
         """What the child says next. Its gauge moves with each packet that it reads; before it answers, all else is
-        short, or has a limit that fits."""
+        short, or has a limit that fits. As long as its source is on its way it may just be waiting for that."""
         asked_at, receiving = time.monotonic(), asyncio.ensure_future(self._child.receive())
         try:
             while not (await asyncio.wait({receiving}, timeout=_LOOK_EVERY_S))[0]:
-                moved_at = max(asked_at, self._child.gauge.read().moved_at)
+                came_at = source.whole_at if source else 0.0
+                moved_at = max(asked_at, came_at, self._child.gauge.read().moved_at)
                 if time.monotonic() - moved_at > limit_s:
                     raise StalledError(f"the media process has not moved for {limit_s:.0f} s")
             answer, _ = receiving.result()
@@ -222,3 +241,10 @@ class MediaProcesses:
         media = MediaProcess("a media process", self._limits)
         await media.start()
         return media
+
+
+def _order(source: Source, packets: Path, job: JobSpec) -> ToIngest:
+    part = plan.sequential_part(job.filters)
+    hands_on_frames = part is not None and part.pinned
+    held, reach = source.begin(), plan.check(job.filters)
+    return ToIngest(str(source.path), source.size, held, str(packets), job, reach, hands_on_frames)

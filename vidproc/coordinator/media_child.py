@@ -15,6 +15,7 @@ from vidproc.coordinator.media import Ingested, Muxed, Planned, Probed, ToIngest
 from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
 from vidproc.media.film_clock import FrameTimes, Window
+from vidproc.media.growing import GrowingFile
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import scaling_loss
 from vidproc.media.plan import tuning_for
@@ -60,6 +61,9 @@ class _Process:
 
     def ingest(self, request: Mapping[str, Any]) -> None:
         self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
+
+    def came(self, _: Mapping[str, int]) -> None:
+        """More of a source has come than was wanted to be read."""
 
     def open(self, request: Mapping[str, Any]) -> None:
         assert self._source is not None
@@ -116,13 +120,15 @@ class _Reading:
         self._new_streams: dict[int, StreamFormat] = {}
         self._new_chunks: list[Chunk] = []
         self._told_at = 0.0
+        self._wanted = -1
 
     def read(self) -> _Source:
         order = self._order
         tuning = tuning_for(order.hands_on_frames)
         asked = ingest.Request(order.job.start, order.job.duration, order.reach, tuning)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
-        read = ingest.ingest(Path(order.source), order.packets, asked, listener)
+        with GrowingFile(order.source, order.size, order.held, self._wait) as self._file:
+            read = ingest.ingest(self._file, order.packets, asked, listener)
         self._tell_chunks()
         scaled = [scaling_loss(segment.stream, segment.start, read.info.stream) for segment in read.segments]
         losses = (*read.losses, *chain.from_iterable(scaled))
@@ -134,12 +140,27 @@ class _Reading:
         self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})
         self._told_at = time.monotonic()
 
+    def _wait(self, position: int) -> None:
+        """Until more of the source has come. What is known by then is told before."""
+        self._tell_chunks()
+        if position != self._wanted:
+            self._wanted = position
+            self._channel.send({"wants": position})
+        header, data = self._channel.receive()
+        came = header["came"]
+        if "at" in came:
+            self._file.add(came["at"], data)
+        else:
+            self._file.grow(came["held"])
+
     def _planned(self, chunks: tuple[Chunk, ...]) -> None:
         self._new_chunks += chunks
         if time.monotonic() - self._told_at >= _TELL_EVERY_S:
             self._tell_chunks()
 
     def _tell_chunks(self) -> None:
+        if not (self._new_chunks or self._new_streams):
+            return
         planned = Planned(tuple(self._new_chunks), tuple(self._new_streams.items()))
         self._new_streams.clear()
         self._new_chunks.clear()

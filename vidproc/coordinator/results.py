@@ -56,6 +56,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "wall_s": round(around.wall_s, 3),
         "processing_fps": round(_rate(frames, around), 2),
         "retries": _retries(job),
+        "second_runs": {"total": job.second_runs, "won": job.second_runs_won},
         "fallback_frames": [],
         "latency_ms": _latency(reports, seconds, frames),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},

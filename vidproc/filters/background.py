@@ -76,5 +76,6 @@ MOG2 = Filter(
     ),
     gives="gray",
     kind="mog2",
+    scratch=112,
     memory=remembered,
 )

@@ -34,4 +34,5 @@ BILATERAL = Filter(
         Param("sigma_space", 75.0, "distance at which pixels mix little, in pixels", 0.1, 255),
     ),
     kind="bilateral",
+    fields="apart",
 )

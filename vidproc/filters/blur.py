@@ -61,6 +61,8 @@ GAUSSIAN = Filter(
         Param("sigma", 0.0, "standard deviation of the kernel, in pixels; 0 derives it from ksize", low=0, high=100),
     ),
     kind="gaussian",
+    fields="apart",
+    scratch=6,
 )
 
 FILTER = Kinds("Blur the picture.", "how to blur", (GAUSSIAN, MEDIAN, BILATERAL))

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +24,11 @@ from vidproc.reach import ReachStep
 
 Array = NDArray[Any]
 
+PROGRESSIVE = "progressive"
+FIELDS = ("together", "apart")
+OTHER_ORDER = {PROGRESSIVE: PROGRESSIVE, "tt": "bb", "bb": "tt"}
+"""The order of the fields of a picture whose rows have all moved up or down by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -32,10 +37,14 @@ class Picture:
     Planar YUV (`yuv420p`, `yuvj420p`, `yuv422p10le` ...): planes (Y, U, V), each height x width of its own, uint8, or
     uint16 with the low bits used. `gray`: one plane, uint8, always full range. `bgr24`: one array, height x width x 3,
     uint8. Planes may be views with a stride; a filter must not write into the planes of its input.
+
+    `field_order` is "progressive", or says which field of an interlaced frame was taken first: "tt" (the top one, in
+    the rows 0, 2, 4 ...) or "bb". A filter need not say it of its result: the runner does.
     """
 
     format: str
     planes: tuple[Array, ...]
+    field_order: str = field(default=PROGRESSIVE, kw_only=True)
 
     @property
     def array(self) -> Array:
@@ -54,11 +63,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A picture's size in pixels, and how wide one of them is when it is 1 high; 0 where that is not said."""
+    """What is the same for all pictures of a film: their size in pixels, how wide one of these is when it is 1 high (0
+    where that is not said), and the order of their fields, as in `Picture`."""
 
     width: int
     height: int
     sar: Fraction = Fraction(0)
+    field_order: str = PROGRESSIVE
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -194,9 +205,15 @@ class Filter:
         `BadParameterError` for parameters that such a picture can't have.
     check: `check(**params)` raises `BadParameterError` for what no single parameter's limits can say.
     wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
-        `full_range`, whether the picture's codes are of the full range.
+        `full_range`, whether the picture's codes are of the full range; `interlaced`, whether it has two fields.
+    fields: how it sees an interlaced frame, whose fields are of two moments: `"apart"`, each as a picture of half the
+        height, where a pixel's result depends on others around it; `"together"` where each pixel is its own matter, and
+        for what draws on the picture or moves its rows.
+    scratch: bytes a pixel that it takes at most beside the pictures it sees and gives: what lies between its steps, and
+        its state.
     memory: what it remembers beside its window, a kind of `vidproc.filters.memory`, or `memory(**params)` which gives
-        one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says.
+        one where that depends on the parameters. `apply` gets what is remembered by keyword, as the kind says. Only a
+        filter that sees whole frames can have one.
     """
 
     name: str
@@ -210,7 +227,13 @@ class Filter:
     reshape: Reshape | None = None
     check: Check | None = None
     wants: tuple[str, ...] = ()
+    fields: str = "together"
+    scratch: float = 16.0
     memory: Memory | Callable[..., Memory] | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.fields != "together":
+            raise ValueError(f"{self.title}: what two fields remember would be mixed up")
 
     @property
     def title(self) -> str:

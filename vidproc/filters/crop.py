@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture, Shape
 from vidproc.filters.formats import LARGEST_SIDE, steps_of
 
@@ -18,17 +20,17 @@ def _reshape(shape: Shape, *, width: int, height: int, x: int, y: int) -> Shape:
     if wide < 1 or high < 1 or left + wide > shape.width or top + high > shape.height:
         part = f"width {width}, height {height}, x {x}, y {y}"
         raise BadParameterError(f"{part} does not lie within the picture of {shape.width}x{shape.height}")
-    return Shape(wide, high, shape.sar)
+    return replace(shape, width=wide, height=high)
 
 
-def crop(window: tuple[Picture], out: Picture, *, width: int, height: int, x: int, y: int) -> Picture:
-    """That part as views of the picture: nothing is copied."""
+def crop(window: tuple[Picture], out: Picture, *, width: int, height: int, x: int, y: int, interlaced: bool) -> Picture:
+    """That part as views of the picture: nothing is copied. Each field stays the one it is."""
     (picture,) = window
     left, _ = _span(picture.width, width, x)
     top, _ = _span(picture.height, height, y)
     steps = steps_of(picture.format)
     across, down = steps[-1]
-    corner = left - left % across, top - top % down
+    corner = left - left % across, top - top % (2 * down if interlaced else down)
     parts = zip(picture.planes, out.planes, steps, strict=True)
     return Picture(picture.format, tuple(_part(plane, room.shape, corner, step) for plane, room, step in parts))
 
@@ -38,7 +40,7 @@ def _part(plane: Array, shape: tuple[int, ...], corner: tuple[int, int], step: t
     return plane[top : top + shape[0], left : left + shape[1]]
 
 
-_AT = "so many pixels from the {}, rounded down to where a sample of colour begins; -1: the middle part"
+_AT = "so many pixels from the {}, rounded down to where a sample of (the field's) colour begins; -1: the middle part"
 
 FILTER = Filter(
     name="crop",
@@ -52,4 +54,5 @@ FILTER = Filter(
         Param("y", -1, _AT.format("top"), low=-1, high=LARGEST_SIDE),
     ),
     reshape=_reshape,
+    wants=("interlaced",),
 )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from inspect import signature
 from types import CodeType
 from typing import Any
 
@@ -20,7 +21,8 @@ from vidproc.filters.decorator import Declaration, declare
 
 FILENAME = "<custom filter>"
 
-_DECLARED = tuple(each.name for each in fields(Declaration))
+_SAID = tuple(signature(declare).parameters)
+_LISTED = f"{', '.join(_SAID[:-1])} and {_SAID[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,11 @@ def _declaration(decorator: ast.expr | None) -> Declaration:
         return Declaration()
     said: dict[str, Any] = {}
     for keyword in decorator.keywords:
-        if keyword.arg not in _DECLARED:
-            raise ClientError(f"line {keyword.value.lineno}: @filter takes {', '.join(_DECLARED)} only")
+        if keyword.arg not in _SAID:
+            raise ClientError(f"line {keyword.value.lineno}: @filter takes {_LISTED} only")
         said[keyword.arg] = _literal(keyword.value, f"@filter's {keyword.arg}")
     if decorator.args:
-        raise ClientError(f"line {decorator.lineno}: @filter takes {', '.join(_DECLARED)} by name only")
+        raise ClientError(f"line {decorator.lineno}: @filter takes {_LISTED} by name only")
     try:
         return declare(**said)
     except ClientError as error:

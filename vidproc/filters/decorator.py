@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Apply, Filter, Param, suggest
+from vidproc.filters.contract import FIELDS, Apply, Filter, Param, suggest
 from vidproc.filters.memory import MOST_EVERY, Memory, Opaque, Reset, Snapshot
 from vidproc.model import ParamValue
 
@@ -31,6 +31,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("yuv", "gray", "bgr24")
 MAX_REACH = 64
 """How many frames to either side a window may reach; a slot holds all of them at once."""
+
+_SCRATCH = 48
+"""Bytes a pixel that a user's function is presumed to take: two pictures of three doubles."""
 
 MARK = "__vidproc_filter__"
 """The attribute under which a decorated function carries its `Declaration`."""
@@ -59,6 +62,7 @@ class Declaration:
     window: offsets (before, after) of the frames it sees.
     params: low, high, odd, choices and help of the function's keyword parameters, by name.
     memory, every: a word of `MEMORIES`, if the function takes a state, and how often that begins.
+    fields: whether it sees the fields of an interlaced frame "together" or "apart".
     """
 
     formats: tuple[str, ...] = ("bgr24",)
@@ -66,12 +70,15 @@ class Declaration:
     params: Mapping[str, Mapping[str, Any]] | None = None
     memory: str = ""
     every: int = 0
+    fields: str = "together"
 
     def __post_init__(self) -> None:
         _check_formats(self.formats)
         _check_window(self.window)
         _check_limits(self.params or {})
         _check_memory(self.memory, self.every)
+        if self.fields not in FIELDS:
+            raise ClientError(f"a filter's fields must be {' or '.join(FIELDS)}, not {self.fields!r}")
 
     @property
     def gets(self) -> tuple[str, ...]:
@@ -87,7 +94,9 @@ class Declaration:
                 raise ClientError(f"{name} declares limits for {key!r}, which is no parameter with a plain default")
         params = tuple(_param(name, key, value, limits.get(key, {})) for key, value in plain.items())
         memory = MEMORIES[self.memory](self.every) if self.memory else None
-        return Filter(name, help, self.formats, apply, params, self.window, memory=memory)
+        return Filter(
+            name, help, self.formats, apply, params, self.window, memory=memory, fields=self.fields, scratch=_SCRATCH
+        )
 
 
 def declare(
@@ -96,11 +105,12 @@ def declare(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     memory: str = "",
     every: int = 0,
+    fields: str = "together",
 ) -> Declaration:
     """A declaration as people write it: one format may stand without a tuple. Raises `ClientError`."""
     several = (formats,) if isinstance(formats, str) else formats
     try:
-        return Declaration(tuple(several), tuple(window), params, memory, every)  # type: ignore[arg-type]
+        return Declaration(tuple(several), tuple(window), params, memory, every, fields)  # type: ignore[arg-type]
     except TypeError as error:
         raise ClientError(f"a filter's declaration is wrong: {error}") from None
 
@@ -117,6 +127,7 @@ def filter(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     memory: str = "",
     every: int = 0,
+    fields: str = "together",
 ) -> Callable[[F], F]: ...
 
 
@@ -129,6 +140,7 @@ def filter(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     memory: str = "",
     every: int = 0,
+    fields: str = "together",
 ) -> F | Callable[[F], F]:
     """Declare a function as a filter; it stays the function that it is.
 
@@ -144,11 +156,13 @@ def filter(
         for it. `"snapshot"`: never, and it may hold plain values and arrays only, which go with it from piece to
         piece; all frames are filtered twice, once of these in order. `"opaque"`: never, and it may hold anything; the
         function then runs in one process, over the whole film in order.
+    fields: `"apart"` calls it for each field of an interlaced frame, as a picture of half the height: right for what
+        looks at neighbouring pixels, and wrong for what draws.
 
     The function returns the new frame, an array of the same height and width, uint8, BGR or gray. It gets memory of its
     own and may draw in it. Raises `ClientError` for a declaration that makes no sense.
     """
-    declared = declare(formats, window, params, memory, every)
+    declared = declare(formats, window, params, memory, every, fields)
 
     def mark(marked: F) -> F:
         setattr(marked, MARK, declared)

@@ -60,4 +60,5 @@ FILTER = Filter(
         Param("kind", "wiener", "how: wiener is quick, nlmeans keeps more and is slow", choices=tuple(_KINDS)),
         Param("strength", 5.0, "standard deviation of the noise, in levels of 8 bits", low=0.1, high=100),
     ),
+    fields="apart",
 )

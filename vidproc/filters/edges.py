@@ -56,6 +56,7 @@ CANNY = Filter(
         Param("l2gradient", False, "measure the gradient exactly instead of by the sum of its parts"),
     ),
     kind="canny",
+    fields="apart",
 )
 SOBEL = Filter(
     name="edges",
@@ -64,6 +65,7 @@ SOBEL = Filter(
     apply=sobel,
     params=(Param("ksize", 3, "size of the operator, in pixels", low=1, high=7, odd=True), _SCALE),
     kind="sobel",
+    fields="apart",
 )
 LAPLACIAN = Filter(
     name="edges",
@@ -72,6 +74,7 @@ LAPLACIAN = Filter(
     apply=laplacian,
     params=(Param("ksize", 1, "size of the operator, in pixels", low=1, high=7, odd=True), _SCALE),
     kind="laplacian",
+    fields="apart",
 )
 
 FILTER = Kinds("Draw the edges in the picture, white on black.", "how to find edges", (CANNY, SOBEL, LAPLACIAN))

@@ -69,4 +69,5 @@ FILTER = Filter(
         Param("tiles", 8, "the picture is equalised in so many tiles across and down", low=1, high=64),
     ),
     wants=("full_range",),
+    fields="apart",
 )

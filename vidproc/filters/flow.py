@@ -106,6 +106,8 @@ FLOW = Filter(
     window=(-1, 0),
     gives="bgr24",
     kind="flow",
+    fields="apart",
+    scratch=52,
 )
 FARNEBACK = Filter(
     name="motion",
@@ -124,4 +126,6 @@ FARNEBACK = Filter(
     window=(-1, 0),
     gives="bgr24",
     kind="farneback",
+    fields="apart",
+    scratch=112,
 )

@@ -57,4 +57,5 @@ MEDIAN = Filter(
     apply=median,
     params=(Param("ksize", 5, "width and height of the window, in pixels", low=1, high=255, odd=True),),
     kind="median",
+    fields="apart",
 )

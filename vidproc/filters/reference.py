@@ -17,6 +17,8 @@ Made from the filters' own declarations by `make docs`.
 A filter works on the pixel formats it names, best first: `yuv` is planar YUV of any subsampling and 8 to 16 bits,
 `gray` is full range, `bgr24` is what OpenCV calls a colour image. Conversions, by the film's own matrix and range, are
 made where they are needed. A window such as (-1, 0) says which frames a filter looks at: the one before, and this one.
+An interlaced frame holds two moments, one in each field, so filters that look at neighbouring pixels get each field as
+a picture of half the height.
 What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
 number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
 """
@@ -46,6 +48,8 @@ def trails(frames, gain=2.0):
     return (abs(now.astype("int16") - before) * gain).clip(0, 255).astype("uint8")
 ```
 
+It sees whole frames, and with `fields="apart"` each field of an interlaced one.
+
 The function must be a pure one: films are worked on in chunks, on many machines, in no certain order. What it is to
 remember from frame to frame goes into a dict, which it gets as its second argument. That is a new and empty one at the
 film's beginning and at each frame whose number `every` divides. So the result is the same wherever the film is cut; in
@@ -64,7 +68,7 @@ def brightest(frame, state):
 Two kinds of memory last from the film's first frame to its last. With `memory="snapshot"` the dict may hold plain
 values (numbers, strings, bytes, lists, tuples, dicts) and NumPy's arrays, so that it can go from worker to worker: one
 goes through the film ahead of the others, in order, and tells them what the dict holds where their chunks begin; so
-the function runs twice on each frame. With `memory="opaque"` it may hold anything, a model of OpenCV's for instance. The
+the function runs twice on each frame. With `memory="opaque"` it may hold anything, such as a model of OpenCV's. The
 function then runs in one process over the whole film, in order, and only the filters behind it and the encoding are
 shared out; where that process dies it begins again from the film's first frame. Either way the film can't be done
 sooner than one process can decode it and run the filters up to this one.
@@ -129,7 +133,9 @@ def _facts(filter_: Filter) -> list[str]:
     facts += f" Window {filter_.window}."
     facts = " ".join([facts, *_memory(filter_)])
     if filter_.reshape is not None:
-        facts += " Changes the size of the picture."
+        facts += " May change the size of the picture, or the order of its fields."
+    if filter_.fields == "apart":
+        facts += " Works on each field of an interlaced frame."
     return [facts, "", *table]
 
 

@@ -1,10 +1,13 @@
 """The picture at another size.
 
 The film goes on looking as wide as it did: where the new size has other proportions, the pixels' own change with it, as
-FFmpeg's `scale` does it. Chroma planes are scaled like any other, as if its samples lay in the middle of their pixels.
+FFmpeg's `scale` does it. Chroma planes are scaled like any other, as if its samples lay in the middle of their pixels,
+and so are the fields of an interlaced film.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 
@@ -40,7 +43,7 @@ def _reshape(shape: Shape, *, width: int, height: int, interpolation: str) -> Sh
     if max(wide, high) > LARGEST_SIDE:
         raise BadParameterError(f"the picture of {shape.width}x{shape.height} would become {wide}x{high}: too large")
     sar = shape.sar * high * shape.width / (wide * shape.height)
-    return Shape(wide, high, sar.limit_denominator(_FINEST_SAR))
+    return replace(shape, width=wide, height=high, sar=sar.limit_denominator(_FINEST_SAR))
 
 
 def _interpolation(name: str, source: Array, target: Array) -> int:
@@ -79,4 +82,5 @@ FILTER = Filter(
         ),
     ),
     reshape=_reshape,
+    fields="apart",
 )

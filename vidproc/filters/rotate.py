@@ -8,11 +8,21 @@ view in the corners is filled.
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from vidproc.filters.contract import Array, Filter, Param, Picture, Shape
+from vidproc.filters.contract import (
+    OTHER_ORDER,
+    PROGRESSIVE,
+    Array,
+    BadParameterError,
+    Filter,
+    Param,
+    Picture,
+    Shape,
+)
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
 from vidproc.filters.writing import settle
 
@@ -21,9 +31,16 @@ _BORDERS = {"black": cv2.BORDER_CONSTANT, "edge": cv2.BORDER_REPLICATE}
 
 
 def _reshape(shape: Shape, *, angle: float, border: str) -> Shape:
+    if angle % 360 == 0:
+        return shape
+    if angle % 180 == 0:
+        return shape if shape.height % 2 else replace(shape, field_order=OTHER_ORDER[shape.field_order])
+    if shape.field_order != PROGRESSIVE:
+        way_out = "deinterlace first: --filter deinterlace --filter rotate"
+        raise BadParameterError(f"an interlaced picture can't be turned by {angle:g} degrees; {way_out}")
     if angle % 180 != 90:
         return shape
-    return Shape(shape.height, shape.width, 1 / shape.sar if shape.sar else shape.sar)
+    return replace(shape, width=shape.height, height=shape.width, sar=1 / shape.sar if shape.sar else shape.sar)
 
 
 @functools.lru_cache(maxsize=16)

@@ -33,4 +33,5 @@ FILTER = Filter(
         Param("amount", 1.0, "how much", low=0, high=10),
         Param("ksize", 5, "width and height of the blur that is subtracted, in pixels", low=3, high=63, odd=True),
     ),
+    fields="apart",
 )

@@ -38,4 +38,5 @@ FILTER = Filter(
         Param("block", 11, "adaptive: width and height of the surroundings, in pixels", low=3, high=255, odd=True),
         Param("offset", 2.0, "adaptive: how far below their mean the threshold lies", low=-255, high=255),
     ),
+    fields="apart",
 )

@@ -6,28 +6,38 @@ Looks at the outermost boxes only: MP4's and MOV's boxes (ISO/IEC 14496-12, 4.2)
 
 from __future__ import annotations
 
+import io
 import os
-from pathlib import Path
 from typing import BinaryIO
+
+from vidproc.media.growing import GrowingFile
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
-def missing_bytes(path: str | os.PathLike[str]) -> int:
-    """How many bytes fewer the file has than its container announces; 0 if it is whole, or that can't be told."""
-    size = os.stat(path).st_size
-    with Path(path).open("rb") as file:
-        head = file.read(12)
-        file.seek(0)
-        if head.startswith(_EBML):
-            end = _end_of_segment(file)
-        elif head.startswith(b"RIFF"):
-            end = 8 + int.from_bytes(head[4:8], "little")
-        elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-            end = _end_of_boxes(file, size)
-        else:
-            end = 0
-    return max(0, end - size)
+def missing_bytes(growing: GrowingFile) -> int:
+    """How many bytes fewer the file has than its container announces; 0 if it is whole, or that can't be told.
+
+    It is read from here on, and not closed.
+    """
+    file = io.BufferedReader(growing)
+    try:
+        return max(0, _announced(file, growing.size) - growing.size)
+    finally:
+        file.detach()
+
+
+def _announced(file: BinaryIO, size: int) -> int:
+    file.seek(0)
+    head = file.read(12)
+    file.seek(0)
+    if head.startswith(_EBML):
+        return _end_of_segment(file)
+    if head.startswith(b"RIFF"):
+        return 8 + int.from_bytes(head[4:8], "little")
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return _end_of_boxes(file, size)
+    return 0
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:

@@ -14,6 +14,7 @@ import av
 from av.container import InputContainer
 
 from vidproc.errors import MediaError
+from vidproc.media.growing import GrowingFile, require_file
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,gif,yuv4mpegpipe"
@@ -28,40 +29,65 @@ _HEADER_ALONE = {"analyzeduration": "1", "skip_frame": "all"}
 """Options by which FFmpeg opens a file without decoding any of it: 1 ms instead of 10 for a film of 720p."""
 
 
-def open_source(path: str | os.PathLike[str], header_alone: bool = False) -> InputContainer:
+Place = str | os.PathLike[str] | GrowingFile
+"""A file by its path, or one that may still be on its way."""
+
+
+def open_source(source: Place, header_alone: bool = False) -> InputContainer:
     """Open a media file for reading. Raises `MediaError`, one line, where it is no video that we read.
 
     Opening already decodes a little: call it only where memory is capped. With `header_alone` it does not, and of the
     streams only is known what the container itself says.
     """
-    place = Path(path)
-    _require_content(place)
-    limits = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-    try:
-        return av.open(
-            f"file:{place.absolute()}",
-            "r",
-            container_options=limits,
-            options=_HEADER_ALONE if header_alone else {},
-            metadata_errors="replace",
-        )
-    except av.FFmpegError as error:
-        raise MediaError(f"{place.name} {_what_it_is(place)} ({last_words(error)})") from error
+    if isinstance(source, GrowingFile):
+        source.seek(0)
+        return _opened(source, source.path, header_alone)
+    place = Path(source)
+    require_file(place, _size(place))
+    return _opened(f"file:{place.absolute()}", place, header_alone)
 
 
-def open_lightly(path: str | os.PathLike[str]) -> InputContainer:
+def open_lightly(source: Place) -> InputContainer:
     """The same, by its header alone where that tells as much: an MP4 or MOV with the tables of all its packets.
 
     A fragmented one has none, and Matroska's header knows no start time.
     """
-    _require_content(Path(path))
-    with open(path, "rb") as file:
-        listed = file.read(8)[4:] == b"ftyp"
-    source = open_source(path, header_alone=listed)
-    if not listed or all(stream.frames for stream in source.streams if stream.type in ("video", "audio")):
-        return source
-    source.close()
-    return open_source(path)
+    listed = _beginning(source, 8)[4:] == b"ftyp"
+    opened = open_source(source, header_alone=listed)
+    if not listed or all(stream.frames for stream in opened.streams if stream.type in ("video", "audio")):
+        return opened
+    opened.close()
+    return open_source(source)
+
+
+def whole_file(path: str | os.PathLike[str]) -> GrowingFile:
+    """A file that is all here, to be read like those that are not. Raises `MediaError` where it is none, or empty."""
+    size = _size(Path(path))
+    return GrowingFile(path, size, size, _nothing_comes)
+
+
+def _nothing_comes(position: int) -> None:
+    raise EOFError(f"byte {position} of a file that should be all here")
+
+
+def _size(place: Path) -> int:
+    return place.stat().st_size if place.is_file() else 0
+
+
+def _beginning(source: Place, size: int) -> bytes:
+    if isinstance(source, GrowingFile):
+        return source.beginning(size)
+    with whole_file(source) as file:
+        return file.beginning(size)
+
+
+def _opened(file: str | GrowingFile, place: Path, header_alone: bool) -> InputContainer:
+    limits = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    options = _HEADER_ALONE if header_alone else {}
+    try:
+        return av.open(file, "r", container_options=limits, options=options, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise MediaError(f"{place.name} {_what_it_is(place)} ({last_words(error)})") from error
 
 
 def last_words(error: av.FFmpegError) -> str:
@@ -69,13 +95,6 @@ def last_words(error: av.FFmpegError) -> str:
     logged = error.log[1] if error.log else None
     said = f"{error.strerror}: {logged[2].strip()}" if logged else str(error.strerror)
     return " ".join(said.split())
-
-
-def _require_content(place: Path) -> None:
-    if not place.is_file():
-        raise MediaError(f"{place.name} is not a file")
-    if place.stat().st_size == 0:
-        raise MediaError(f"{place.name} is an empty file")
 
 
 def _what_it_is(place: Path) -> str:

@@ -21,6 +21,7 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from vidproc.errors import MediaError
+from vidproc.filters import fields
 from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import Layout, family, yuv_layout
 from vidproc.filters.writing import settle
@@ -95,9 +96,16 @@ class Converter:
         return to_picture(self._scaled(frame, to, self.is_full(to), self.is_full(to), frame.width, frame.height))
 
     def resize(self, picture: Picture, width: int, height: int) -> Picture:
-        """The picture at another size, for a film that changes resolution."""
+        """The picture at another size, for a film that changes resolution; an interlaced one field by field."""
         if (picture.width, picture.height) == (width, height):
             return picture
+        if not fields.is_interlaced(picture):
+            return self._resized(picture, width, height)
+        room = self.allocate(picture.format, width, height)
+        resized = fields.each_field(lambda field, out: self._resized(field, out.width, out.height), picture, room)
+        return fields.ordered(resized, picture.field_order)
+
+    def _resized(self, picture: Picture, width: int, height: int) -> Picture:
         name, full = picture.format, self.is_full(picture.format)
         return to_picture(self._scaled(from_picture(_whole(picture)), name, full, full, width, height))
 

@@ -6,18 +6,24 @@ from fractions import Fraction
 
 import av
 
+TELLING = frozenset(
+    {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "wmv3", "prores", "dvvideo", "ffv1", "dnxhd"}
+)
+"""Decoders that say of each frame whether it is made of fields. Of others' frames their container's word holds."""
+
 SAID = {"progressive": "progressive", "tt": "top field first", "bb": "bottom field first"}
 
 
 class FieldOrders:
-    """Tells frames of one size and format: "progressive", "tt" (the top field is shown first) or "bb"."""
+    """Tells frames of one stream: "progressive", "tt" (the top field is shown first) or "bb"."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str, from_container: str) -> None:
+        self._presumed = "progressive" if codec in TELLING else from_container
         self._graph: av.filter.Graph | None = None
 
     def of(self, frame: av.VideoFrame) -> str:
         if not frame.interlaced_frame:
-            return "progressive"
+            return self._presumed
         self._graph = self._graph or _top_field_first_alone(frame)
         self._graph.push(frame)
         try:

@@ -27,8 +27,9 @@ from av.container import InputContainer
 from vidproc.errors import MediaError
 from vidproc.media.arrivals import Arrival, ArrivingPackets
 from vidproc.media.completeness import missing_bytes
-from vidproc.media.container import open_lightly
+from vidproc.media.container import open_lightly, whole_file
 from vidproc.media.film_window import FilmWindow
+from vidproc.media.growing import GrowingFile
 from vidproc.media.index import Disordered, Entry, PacketIndexer
 from vidproc.media.ordering import CountedOrder, Placed, TimedOrder, Untrusted
 from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning
@@ -100,22 +101,28 @@ class Ingested:
 
 
 def ingest(
-    path: str | os.PathLike[str],
+    source: str | os.PathLike[str] | GrowingFile,
     packets_path: str | os.PathLike[str],
     request: Request | None = None,
     listener: Listener | None = None,
 ) -> Ingested:
-    """Read a source into a file of packet records, and plan its chunks.
+    """Read a source into a file of packet records, and plan its chunks. One that still grows is read as it does.
 
     Raises `MediaError` where it is no video, has no frame that decodes, or none in the window asked for.
     """
     heard, request = _Heard(listener or Listener()), request or Request()
     Path(packets_path).write_bytes(b"")
+    if isinstance(source, GrowingFile):
+        return _ingest(source, Path(packets_path), request, heard)
+    with whole_file(source) as file:
+        return _ingest(file, Path(packets_path), request, heard)
 
+
+def _ingest(file: GrowingFile, packets_path: Path, request: Request, heard: _Heard) -> Ingested:
     def attempt(way: _Way, reason: str = "") -> Ingested:
         heard.start_over()
-        with closing(open_lightly(path)) as source, Path(packets_path).open("r+b") as file:
-            return _Reading(source, file, request, heard, way, reason).read()
+        with closing(open_lightly(file)) as source, packets_path.open("r+b") as packets:
+            return _Reading(file, source, packets, request, heard, way, reason).read()
 
     try:
         return attempt(_Way.TIMED)
@@ -190,10 +197,17 @@ class _Reading:
     """One attempt at a source."""
 
     def __init__(
-        self, source: InputContainer, file: BinaryIO, request: Request, heard: _Heard, way: _Way, reason: str
+        self,
+        growing: GrowingFile,
+        source: InputContainer,
+        file: BinaryIO,
+        request: Request,
+        heard: _Heard,
+        way: _Way,
+        reason: str,
     ) -> None:
         video = main_video(source)
-        self._source, self._file, self._request, self._heard = source, file, request, heard
+        self._growing, self._source, self._file, self._request, self._heard = growing, source, file, request, heard
         self._info = describe(source, None)
         self._packets = ArrivingPackets(source, video, self._info.stream)
         self._counted = reason or self._packets.distrust
@@ -209,7 +223,6 @@ class _Reading:
         self._segments: list[Segment] = []
         self._timeline = Timeline()
         self._offset = 0
-        self._missing = missing_bytes(source.name.removeprefix("file:"))
 
     def read(self) -> Ingested:
         for placed in self._order.place(self._arriving()):
@@ -297,8 +310,8 @@ class _Reading:
         frames = len(self._timeline)
         if self._packets.error:
             yield f"the film is cut short after {frames} frames ({self._packets.error})"
-        elif self._missing:
-            yield f"the film is cut short after {frames} frames: {self._missing} bytes of the file are missing"
+        elif missing := missing_bytes(self._growing):
+            yield f"the film is cut short after {frames} frames: {missing} bytes of the file are missing"
         if self._info.captions:
             yield "closed captions inside the picture are not kept"
         if self._packets.corrupt:

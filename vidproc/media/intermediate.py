@@ -25,11 +25,13 @@ from av.codec.context import ThreadType
 from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import yuv_layout
 from vidproc.media.pictures import from_picture, new_picture, to_picture
-from vidproc.media.records import PacketFlag, PacketRecord, pack
+from vidproc.media.records import PacketFlag, PacketRecord, pack, unpack
 from vidproc.model import StreamFormat
 
 _CODECS = ("magicyuv", "ffvhuff", "rawvideo")
 _BGR, _PLANAR_BGR = "bgr24", "gbrp"
+_FIELD_ORDER = "field order"
+"""A record's side data that no decoder knows: the picture's."""
 _RATE = Fraction(25)  # of no consequence
 
 
@@ -55,7 +57,8 @@ class IntermediateEncoder:
         frame.pts, frame.time_base = len(self._records), 1 / _RATE
         for packet in self._context.encode(frame):
             flags = int(PacketFlag.KEY | PacketFlag.SEEK)
-            self._records.append(pack([PacketRecord(rank, len(self._records), 1, flags, memoryview(packet))]))
+            said = ((_FIELD_ORDER, picture.field_order.encode()),)
+            self._records.append(pack([PacketRecord(rank, len(self._records), 1, flags, memoryview(packet), said)]))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -78,8 +81,13 @@ class IntermediateEncoder:
         return frame
 
 
+def field_orders(records: bytes | memoryview) -> dict[int, str]:
+    """Of the pictures in these records, by rank."""
+    return {record.rank: str(dict(record.side_data)[_FIELD_ORDER], "ascii") for record in unpack(records)}
+
+
 def picture_of(frame: av.VideoFrame, format: str, width: int, height: int) -> Picture:
-    """The picture of this format and size that a decoded frame was made of."""
+    """The picture of this format and size that a decoded frame was made of, but for the order of its fields."""
     if format == _BGR:
         green, blue, red = _planes(frame)
         picture = new_picture(_BGR, frame.width, frame.height)

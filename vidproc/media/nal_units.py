@@ -114,27 +114,29 @@ def hevc_parameter_sets(extradata: bytes) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldCoding:
-    """What an SPS says that is needed to see in a slice header whether the slice is of a field."""
+class SequenceFacts:
+    """What an SPS says that is needed to see in a slice header whether the slice is of a field, and how many frames
+    others refer to at most."""
 
     frame_num_bits: int
     frames_only: bool
     separate_planes: bool
+    references: int
 
 
-def h264_field_coding(sps: bytes) -> tuple[int, FieldCoding]:
-    """(id, coding) of an SPS unit. Raises `IndexError` on a damaged one."""
+def h264_sequence_facts(sps: bytes) -> tuple[int, SequenceFacts]:
+    """(id, facts) of an SPS unit. Raises `IndexError` on a damaged one."""
     bits = Bits(unescaped(sps[1:200]))
     profile = bits.take(24) >> 16
     number = bits.golomb()
     separate = _skip_chroma(bits) if profile in _HIGH_PROFILES else False
     frame_num_bits = bits.golomb() + 4
     _skip_order_count(bits)
-    bits.golomb()  # max_num_ref_frames
+    references = bits.golomb()
     bits.take(1)  # gaps_in_frame_num_value_allowed_flag
     bits.golomb()  # pic_width_in_mbs_minus1
     bits.golomb()  # pic_height_in_map_units_minus1
-    return number, FieldCoding(frame_num_bits, bool(bits.take(1)), separate)
+    return number, SequenceFacts(frame_num_bits, bool(bits.take(1)), separate, references)
 
 
 def _skip_chroma(bits: Bits) -> bool:
@@ -184,7 +186,7 @@ class SliceHead:
     pps: int
     rest: Bits
 
-    def is_field(self, coding: FieldCoding) -> bool:
+    def is_field(self, coding: SequenceFacts) -> bool:
         """Whether the slice is of one field only. Reads `rest`: ask once."""
         self.rest.take(2 * coding.separate_planes + coding.frame_num_bits)
         return not coding.frames_only and bool(self.rest.take(1))

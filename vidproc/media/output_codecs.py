@@ -51,6 +51,21 @@ class Display(Struct, frozen=True):
     light: int = 1
 
 
+class Memory(Struct, frozen=True):
+    """What an encoder holds, as was measured with a tenth on top: `vidproc.media.slot_memory` adds it up.
+
+    most: bytes a pixel of 8-bit 4:2:0 by preset, when it has looked ahead as far as it does; the last preset's for
+        those that aren't named. first, each: bytes a pixel before the first frame, and for each until then.
+    border: pixels that it adds to width and height. fixed: MiB, whatever the picture.
+    """
+
+    most: Mapping[str, float]
+    first: float = 0.0
+    each: float = 0.0
+    border: int = 0
+    fixed: int = 4
+
+
 class OutputCodec(Struct, frozen=True):
     """One row of the table.
 
@@ -62,6 +77,7 @@ class OutputCodec(Struct, frozen=True):
     interlaced: what else is set for a film of fields, by the one that is shown first; empty where the codec can't
         say that there are any.
     pads: whether a picture's sides must be whole samples of chroma.
+    memory: what it holds.
     reorder: how many frames decode order runs behind, where the encoder does not tell FFmpeg.
     matrix: the one by which the codec's pictures are always read; 0 where it can say which.
     display: how it is told of the display that an HDR film was made for; none where it can't be.
@@ -74,6 +90,7 @@ class OutputCodec(Struct, frozen=True):
     quality: Quality | None
     presets: Mapping[str, Options]
     options: Options
+    memory: Memory
     interlaced: Mapping[str, Options] = {}
     keeps_format: bool = False
     pads: bool = False
@@ -102,6 +119,10 @@ class Container(Struct, frozen=True):
     attachments: bool = False
 
 
+def _by_speed(*most: float) -> dict[str, float]:
+    return dict(zip(SPEEDS, most, strict=True))
+
+
 # The same bytes whatever processor it runs on, and nothing in them that counts threads.
 _X264 = "cpu-independent=1:sliced-threads=0:sync-lookahead=0:lookahead-threads=1:open-gop=0"
 _X265 = (
@@ -118,6 +139,7 @@ H264 = OutputCodec(
     quality=Quality(0, 51, 23),
     presets={speed: {"preset": speed} for speed in SPEEDS},
     options={"crf": "{crf:g}", "flags": "+cgop", "x264-params": _X264, "forced-idr": "1"},
+    memory=Memory(_by_speed(30, 58, 76, 105, 135, 167, 200, 245, 310, 570), first=20, each=7.5, border=128),
     # FFmpeg's wrapper opens x264 with the top field first and looks at frames too late: of a film that is shown bottom
     # field first most pictures' timing would say the contrary of their order.
     interlaced={"tt": {"x264-params": f"{_X264}:tff=1"}, "bb": {"x264-params": f"{_X264}:bff=1"}},
@@ -132,6 +154,9 @@ H265 = OutputCodec(
     quality=Quality(0, 51, 28),
     presets={speed: {"preset": speed} for speed in SPEEDS},
     options={"crf": "{crf:g}", "flags": "+cgop", "x265-params": _X265, "forced-idr": "1"},
+    memory=Memory(
+        _by_speed(110, 125, 170, 170, 170, 190, 210, 325, 325, 480), first=30, each=7, border=192, fixed=8
+    ),
     pads=True,
     display=Display("x265-params", f":master-display={_MASTERING}", ":max-cll={},{}"),
     reorder=2,  # its pyramid of B-frames has two levels in every preset
@@ -151,6 +176,7 @@ VP9 = OutputCodec(
         "placebo": {"deadline": "best", "cpu-used": "0"},
     },
     options={"crf": "{crf:g}", "b": "0", "row-mt": "0", "lag-in-frames": "25", "auto-alt-ref": "1"},
+    memory=Memory(_by_speed(*[110] * 10), first=110, border=320),
 )
 
 # All decoders of AV1 take both depths: they are its main profile. SVT-AV1's own numbers for its speeds are presets too.
@@ -164,6 +190,16 @@ AV1 = OutputCodec(
         **{f"{number}": {"preset": f"{number}"} for number in range(14)},
     },
     options={"crf": "{crf:g}", "flags": "+cgop", "svtav1-params": "lp=1"},
+    memory=Memory(
+        {
+            **_by_speed(115, 115, 150, 150, 150, 150, 175, 175, 175, 250),
+            **{f"{n}": most for n, most in enumerate((250, 250, 175, 175, 175, 150, 150, 150, 150, *[115] * 5))},
+        },
+        first=60,
+        each=2.5,
+        border=320,
+        fixed=24,
+    ),
     display=Display(
         "svtav1-params",
         ":mastering-display=G({:.5f},{:.5f})B({:.5f},{:.5f})R({:.5f},{:.5f})WP({:.5f},{:.5f})L({:.4f},{:.4f})",
@@ -187,6 +223,7 @@ FFV1 = OutputCodec(
     quality=None,
     presets={},
     options={"level": "3", "coder": "1", "context": "0", "slicecrc": "1"},
+    memory=Memory({"": 45}, first=45),
     interlaced={"tt": {}, "bb": {}},
     keeps_format=True,
     gop=1,
@@ -201,6 +238,7 @@ MJPEG = OutputCodec(
     quality=Quality(1, 31, 3, whole=True),
     presets={},
     options={"qmin": "{crf:g}", "qmax": "{crf:g}"},
+    memory=Memory({"": 25}, first=25),
     gop=1,
     matrix=5,
 )

@@ -11,7 +11,7 @@ import av
 from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
-from vidproc.filters.contract import Shape
+from vidproc.filters.contract import PROGRESSIVE, Shape
 from vidproc.media.colour import matrix_of
 from vidproc.media.field_order import SAID
 from vidproc.media.output_codecs import CODECS, CONTAINERS, OutputCodec, allowed, codec
@@ -77,10 +77,10 @@ def encoder_spec(
         preset=job.encoder_preset or (DEFAULT_PRESET if row.presets else ""),
         sar=shape.sar,
         colour=_colour(row, pix_fmt, stream, shape),
-        field_order=stream.field_order if stream.field_order in row.interlaced else "progressive",
+        field_order=shape.field_order if shape.field_order in row.interlaced else PROGRESSIVE,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
-    return spec, (*_depth_losses(spec, stream), *_size_losses(spec), *_untold(row, spec, stream))
+    return spec, (*_depth_losses(spec, stream), *_size_losses(spec), *_untold(row, spec, shape))
 
 
 def _pix_fmt(row: OutputCodec, stream: StreamFormat, job: JobSpec) -> str:
@@ -105,7 +105,7 @@ def _bits(form: av.VideoFormat) -> int:
 
 def shape_of(stream: StreamFormat) -> Shape:
     """The shape of the source's pictures."""
-    return Shape(stream.width, stream.height, stream.sar)
+    return Shape(stream.width, stream.height, stream.sar, stream.field_order)
 
 
 def scaling_loss(stream: StreamFormat, start: int, first: StreamFormat) -> tuple[str, ...]:
@@ -173,13 +173,13 @@ def _depth_losses(spec: EncoderSpec, stream: StreamFormat) -> list[str]:
     return losses
 
 
-def _untold(row: OutputCodec, spec: EncoderSpec, stream: StreamFormat) -> list[str]:
+def _untold(row: OutputCodec, spec: EncoderSpec, shape: Shape) -> list[str]:
     """What is so still, but players are not told of."""
     losses = []
     if row.display is None and (spec.colour.mastering or spec.colour.light_level):
         losses.append(f"{row.name} can't say what display the film was made for (ST 2086 and light levels)")
-    if spec.field_order != stream.field_order:
-        losses.append(f"{row.name} can't say that frames are made of fields ({SAID[stream.field_order]})")
+    if spec.field_order != shape.field_order:
+        losses.append(f"{row.name} can't say that frames are made of fields ({SAID[shape.field_order]})")
     matrix = matrix_of(spec.colour, spec.width, spec.height)
     if row.matrix and matrix != row.matrix:
         losses.append(f"{row.name} can't say by which matrix its colours are to be read; players take BT.601")

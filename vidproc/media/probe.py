@@ -123,8 +123,14 @@ def refine(stream: StreamFormat, frame: av.VideoFrame) -> StreamFormat:
         height=frame.height,
         pix_fmt=frame.format.name,
         colour=_better_colour(stream.colour, frame),
-        field_order=FieldOrders().of(frame) if frame.interlaced_frame else stream.field_order,
+        field_order=_seen_order(stream, frame),
     )
+
+
+def _seen_order(stream: StreamFormat, frame: av.VideoFrame) -> str:
+    """The container's word stands where the frame has none: a film of fields may begin with one that has none."""
+    seen = FieldOrders(stream.codec, stream.field_order).of(frame)
+    return stream.field_order if seen == "progressive" else seen
 
 
 def _better_colour(said: Colour, frame: av.VideoFrame) -> Colour:

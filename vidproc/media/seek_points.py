@@ -64,7 +64,7 @@ class H264Inspector:
 
     length_size: int
     _sps: dict[int, bytes] = field(default_factory=dict)
-    _coding: dict[int, nal.FieldCoding] = field(default_factory=dict)
+    _coding: dict[int, nal.SequenceFacts] = field(default_factory=dict)
     _sps_of_pps: dict[int, int] = field(default_factory=dict)
     _interlaced: bool = False
 
@@ -106,7 +106,7 @@ class H264Inspector:
             return False
         if not unit or unit[0] & 31 != 7:
             return False
-        number, coding = nal.h264_field_coding(unit)
+        number, coding = nal.h264_sequence_facts(unit)
         before = self._sps.get(number)
         self._sps[number], self._coding[number] = unit, coding
         self._interlaced = not all(c.frames_only for c in self._coding.values())

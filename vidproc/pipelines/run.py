@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vidproc.errors import FilterError, VidprocError
+from vidproc.filters import fields
 from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.formats import steps_of
 from vidproc.model import ParamValue
 from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
@@ -115,10 +117,7 @@ class Runner:
         needed, shown = _needed(wanted, [step]), widened(applied, filter_.window)
         ready = self._ready(step, memory, only(frames, needed), shown)
         for rank, window in windows(ready, filter_.window, applied, max(filter_.window[1], memory.ahead)):
-            here = window[-filter_.window[0]]
-            assert here is not None
-            room = out() if out else self._allocate(step, here)
-            result = self._filtered(step, rank, window, room, memory.of(rank))
+            result = self._filtered(step, rank, window, memory.of(rank), out)
             memory.applied_to(rank)
             if rank in wanted:
                 yield rank, result
@@ -133,23 +132,38 @@ class Runner:
                 memory.note(rank, picture)
             yield rank, picture
 
-    def _allocate(self, step: Step, here: Picture) -> Picture:
-        shape = step.filter.shape_after(Shape(here.width, here.height), step.params)
-        return self.converter.allocate(step.gives, shape.width, shape.height)
-
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:
         if picture.format == to:
             return picture
         room = out() if out else None
         began = self.clock()
-        result = self.converter.convert(picture, to, room)
+        if fields.is_interlaced(picture) and _rows_of_chroma(picture.format) != _rows_of_chroma(to):
+            result = self._converted_by_field(picture, to, room)
+        else:
+            result = self.converter.convert(picture, to, room)
         self.spent.conversions += self.clock() - began
-        return result
+        return fields.ordered(result, picture.field_order)
 
-    def _filtered(self, step: Step, rank: int, window: Window, room: Picture, memory: Mapping[str, Any]) -> Picture:
-        known = {**memory, **self._wanted(step, rank)}
-        result = self._call(step, rank, functools.partial(step.filter.apply, **known), window, room)
-        return _checked(result, step, rank, room)
+    def _converted_by_field(self, picture: Picture, to: str, room: Picture | None) -> Picture:
+        room = room or self.converter.allocate(to, picture.width, picture.height)
+        return fields.each_field(lambda field, out: self.converter.convert(field, to, out), picture, room)
+
+    def _filtered(
+        self, step: Step, rank: int, window: Window, memory: Mapping[str, Any], out: Callable[[], Picture] | None
+    ) -> Picture:
+        here = window[-step.filter.window[0]]
+        assert here is not None
+        interlaced = fields.is_interlaced(here)
+        apply = functools.partial(step.filter.apply, **memory, **self._wanted(step, rank, interlaced))
+
+        def applied(seen: Window, place: Picture) -> Picture:
+            return _checked(self._call(step, rank, apply, seen, place), step, rank, place)
+
+        shape = self._call(step, rank, functools.partial(_shape_after, step.filter, here))
+        room = out() if out else self.converter.allocate(step.gives, shape.width, shape.height)
+        apart = interlaced and step.filter.fields == "apart"
+        result = fields.by_field(applied, window, room) if apart else applied(window, room)
+        return fields.ordered(result, shape.field_order)
 
     def _call(self, step: Step, rank: int, function: Callable[..., Any], *given: Any) -> Any:
         """A function of the filter's, with its parameters; timed, and what it raises says where."""
@@ -163,9 +177,9 @@ class Runner:
         self.spent.filters += self.clock() - began
         return result
 
-    def _wanted(self, step: Step, rank: int) -> dict[str, Any]:
+    def _wanted(self, step: Step, rank: int, interlaced: bool) -> dict[str, Any]:
         """What the filter asks for beside its parameters."""
-        known = {"rank": rank, "full_range": self.converter.is_full(step.format)}
+        known = {"rank": rank, "full_range": self.converter.is_full(step.format), "interlaced": interlaced}
         return {name: known[name] for name in step.filter.wants}
 
 
@@ -173,6 +187,15 @@ def _needed(wanted: range, steps: Iterable[Step]) -> range:
     """The ranks that must go into these stages for these to come out, as far as they exist."""
     reach = Reach(tuple(each for step in steps for each in step.filter.reach(step.params)))
     return range(reach.first(wanted.start), reach.last(wanted.stop))
+
+
+def _shape_after(filter_: Filter, here: Picture, **params: ParamValue) -> Shape:
+    return filter_.shape_after(Shape(here.width, here.height, field_order=here.field_order), params)
+
+
+def _rows_of_chroma(format: str) -> int:
+    """One in how many; a sample stands for rows of its own field."""
+    return steps_of(format)[-1][1]
 
 
 def _checked(result: object, step: Step, rank: int, like: Picture) -> Picture:

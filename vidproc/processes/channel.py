@@ -18,16 +18,28 @@ _IDLE_AFTER_S = 30.0
 
 
 class Channel:
-    """Iterate for `(header, payload)` until the parent closes its end; `send` to answer."""
+    """Iterate for `(header, payload)` until the parent closes its end, or `receive` one; `send` to answer."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._reader = FrameReader(PIPE_LIMITS)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        while data := self._received():
+        while True:
+            try:
+                yield self.receive()
+            except EOFError:
+                return
+
+    def receive(self) -> tuple[dict[str, Any], bytes]:
+        """The next message. Raises `EOFError` when the parent has closed its end."""
+        while True:
+            for message in self._reader:
+                return message
+            data = self._received()
+            if not data:
+                raise EOFError("the parent is gone")
             self._reader.feed(data)
-            yield from self._reader
 
     def _received(self) -> bytes:
         if not wait([self._socket], _IDLE_AFTER_S):

@@ -27,6 +27,7 @@ from vidproc.protocol.messages import (
     Revoke,
     Submit,
     UploadBlock,
+    Wanted,
     Watch,
 )
 from vidproc.protocol.party import COORDINATOR
@@ -42,7 +43,7 @@ FROM_PEER: Mapping[str, Kinds] = {
 """What a peer of each role may send to the coordinator."""
 
 TO_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Accepted, Received, Progress, Finished, DownloadBlock},
+    "client": _EITHER | {Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
     "worker": _EITHER | {Lease, LeaseBlock, Revoke, Committed},
 }
 """What the coordinator may send to a peer of each role."""

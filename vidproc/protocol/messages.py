@@ -174,6 +174,19 @@ class Received(Message, frozen=True):
         _check(self.offset >= 0, "an offset is not negative")
 
 
+class Wanted(Message, frozen=True):
+    """Coordinator: send these bytes of the source next, and then go on in order; they come in their turn as well. A
+    client may pass it over."""
+
+    job_id: str
+    offset: int
+    size: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
+        _check(self.size > 0, "nothing is not wanted")
+
+
 class Watch(Message, frozen=True):
     """Client: tell me of this job from now on, and with `received` what is missing of its source. Whoever submits a job
     watches it already."""

@@ -65,6 +65,14 @@ class ChunksPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkProgressed:
+    """A slot has finished so many frames of a lease."""
+
+    lease: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkFinished:
     """A result has arrived whole and matches its hash, but is not stored yet. `can_continue`: the slot's decoder is
     open where the chunk ends."""
@@ -114,8 +122,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkFinished | ChunkFailed
-    | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkProgressed | ChunkFinished
+    | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands
@@ -125,7 +133,8 @@ Event = (
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
     point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
-    `replays`: a stage comes by here again, and its result is held already."""
+    `second`: another slot is late with this chunk, and still at it; of the same attempt. `replays`: a stage comes by
+    here again, and its result is held already."""
 
     lease: int
     worker: str
@@ -136,6 +145,7 @@ class Grant:
     kind: LeaseKind
     continues: bool
     ahead: bool = False
+    second: bool = False
     replays: bool = False
 
 

@@ -37,7 +37,7 @@ def _require(condition: bool, complaint: str) -> None:
 def _check_lease(lease: Lease, workers: Mapping[str, Worker], jobs: Mapping[str, Job]) -> None:
     _require(lease.job in jobs, f"lease {lease.id} of a forgotten job")
     record = jobs[lease.job].records.get(lease.chunk.index)
-    _require(record is not None and record.lease is lease, f"lease {lease.id} is not its chunk's")
+    _require(record is not None and lease in (record.lease, record.second), f"lease {lease.id} is not its chunk's")
     worker = lease.slot.worker
     in_hand = lease is lease.slot.lease or lease is lease.slot.ahead
     _require(in_hand != lease.finished, f"lease {lease.id} and its slot disagree")
@@ -88,6 +88,10 @@ def _check_record(job: Job, record: ChunkRecord, leases: Mapping[int, Lease], po
         _require(record.lease is not None and record.lease.id in leases, f"{name} is {record.state} without a lease")
     else:
         _require(record.lease is None, f"{name} is {record.state} and has a lease")
+    if (second := record.second) is not None:
+        _require(record.state is ChunkState.LEASED, f"{name} is {record.state} and has two leases")
+        _require(second.id in leases and second is second.slot.lease, f"{name} has a second lease that nobody works on")
+        _require(record.lease is not None and record.lease is not second, f"{name} has a second lease alone")
     _require(not policy.exhausted(record.errors, record.losses), f"{name} should have failed its job")
     _require(record.failed_on.total() == record.errors + record.losses, f"{name} forgets where it failed")
     runs = record.errors + record.losses + (record.state in _IN_FLIGHT)

@@ -34,6 +34,8 @@ class Job:
         self.frames: Counter[ChunkState] = Counter()
         self.retries: dict[int, int] = {}
         self.planned = 0
+        self._work_done = 0.0
+        self._seconds_spent = 0.0
         self._effort = Effort()
         self.admitted = 0
         self.final = False
@@ -47,6 +49,15 @@ class Job:
     @property
     def complete(self) -> bool:
         return self.final and self.reorder.next == self.planned
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a slot needs for a unit of work; 0 before that is known."""
+        return self._seconds_spent / self._work_done if self._work_done else 0.0
+
+    def note_pace(self, work: float, seconds: float) -> None:
+        self._work_done += work
+        self._seconds_spent += seconds
 
     def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
         """Add chunks. Raises `ValueError` if they are not the next ones."""

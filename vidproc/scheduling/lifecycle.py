@@ -46,7 +46,8 @@ class ChunkRecord:
     `begin` and `end` are where it lies on the job's scale of work (`effort.py`), `seek` is where decoding for it begins
     on that scale, as far as the plan shows: where the first chunk of the same seek point begins. `errors` are failures
     with the slot alive, `losses` are slots or daemons that vanished under it. `failed_on` counts both by
-    the daemon's name. `afresh`: a decoder that stood before it could not go on with it.
+    the daemon's name. `afresh`: a decoder that stood before it could not go on with it. `second` is another lease
+    beside `lease`, of the same attempt: the first of them to be finished counts. `rerun`: it has had one.
     """
 
     chunk: Chunk
@@ -60,6 +61,14 @@ class ChunkRecord:
     losses: int = 0
     failed_on: Counter[str] = field(default_factory=Counter)
     afresh: bool = False
+    second: Lease | None = None
+    rerun: bool = False
+
+    def let_go(self, lease: Lease) -> None:
+        """That lease is no more; another may be left."""
+        if lease is self.lease:
+            self.lease = self.second
+        self.second = None
 
 
 def follows(before: Chunk, after: Chunk) -> bool:

@@ -32,9 +32,12 @@ from vidproc.scheduling.workers import Lease, Slot, Worker
 
 @dataclass(frozen=True, slots=True)
 class Choice:
+    """`second`: beside the lease that the chunk has."""
+
     slot: Slot
     record: ChunkRecord
     continues: bool
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,15 +62,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a job may choose from: slots (at least one) that are free, or have nothing ahead, of `daemons`, which are
-    all that take its chunks."""
+    """What a job may choose from: slots that are free, or have nothing ahead, of `daemons`, which are all that take its
+    chunks."""
 
     slots: Sequence[Slot]
     daemons: Sequence[Worker]
 
     def slots_for(self, record: ChunkRecord) -> Sequence[Slot]:
         """Those that may have this chunk."""
-        if not record.failed_on:
+        if not (record.failed_on and self.slots):
             return self.slots
         least = min(_reluctance(record, daemon) for daemon in self.daemons)
         return [slot for slot in self.slots if _reluctance(record, slot.worker) == least]

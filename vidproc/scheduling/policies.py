@@ -28,6 +28,7 @@ class Policy:
     lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
         blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
     read_ahead: whether a slot at work is given its next lease.
+    late_after: a lease that has taken so many times what is usual is late, and may be run a second time.
     """
 
     retries: int = 3
@@ -39,6 +40,7 @@ class Policy:
     burst: float = 1.0
     lead_in_cost: float = 1 / 8
     read_ahead: bool = True
+    late_after: float = 1.5
 
     def exhausted(self, errors: int, losses: int) -> bool:
         return errors > self.retries or losses >= self.losses

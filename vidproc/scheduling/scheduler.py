@@ -17,19 +17,23 @@ After each event every free slot is offered to the jobs, the one with the fewest
 slot gets to it, so that it need not wait for the way there and back. Such a lease is granted on the assumption that all
 goes well. It is taken back, and was as good as never granted, when its slot's decoder turns out not to be open for it,
 when the daemon leaves or its slots die, and when a free slot would be done with it sooner.
+
+A slot that is free still is offered the chunks that others are late with (`stragglers`). Such a chunk has two leases
+then; the first result counts, and the other lease is withdrawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatchmethod
-from heapq import heapify, heappop, heappush
+from math import inf
 
 from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling import invariants, placement
 from vidproc.scheduling.assignment import Assignment, Which
+from vidproc.scheduling.backoffs import Backoffs
 from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
@@ -50,7 +54,7 @@ class Scheduler:
         self._stages: dict[str, Stage] = {}
         self._leases: dict[int, Lease] = {}
         self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
-        self._backoffs: list[tuple[float, str, int]] = []
+        self._backoffs = Backoffs()
         self._last_lease = 0
         self._last_job = 0
         self._retries = 0
@@ -159,15 +163,22 @@ class Scheduler:
             self._complete(job, now)
 
     @_on.register
+    def _chunk_progressed(self, event: ev.ChunkProgressed, now: float) -> None:
+        lease = self._live(event.lease)
+        if lease is not None and lease is lease.slot.lease:
+            lease.note_progress(event.frames, now)
+
+    @_on.register
     def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:
         lease = self._live(event.lease)
         if lease is None:
             self._commands.append(ev.Discard(event.lease))
         elif not lease.finished:
+            self._stop_other(lease, now)
             lease.finished = True
             lease.slot.note_begun(lease)
             lease.slot.worker.clear()
-            self._note_speed(lease, now)
+            self._note_pace(lease, now)
             open_end = event.can_continue and lease.open_end
             self._leave(lease, Tail(lease.job, lease.chunk) if open_end else None, now)
             job, record = self._of(lease)
@@ -176,9 +187,18 @@ class Scheduler:
                 job.decoder_at = lease.chunk if event.can_continue else None
             self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
-    def _note_speed(self, lease: Lease, now: float) -> None:
+    def _note_pace(self, lease: Lease, now: float) -> None:
         if now > lease.begun and lease.kind is LeaseKind.CHUNK:
             lease.slot.speed = lease.work / (now - lease.begun)
+            self._jobs[lease.job].note_pace(lease.work, now - lease.begun)
+
+    def _stop_other(self, lease: Lease, now: float) -> None:
+        """Of two leases of a chunk the first that is finished counts."""
+        record = self._of(lease)[1]
+        other = record.lease if lease is record.second else record.second
+        if other is not None:
+            self._void(other, now)
+            self._withdraw(other)
 
     @_on.register
     def _chunk_failed(self, event: ev.ChunkFailed, now: float) -> None:
@@ -272,6 +292,8 @@ class Scheduler:
         if failure.lost:
             lease.slot.tail = None
             self._unseat([lease.slot])
+        if record.lease is not None and failure.retryable:
+            return  # to the one that is left
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
@@ -290,7 +312,7 @@ class Scheduler:
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
         job.move(record, ChunkState.BACKING_OFF)
-        heappush(self._backoffs, (until, job.id, record.chunk.index))
+        self._backoffs.add(until, job.id, record.chunk.index)
 
     def _live(self, lease: int) -> Lease | None:
         """The fence: every event that names a lease passes here."""
@@ -303,7 +325,7 @@ class Scheduler:
     def _void(self, lease: Lease, now: float) -> None:
         """From here on nothing that names this lease counts."""
         del self._leases[lease.id]
-        self._of(lease)[1].lease = None
+        self._of(lease)[1].let_go(lease)
         self._leave(lease, None, now)
 
     def _leave(self, lease: Lease, tail: Tail | None, now: float) -> None:
@@ -318,6 +340,8 @@ class Scheduler:
         job, record = self._of(lease)
         self._void(lease, now)
         lease.slot.worker.bucket.spend(-lease.chunk.frames, now)
+        if record.lease is not None:
+            return
         self._count_attempt(job, record, -1)
         job.move(record, ChunkState.WAITING)
         if isinstance(job, Stage):
@@ -337,23 +361,21 @@ class Scheduler:
         worker = lease.slot.worker
         if not lease.finished and self._workers.get(worker.name) is worker:
             self._commands.append(ev.Withdraw(lease.id, worker.name))
+            if lease.begun < inf:  # it is in the middle of it: its process will be killed
+                self._unseat([lease.slot])
 
     def _forget(self, job: Job, now: float) -> None:
         if stage := self._stages.pop(job.id, None):
             self._forget(stage, now)
         # The newest first: what lies ahead of a slot before what it works on, or it would begin there.
         for lease in [lease for lease in reversed(self._leases.values()) if lease.job == job.id]:
-            begun = lease is lease.slot.lease
             self._void(lease, now)
             self._withdraw(lease)
-            if begun:
-                self._unseat([lease.slot])
         for worker in self._workers.values():
             for slot in worker.slots:
                 if slot.tail is not None and slot.tail.job == job.id:
                     slot.tail = None
-        self._backoffs = [backoff for backoff in self._backoffs if backoff[1] != job.id]
-        heapify(self._backoffs)
+        self._backoffs.forget(job.id)
         del self._jobs[job.id]
 
     # Leases
@@ -363,6 +385,8 @@ class Scheduler:
         while (move := self._assignment.next_move(now)) is not None:
             self._take_back(move[0], now)
             self._grant(*move[1:], now)
+        while (second := self._assignment.next_second_run(now)) is not None:
+            self._grant(*second, now)
         if self._policy.read_ahead:
             self._lease_to(Worker.slots_to_read_ahead, now)
 
@@ -375,12 +399,18 @@ class Scheduler:
         slot, record = choice.slot, choice.record
         self._last_lease += 1
         work = placement.work_of(record, choice.continues, self._policy.lead_in_cost)
-        lease = Lease(self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work)
-        self._leases[lease.id] = record.lease = lease
+        lease = Lease(
+            self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work, choice.second
+        )
+        self._leases[lease.id] = lease
         slot.take(lease, now)
         slot.worker.bucket.spend(record.chunk.frames, now)
-        job.move(record, ChunkState.LEASED)
-        self._count_attempt(job, record, 1)
+        if choice.second:
+            record.second, record.rerun = lease, True
+        else:
+            record.lease = lease
+            job.move(record, ChunkState.LEASED)
+            self._count_attempt(job, record, 1)
         continues, replays = choice.continues, False
         if isinstance(job, Stage):
             job.seat, replays = slot, job.replaying
@@ -388,7 +418,7 @@ class Scheduler:
         self._commands.append(
             ev.Grant(
                 lease.id, slot.worker.name, slot.number, job.name, record.chunk.index,
-                record.attempts, lease.kind, continues, lease is slot.ahead, replays,
+                record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, replays,
             )
         )
 
@@ -403,15 +433,13 @@ class Scheduler:
     # Time
 
     def _end_backoffs(self, now: float) -> None:
-        while self._backoffs and self._backoffs[0][0] <= now:
-            _, name, chunk = heappop(self._backoffs)
+        for name, chunk in self._backoffs.end(now):
             job = self._jobs[name]
             job.move(job.records[chunk], ChunkState.WAITING)
             if isinstance(job, Stage):
                 job.unseat()
 
     def _ask_to_be_woken(self, now: float) -> None:
-        times = [at for worker in self._workers.values() if (at := self._assignment.waits_until(worker, now)) > now]
-        times.extend(at for at, _, _ in self._backoffs[:1])
-        if times:
-            self._commands.append(ev.WakeAt(min(times)))
+        at = min(self._assignment.next_chance(now), self._backoffs.next_end)
+        if at < inf:
+            self._commands.append(ev.WakeAt(at))

@@ -80,7 +80,7 @@ class Slot:
 
     def _begin(self, lease: Lease, now: float) -> None:
         self.lease = lease
-        lease.begun = now
+        lease.begun = lease.moved = now
 
 
 @dataclass(slots=True, eq=False)
@@ -140,8 +140,9 @@ class Lease:
     a result counts only while the lease it names is alive.
 
     `work` is what it costs its slot, on the job's scale (`effort.py`). `begun`: when its slot got to it, as far as can
-    be known here; infinite as long as it lies ahead. `open_end`: nothing speaks against the decoder being open at its
-    end.
+    be known here; infinite as long as it lies ahead. `frames_done` is what its daemon has told of, `moved` since when
+    it is so. `open_end`: nothing speaks against the decoder being open at its end. `second`: the chunk has another
+    lease, which is late.
     """
 
     id: int
@@ -152,7 +153,10 @@ class Lease:
     continues: bool
     granted: float
     work: float
+    second: bool = False
     begun: float = inf
+    frames_done: int = 0
+    moved: float = inf
     open_end: bool = True
     finished: bool = False
 
@@ -160,3 +164,7 @@ class Lease:
     def reads_ahead(self) -> bool:
         """Whether its slot goes on with something else soon."""
         return self.kind is LeaseKind.CHUNK
+
+    def note_progress(self, frames: int, now: float) -> None:
+        if frames > self.frames_done:
+            self.frames_done, self.moved = frames, now

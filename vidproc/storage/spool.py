@@ -3,7 +3,8 @@
     lock                     held while a coordinator runs here
     sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
-    jobs/<id>/source         a hard link, so that a source may leave the cache while a job reads it
+    jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
+                             the source may leave the cache meanwhile
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
     jobs/<id>/chunks/<n>     encoded chunks
     jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
@@ -99,8 +100,9 @@ def _note_use(path: Path) -> None:
 class Upload:
     """A source on its way in. It is kept under a name of its own, so that two clients may send the same film."""
 
-    def __init__(self, spool: Spool, sha256: str, size: int, job_id: str) -> None:
+    def __init__(self, spool: Spool, sha256: str, size: int, job_id: str, folder: JobFolder) -> None:
         self.size = size
+        self._folder = folder
         self._sha256 = sha256
         self._spool = spool
         self._target = spool.source(sha256)
@@ -110,11 +112,16 @@ class Upload:
         self.offset = 0
 
     def open(self) -> None:
-        """Take over what an earlier upload of the same source left, and hash it again."""
+        """Take over what an earlier upload of the same source left, hash it again, and give the job its link."""
         with disk_errors("cannot store the upload"):
             with contextlib.suppress(FileNotFoundError):
                 self._broken_off.rename(self._path)
             self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - owned until finish or abandon
+            try:
+                os.link(self._path, self._folder.source)
+            except OSError:
+                self.abandon()
+                raise
             self._file.seek(0)
             while block := self._file.read(_BLOCK):
                 self._hash.update(block)
@@ -126,8 +133,8 @@ class Upload:
         self._hash.update(data)
         self.offset += len(data)
 
-    def finish(self, folder: JobFolder) -> None:
-        """Verify, give the job its link, and keep. Raises `ClientError` when the bytes are not those announced."""
+    def finish(self) -> None:
+        """Verify and keep. Raises `ClientError` when the bytes are not those announced."""
         with disk_errors("cannot store the upload"), self._file:
             if self._hash.hexdigest() != self._sha256:
                 self._path.unlink(missing_ok=True)
@@ -137,10 +144,7 @@ class Upload:
             os.fsync(self._file.fileno())
             _note_use(self._path)
             self._spool.trust(self._sha256, self._path)
-            try:
-                os.link(self._path, folder.source)
-            finally:  # of use to another job, should this one's folder be gone
-                self._path.rename(self._target)
+            self._path.rename(self._target)
             sync_folder(self._target.parent)
 
     def abandon(self) -> None:
@@ -228,10 +232,11 @@ class Spool:
         return good
 
     def forget(self, sha256: str) -> None:
-        """Do not keep a source. A job that has its link goes on."""
+        """Do not keep a source, nor what has come of it. A job that has its link goes on."""
         self._trusted.pop(sha256, None)
-        with contextlib.suppress(OSError):
-            self.source(sha256).unlink()
+        for ending in _AT_REST:
+            with contextlib.suppress(OSError):
+                self.source(sha256).with_suffix(ending).unlink()
 
     def trim(self, limit: int) -> None:
         """Forget the sources used longest ago until at most `limit` bytes of them are kept."""

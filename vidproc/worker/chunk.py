@@ -142,6 +142,7 @@ class _Work:
         self._footage = Footage(task, decoder, self._converter, gauge, self._spent)
         self._encode_s = 0.0
         self._latency = Histogram()
+        self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
 
     def do(self, packets: memoryview) -> None:
@@ -154,6 +155,7 @@ class _Work:
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()
+            self._field_orders.add(picture.field_order)
             if self._digest is not None:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
@@ -174,6 +176,7 @@ class _Work:
             extradata=self._chunk.extradata,
             delay=self._chunk.delay,
             latency=self._latency.counts,
+            field_orders=tuple(sorted(self._field_orders)),
             digest=self._digest.hexdigest() if self._digest else "",
         )
         return report, self._chunk.records

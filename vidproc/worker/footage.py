@@ -8,20 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vidproc.filters.contract import Picture
+from vidproc.filters.fields import ordered
 from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
 from vidproc.media.field_order import FieldOrders
-from vidproc.media.intermediate import picture_of
+from vidproc.media.intermediate import field_orders, picture_of
+from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.run import Spent
 from vidproc.processes.gauge import Gauge
 
 Pictures = Iterator[tuple[int, Picture]]
-
-_MOST_KEPT = 64 * 1920 * 1080
-"""Pixels of the frames that are kept for the next chunk, since its filters need them too: about 200 MB. Where they need
-more, nothing is kept and no chunk goes on from the last."""
 
 
 class Footage:
@@ -39,8 +37,7 @@ class Footage:
         self._first = task.first
         self._keeps = True
         self._finished = 0
-        self._fields = FieldOrders()
-        self._field_orders: set[str] = set()
+        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._cpu_began = time.process_time()
         self._frames: Iterator[Any] = iter(())
 
@@ -50,20 +47,20 @@ class Footage:
         Those from `keep_from` on can be had again by whoever goes on from here.
         """
         task, self._first = self._task, first
-        self._keeps = (task.stop - max(first, keep_from)) * task.width * task.height <= _MOST_KEPT
+        self._keeps = (task.stop - max(first, keep_from)) * task.width * task.height <= MOST_KEPT
         self._frames = self._decoder.frames(
             packets, first, last, keep_from if self._keeps else None, task.continues, on_decoded=self._note
         )
+        orders = field_orders(packets) if task.made_as else {}
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
             decoded = time.perf_counter()
             self._decode_s += decoded - began
-            if task.start <= rank < task.stop and not task.made_as:
-                self._field_orders.add(self._fields.of(frame))
             if task.made_as:
-                picture = picture_of(frame, task.made_as, task.width, task.height)
+                picture = ordered(picture_of(frame, task.made_as, task.width, task.height), orders[rank])
             else:
-                picture = self._converter.resize(self._converter.picture(frame), task.width, task.height)
+                picture = ordered(self._converter.picture(frame), self._fields.of(frame))
+                picture = self._converter.resize(picture, task.width, task.height)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()
@@ -104,7 +101,6 @@ class Footage:
             damaged=self._own(self._decoder.damaged),
             lead_in=self._decoder.lead_in,
             can_continue=self._keeps and self._decoder.can_continue,
-            field_orders=tuple(sorted(self._field_orders)),
             cpu_s=time.process_time() - self._cpu_began,
             memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             **more,
