@@ -49,7 +49,7 @@ class Trail:
 
     def reached(self, by: int = 1) -> list[int]:
         """The processes that wait there, once there are so many."""
-        until(lambda: len(self._waiting()) == by, f"the filter to come to that frame in {by} processes")
+        until(lambda: len(self._waiting()) >= by, f"the filter to come to that frame in {by} processes")
         return self._waiting()
 
     def _waiting(self) -> list[int]:

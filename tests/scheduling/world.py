@@ -173,9 +173,12 @@ class World:
         grant = self._pop(lease, can_continue=False)
         assert grant is not None
         assert grant.continues
-        self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
-        if not self._at_work_on(grant):
-            self._unbegun(grant)
+        if self._is_pinned(grant):  # which is a failure like any other: its state is gone
+            self._blame(grant, lost=False)
+        else:
+            self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
+            if not self._at_work_on(grant):
+                self._unbegun(grant)
         self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:

@@ -37,7 +37,7 @@ class Staged:
 
     def lease(self, kind: LeaseKind, chunk: int, continues: bool, replays: bool = False) -> tuple[ChunkTask, bytes]:
         """The task and what comes with it."""
-        grant = Grant(1, "a", 0, "job", chunk, 1, kind, continues, False, replays)
+        grant = Grant(1, "a", 0, "job", chunk, 1, kind, continues, replays=replays)
         here, before = self.work.film.chunks[chunk], self.work.film.chunks[chunk - 1]
         begins = chunk == 0 or here.segment != before.segment
         task = self.staging.task(grant, self.work.task(chunk, continues), begins, here is self.work.film.chunks[-1])
