@@ -20,9 +20,8 @@ from benchmarks.tasks import Array, Task
 from vidproc.media.encode import plane_views
 from vidproc.media.probe import main_video
 
-LOOKED_AT = 300
-"""Frames from the film's beginning; of each thirtieth the quality counts."""
-_STEP = 30
+_LOOKED_AT = range(15, 300, 30)
+"""Frames whose quality counts. Not the first one, which a filter of differences has nothing to say about."""
 
 _FULL_RANGE = 2
 
@@ -36,7 +35,7 @@ class Quality:
 
 
 def reference(clip: Path, task: Task) -> list[Array]:
-    """Every thirtieth frame's Y as the filter leaves it. The clip is 8-bit planar 4:2:0."""
+    """Y of the frames that are looked at, as the filter leaves it. The clip is 8-bit planar 4:2:0."""
     kept: list[Array] = []
     apply = None
     for number, frame in enumerate(_frames(clip)):
@@ -44,7 +43,7 @@ def reference(clip: Path, task: Task) -> list[Array]:
         apply = apply or task.planes(frame.color_range == _FULL_RANGE or frame.format.name == "yuvj420p")
         room = tuple(map(np.empty_like, planes))
         apply(planes, room)
-        if number % _STEP == 0:
+        if number in _LOOKED_AT:
             kept.append(room[0])
     return kept
 
@@ -52,7 +51,7 @@ def reference(clip: Path, task: Task) -> list[Array]:
 def measure(film: Path, expected: Sequence[Array]) -> Quality:
     """Raises `ValueError` when it has fewer frames than are expected."""
     squares, likenesses = [], []
-    frames = itertools.islice(_frames(film), 0, None, _STEP)
+    frames = (frame for number, frame in enumerate(_frames(film)) if number in _LOOKED_AT)
     for luma, frame in zip(expected, frames, strict=True):
         found = plane_views(frame, frame.width, frame.height)[0]
         squares.append(float(np.mean(np.square(found.astype(np.float32) - luma), dtype=np.float64)))
@@ -66,7 +65,7 @@ def _frames(path: Path) -> Iterator[av.VideoFrame]:
     with av.open(str(path)) as film:
         video = main_video(film)
         video.thread_type = "AUTO"
-        yield from itertools.islice(film.decode(video), LOOKED_AT)
+        yield from itertools.islice(film.decode(video), _LOOKED_AT.stop)
 
 
 def ssim(one: Array, other: Array) -> float:

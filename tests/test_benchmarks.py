@@ -221,8 +221,8 @@ def test_a_film_against_itself_has_lost_nothing(clip: Path) -> None:
 
 
 def _luma(clip: Path) -> list[np.ndarray]:
-    capture = [floor.plane_views(frame, frame.width, frame.height)[0] for frame in quality._frames(clip)]
-    return capture[::30]
+    frames = list(quality._frames(clip))
+    return [floor.plane_views(it, it.width, it.height)[0] for it in frames[15::30]]
 
 
 # The figures

@@ -77,8 +77,10 @@ def test_values_are_read_by_their_kind(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("value", "rate"), [("off", 0.0), ("64", 64.0), (64, 64.0), ("0.5", 0.5), (0, 0.0)])
-def test_rate_limit(value: Any, rate: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "rate"), [("off", 0.0), ("64", 64.0), (64, 64.0), ("0.5", 0.5), (0, 0.0), ("adaptive", "adaptive")]
+)
+def test_rate_limit(value: Any, rate: float | str) -> None:
     assert load(WorkerSettings, {"rate_limit": value}, None, {}).rate_limit == rate
 
 

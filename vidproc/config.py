@@ -22,6 +22,7 @@ from vidproc.errors import ClientError
 from vidproc.quantities import parse_duration, parse_size
 
 MOST_PROCESSES = 1024
+ADAPTIVE = "adaptive"
 SHORTEST_TOKEN = 16
 """Bytes. Whoever reaches the port may guess at leisure, so a short token protects nothing."""
 
@@ -61,16 +62,18 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
-def _rate(value: Any) -> float:
-    """Frames a second, 0 for no limit."""
+def _rate(value: Any) -> float | str:
+    """Frames a second, 0 for no limit; or `ADAPTIVE`."""
     if value == "off":
         return 0.0
+    if value == ADAPTIVE:
+        return ADAPTIVE
     try:
         rate = float(value)
     except (TypeError, ValueError):
         rate = -1.0
     if isinstance(value, bool) or not 0 <= rate < float("inf"):
-        raise ValueError(f"{value!r} is no rate: give frames a second, such as 64, or off")
+        raise ValueError(f"{value!r} is no rate: give frames a second, such as 64, or off, or adaptive")
     return rate
 
 
@@ -148,8 +151,8 @@ class CoordinatorSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(Settings):
-    """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none; `frame_timeout` is for the
-    time a slot may spend on one frame."""
+    """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none, or `ADAPTIVE`: what others
+    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame."""
 
     table = "worker"
 
@@ -157,7 +160,7 @@ class WorkerSettings(Settings):
     ipv4: Flag = False
     ipv6: Flag = False
     processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
-    rate_limit: Annotated[float, _rate] = 0.0
+    rate_limit: Annotated[float | str, _rate] = 0.0
     frame_timeout: Seconds = 30.0
     allow_custom: Flag = False
 

@@ -20,6 +20,9 @@ ParamValue = bool | int | float | str
 MOST_FILTERS = 64
 """In one job. Each is a generator within the next one's, and Python nests no more than a few hundred."""
 
+MOST_FILE_BYTES = 64 * 2**20
+"""Of all files that go with one job beside its film. Daemons and slots hold them in memory."""
+
 
 class JobState(StrEnum):
     """Where a job is. The last three are final."""
@@ -46,7 +49,11 @@ class LeaseKind(StrEnum):
 
 
 class FilterSpec(Struct, frozen=True):
-    """A filter by name with its parameters; `code` is the text of a custom filter's file, `function` the name in it."""
+    """A filter by name with its parameters; `code` is the text of a custom filter's file, `function` the name in it.
+
+    The parameter `file` of any other filter is a path where a person writes it. In a job it is the SHA-256 of what lay
+    there, as 64 lower-case hexadecimal digits: the file goes with the job.
+    """
 
     name: str
     params: Mapping[str, ParamValue] = {}
@@ -60,7 +67,7 @@ class JobSpec(Struct, frozen=True):
     An empty `codec` leaves it to the coordinator and the container, no `crf` and an empty `encoder_preset` to the
     codec. `pix_fmt` is "source" to keep the depth and the chroma of the film's pixels as far as the codec can, or empty
     for what most players of it show. `digest_frames` asks for a hash of the frames as they go into the
-    encoder, to compare runs by.
+    encoder, to compare runs by. `files` are the sizes in bytes, by SHA-256, of the files that the filters name.
     """
 
     filters: tuple[FilterSpec, ...]
@@ -74,6 +81,7 @@ class JobSpec(Struct, frozen=True):
     start: float | None = None
     duration: float | None = None
     digest_frames: bool = False
+    files: Mapping[str, int] = {}
 
 
 class Colour(Struct, frozen=True):
@@ -155,7 +163,9 @@ class ChunkTask(Struct, frozen=True):
 
     The slot decodes the ranks [first, last), scales to `width` x `height`, the size that the film begins with, those
     pictures that have another, runs the filters and encodes [start, stop). `continues` says that the
-    packets go on where the same slot's previous chunk of this job ended, with its decoder still open.
+    packets go on where the same slot's previous chunk of this job ended, with its decoder still open. `files` are the
+    job's: whoever lacks one asks for it. `times` are when the ranks [first, last) are shown in the result, in
+    microseconds, each 8 bytes, signed and little-endian; none where no filter wants to know.
 
     `kind` STAGE is the part of the work that goes through the film in order: nothing is encoded, and the answer is the
     filters' state behind the chunk or, where one can't leave its process, the frames that they made. `begins`: the
@@ -178,6 +188,8 @@ class ChunkTask(Struct, frozen=True):
     on_decode_error: str = "conceal"
     digest_frames: bool = False
     continues: bool = False
+    files: Mapping[str, int] = {}
+    times: bytes = b""
     kind: LeaseKind = LeaseKind.CHUNK
     begins: bool = False
     ends: bool = False

@@ -35,5 +35,5 @@ def measure(settings: Settings) -> Section:
 
 def _row(cost: dict[str, Any]) -> list[str]:
     low, high = cost["middle"]
-    figures = number(cost["ours_ms"], 2), number(cost["plain_ms"], 2), number(cost["ratio"], 3)
+    figures = (number(cost[what], 3) for what in ("ours_ms", "plain_ms", "ratio"))
     return [cost["filter"], *figures, f"{low:.3f}-{high:.3f}", "yes" if cost["same"] else "no"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import signal
 import subprocess
 import sys
@@ -136,6 +137,13 @@ def test_a_program_gets_the_rest_of_the_words(capsys: pytest.CaptureFixture[str]
 
 
 # vidproc filters
+
+
+def test_filters_are_described_to_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert together.main(["filters", "--json", "lut", "blur"]) == 0
+    assert json.loads(capsys.readouterr().out) == {name: filters.schema(name) for name in ("lut", "blur")}
+    assert together.main(["filters", "--json"]) == 0
+    assert tuple(json.loads(capsys.readouterr().out)) == filters.names()
 
 
 def test_all_filters_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

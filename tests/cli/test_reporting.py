@@ -30,6 +30,7 @@ def progress(**changes: Any) -> Progress:
     ("news", "said"),
     [
         (Uploading(500_000, 2_000_000), "uploading 25 % of 2.0 MB"),
+        (Uploading(500_000, 2_000_000, 48), "uploading 25 % of 2.0 MB, 48 frames done"),
         (Downloading(0, 0), "downloading 0 % of 0.0 MB"),
         (Reconnecting("it closed"), "connection lost (it closed), trying again"),
         (progress(), "running: 30 of 60 frames, 10.0 fps, 0:03 left"),

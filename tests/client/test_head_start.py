@@ -45,7 +45,7 @@ def test_the_job_goes_on_over_the_connection(source: films.Source, tmp_path: Pat
         async with scripted(tmp_path, part) as at:
             begun = await asyncio.to_thread(head_start.submit, at, JOB, source)
             assert begun is not None
-            await remote.RemoteJob(at, JOB, source, lambda _: None, begun).run(lambda _: out)
+            await remote.RemoteJob(at, JOB, {}, source, lambda _: None, begun).run(lambda _: out)
         assert hashlib.sha256(out.getvalue()).digest() == hashlib.sha256(RESULT).digest()
 
     run(main())
@@ -66,7 +66,7 @@ def test_what_was_lost_meanwhile_is_submitted_again(source: films.Source, tmp_pa
         out = io.BytesIO()
         async with scripted(tmp_path, first, second) as at:
             begun = await asyncio.to_thread(head_start.submit, at, JOB, source)
-            await remote.RemoteJob(at, JOB, source, lambda _: None, begun).run(lambda _: out)
+            await remote.RemoteJob(at, JOB, {}, source, lambda _: None, begun).run(lambda _: out)
         assert out.getvalue() == RESULT
 
     run(main())

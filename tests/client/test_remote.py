@@ -91,6 +91,60 @@ def test_a_whole_job(film: Path, tmp_path: Path) -> None:
     assert news[-1] == Downloading(len(RESULT), len(RESULT))
 
 
+def test_frames_that_are_done_during_the_upload_are_told_of_with_it(film: Path, tmp_path: Path) -> None:
+    news: list[News] = []
+
+    async def part(connection: Connection) -> None:
+        await connection.accept()
+        await connection.take(1)
+        await connection.say(Progress("j", JobState.UPLOADING, 7, 10, 2.0))
+        await connection.take(3)
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            await processed(at, film, news.append)
+
+    run(main())
+    assert news[:2] == [Uploading(MIB, len(FILM)), Uploading(2 * MIB, len(FILM), 7)]
+
+
+def test_a_job_that_fails_while_its_film_is_sent(film: Path, tmp_path: Path) -> None:
+    async def part(connection: Connection) -> None:
+        await connection.accept()
+        await connection.take(1)
+        await connection.say(Finished("j", JobState.FAILED, 0, "", {}, "media", "it is no video"))
+
+    async def main() -> None:
+        async with scripted(tmp_path, part) as at:
+            with pytest.raises(VidprocError, match=r"in\.mp4: it is no video"):
+                await processed(at, film)
+
+    run(main())
+
+
+def test_a_job_of_a_film_that_another_has_submitted_meanwhile_is_submitted_again(film: Path, tmp_path: Path) -> None:
+    async def first(connection: Connection) -> None:
+        await connection.accept("first")
+        await connection.take(1, "first")
+        await connection.hang_up()
+
+    async def second(connection: Connection) -> None:
+        await connection.expect(Watch)
+        await connection.say(Finished("first", JobState.FAILED, 0, "", {}, "unknown-job", "submitted anew"))
+        await connection.accept("second", offset=len(FILM))
+        await connection.say(done(RESULT, "second"))
+        await connection.give(RESULT, job_id="second")
+
+    async def main() -> None:
+        async with scripted(tmp_path, first, second) as at:
+            await processed(at, film)
+
+    run(main())
+    assert result_of(film) == RESULT
+
+
 def test_what_the_coordinator_has_is_not_sent(film: Path, tmp_path: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=2 * MIB)
@@ -317,7 +371,7 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
             source = films.source_of(str(film))
             os.truncate(film, MIB)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
-                await remote.RemoteJob(at, JOB, source, lambda _: None).run(lambda _: io.BytesIO())
+                await remote.RemoteJob(at, JOB, {}, source, lambda _: None).run(lambda _: io.BytesIO())
 
     run(main())
 

@@ -103,6 +103,24 @@ def test_heartbeats_move_the_progress(tmp_path: Path) -> None:
     run(main())
 
 
+def test_heartbeats_may_change_the_rate_limit(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path, chunks=3)
+        async with daemon(dispatch) as far:
+            await far.session.send(Heartbeat({}, 0.001))
+            await until(lambda: dispatch.workers)
+            submit(dispatch, job)
+            first, _ = await far.lease()
+            await until(lambda: dispatch.scheduler._workers["w"].bucket.rate)
+            await far.finish(first.lease_id)
+            await until(lambda: dispatch.scheduler.why_waiting("j") == "the daemons have reached their rate limit")
+            await far.session.send(Heartbeat({}, 0.0))
+            await far.session.send(Heartbeat({}))
+            await until(lambda: dispatch.scheduler.leased)
+
+    run(main())
+
+
 def test_a_daemon_has_no_say_in_another_one_s_lease(tmp_path: Path) -> None:
     async def main() -> None:
         dispatch, job = Dispatch(), job_in(tmp_path, chunks=2)

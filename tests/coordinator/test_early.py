@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.coordinator.jobs import run
 from tests.coordinator.test_course import kill_after_news
@@ -147,6 +148,24 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A film that is small is asked for like a large one."""
     monkeypatch.setattr(source, "_FAR", 2**14)
     monkeypatch.setattr(source, "_FEWEST", 2**14)
+
+
+def test_a_part_of_the_film_is_done_when_it_is_here(content: bytes, impatient: None) -> None:
+    part = replace(JOB, start=10.0, duration=5.0)
+
+    async def main() -> None:
+        async with cluster() as at, client(at, content, spec=part) as sender:
+            await sender.submit()
+            await sender.upload(0, 0.5)
+            await sender.hear(Progress, done_in(JobState.UPLOADING, 5 * 24))
+            assert sender.wanted, "where its keyframes are stands at its end"
+            await sender.upload(0.5, 1)
+            early = await sender.finished()
+            async with client(at, content, spec=part) as again:
+                assert await again.submit() == len(content)
+                assert (await again.finished()).sha256 == early.sha256
+
+    run(main())
 
 
 @pytest.fixture(scope="module")

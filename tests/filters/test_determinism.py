@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.filters.pictures import noise, variants
+from tests.filters.sample_files import chosen
 from tests.pipelines.stand_in import PlainConverter
 from vidproc import filters
 from vidproc.filters.contract import Filter, Picture
@@ -41,7 +42,8 @@ def _film(form: str) -> list[Picture]:
 def digest(filter_: Filter) -> str:
     """Of a film of a few frames, in the format that the filter works in."""
     form = {"yuv": "yuv420p"}.get(filter_.formats[0], filter_.formats[0])
-    pipeline = arrange([filter_.choose({})], form, filter_.gives or form)
+    kind = {"kind": filter_.kind} if filter_.kind else {}
+    pipeline = arrange([chosen(filter_.name, kind)], form, filter_.gives or form)
     results = [picture for _, picture in pipeline.run(iter(enumerate(_film(form))), 0, 4, PlainConverter())]
     assert results[-1].planes[0].std() > 1, "nothing to tell results apart by"
     return hashlib.sha256(b"".join(plane.tobytes() for each in results for plane in each.planes)).hexdigest()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.moving_face import Film, drawn, pictures
 from tests.filters.applying import FORMATS, applied, same
 from tests.filters.pictures import noise
+from tests.filters.test_determinism import threads
 from tests.filters.test_haar import as_picture, showing
 from tests.pipelines.stand_in import PlainConverter, decoded
 from tests.pipelines.stand_in import same as same_films
@@ -100,6 +101,17 @@ def test_in_every_format_the_face_is_changed_in_every_plane(kind: str, name: str
 def test_without_a_face_every_bit_stays(kind: str, name: str) -> None:
     before = noise(name, 160, 120)
     assert same(applied("faces", before, kind=kind), before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_threads_changes_nothing(kind: str) -> None:
+    before = as_picture(showing(96, 100, 60, 640, 480), "yuv420p")
+    with threads(1):
+        alone = applied("faces", before, kind=kind)
+    assert not same(alone, before)
+    for number in (2, 5):
+        with threads(number):
+            assert same(applied("faces", before, kind=kind), alone)
 
 
 def test_a_hidden_face_is_not_found_again() -> None:

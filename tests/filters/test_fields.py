@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.filters.pictures import noise, variants
+from tests.filters.sample_files import ready
 from tests.pipelines.stand_in import PlainConverter
 from vidproc import filters
 from vidproc.errors import BadParameterError
@@ -18,13 +19,13 @@ from vidproc.filters.memory import Reset
 from vidproc.model import FilterSpec, ParamValue
 from vidproc.pipelines.plan import arrange, shapes
 
-OF_WHOLE_FRAMES = {"crop", "deinterlace", "flip", "rotate", "text"}
+OF_WHOLE_FRAMES = {"crop", "deinterlace", "flip", "overlay", "rotate", "text"}
 """Filters that draw on the frame, or move its rows."""
 
 
 def run(chosen: Filter, params: dict[str, ParamValue], frames: list[Picture]) -> list[Picture]:
     form = frames[0].format
-    pipeline = arrange([(chosen, chosen.resolve(params))], form, chosen.gives or form)
+    pipeline = arrange([ready(chosen, params)], form, chosen.gives or form)
     made = pipeline.run(iter(list(enumerate(frames))), 0, len(frames), PlainConverter())
     return [picture for _, picture in made]
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.filters.pictures import variants
+from tests.filters.sample_files import needed
 from vidproc import filters
 from vidproc.errors import BadParameterError, ClientError, UnknownFilterError
 from vidproc.filters import median
@@ -27,7 +28,7 @@ def test_the_kinds_of_a_filter_share_its_name_and_differ_in_their_own(name: str)
     kinds = variants(name)
     assert {each.name for each in kinds} == {found.name}
     assert len({each.kind for each in kinds}) == len(kinds)
-    assert found.choose({})[0] is kinds[0]
+    assert found.choose(needed(kinds[0]))[0] is kinds[0]
     assert found.help.endswith(".")
 
 
@@ -37,8 +38,10 @@ def test_each_declaration_holds_together(found: Filter) -> None:
     assert before <= 0 <= after
     assert found.help.endswith(".")
     assert set(found.formats) <= set(FORMATS)
-    assert found.resolve({param.name: param.default for param in found.params}) == found.resolve({})
-    assert found.resolve({param.name: str(param.default) for param in found.params}) == found.resolve({})
+    files = needed(found)
+    assert all(param.name == "file" for param in found.params if param.file), "or clients don't know that it is one"
+    assert found.resolve({param.name: param.default for param in found.params} | files) == found.resolve(files)
+    assert found.resolve({param.name: str(param.default) for param in found.params} | files) == found.resolve(files)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -68,6 +70,20 @@ def test_the_frames_number_is_written() -> None:
     assert not same(numbered, applied("text", flat("yuv420p"), text="at {frame}!"))
 
 
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (Fraction(0), "00:00:00.000"),
+        (Fraction(1001, 24000), "00:00:00.042"),
+        (Fraction(59_999_600, 10**6), "00:01:00.000"),
+        (Fraction(360_001_234, 1000), "100:00:01.234"),
+    ],
+)
+def test_the_frames_time_is_written_to_the_thousandth(time: Fraction, words: str) -> None:
+    timed = applied("text", flat("yuv420p"), rank=7, time=time, text="{time} ({frame})")
+    assert same(timed, applied("text", flat("yuv420p"), text=f"{words} (7)"))
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_words_that_do_not_fit_are_cut(name: str) -> None:
     result = applied("text", flat(name, 31, 9), text="far too long for this", size=60, position="center")
@@ -77,8 +93,8 @@ def test_words_that_do_not_fit_are_cut(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("at {time}", "text: text must have no placeholder but {frame}, not {time}"),
-        ("{}", "text: text must have no placeholder but {frame}, not {}"),
+        ("at {times}", "text: text must have no placeholder but {frame} and {time}, not {times}"),
+        ("{}", "text: text must have no placeholder but {frame} and {time}, not {}"),
         ("für", "text: text must be at most 200 printable ASCII characters, which is all the font has"),
         ("two\nlines", "text: text must be at most 200 printable ASCII characters, which is all the font has"),
         ("x" * 201, "text: text must be at most 200 printable ASCII characters, which is all the font has"),

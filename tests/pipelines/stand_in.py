@@ -41,6 +41,10 @@ class PlainConverter:
     def is_full(self, format: str) -> bool:
         return yuv_layout(format) is None
 
+    def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
+        """Green alone, since that is what `convert` takes for the level."""
+        return ((0.0, 1.0, 0.0, 0.0),) * (1 if format == "gray" else 3)
+
 
 def weighted(before: int, after: int, formats: tuple[str, ...] = ANY) -> Filter:
     """A filter whose result depends on each frame of its window by its place, and on which frames there are."""

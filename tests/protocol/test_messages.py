@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.protocol.examples import messages
 from vidproc.model import JobSpec
 from vidproc.protocol.framing import FrameReader, pack
-from vidproc.protocol.messages import Ack, Fetch, Handshake, Message, Submit, UploadBlock
+from vidproc.protocol.messages import Ack, Fetch, Handshake, Heartbeat, Message, Submit, UploadBlock
 
 pytestmark = pytest.mark.unit
 
@@ -67,6 +67,9 @@ def test_values_without_sense_are_refused() -> None:
     for bad in ({"nonce": b"n" * 31}, {"name": "two\nlines"}, {"name": "x" * 256}):
         with pytest.raises(ValueError, match=r"has 32 bytes|one line"):
             Message.from_header({**good, **bad})
+    for rate in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a rate limit"):
+            Heartbeat({}, rate)
     for heartbeat_s, silence_s in ((0.0, 1.0), (2.0, 1.0), (float("nan"), 1.0), (1.0, float("inf"))):
         with pytest.raises(ValueError, match="does not hold"):
             Ack(1, "k", {}, heartbeat_s, silence_s)

@@ -36,39 +36,46 @@ class Running:
 
 class Simulation:
     """`submit` jobs, then `run`. `served` are the seconds of slots that each job has had, `results` how often each
-    chunk was persisted."""
+    chunk was persisted. `checked`: look at the scheduler's invariants after each event, which takes long."""
 
-    def __init__(self, policy: Policy, **daemons: Sequence[float]) -> None:
+    def __init__(self, policy: Policy, checked: bool = False, **daemons: Sequence[float]) -> None:
+        self.checked = checked
         self.scheduler = Scheduler(policy, random.Random(0))
         self.lead_in_cost = policy.lead_in_cost
-        self.speeds = {(name, slot): speed for name, speeds in daemons.items() for slot, speed in enumerate(speeds)}
+        self.speeds: dict[tuple[str, int], float] = {}
         self.films: dict[str, Film] = {}
         self.served: Counter[str] = Counter()
         self.results: Counter[tuple[str, int]] = Counter()
-        self.second_runs = self.second_runs_won = 0
+        self.begun: list[ev.Grant] = []
+        self.second_runs = self.second_runs_won = self.withdrawn = 0
         self.now = 0.0
-        self._queues: dict[tuple[str, int], list[ev.Grant]] = {where: [] for where in self.speeds}
+        self._queues: dict[tuple[str, int], list[ev.Grant]] = {}
         self._running: dict[tuple[str, int], Running] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         for name, speeds in daemons.items():
-            self._feed(ev.WorkerJoined(name, len(speeds)))
+            self.join(name, speeds)
 
     def at(self, time: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._timers, (time, next(self._order), action))
 
-    def submit(self, job: str, chunks: Sequence[Chunk], cost: Sequence[float], in_flight: int = 1024) -> None:
+    def join(self, name: str, speeds: Sequence[float], allow_custom: bool = False) -> None:
+        for slot, speed in enumerate(speeds):
+            self.speeds[name, slot], self._queues[name, slot] = speed, []
+        self._feed(ev.WorkerJoined(name, len(speeds), allow_custom=allow_custom))
+
+    def submit(self, job: str, chunks: Sequence[Chunk], cost: Sequence[float], custom: bool = False) -> None:
         self.films[job] = Film(chunks, cost, {it.packets_start: it.start for it in reversed(chunks)})
-        self._feed(ev.JobSubmitted(job, in_flight=in_flight))
+        self._feed(ev.JobSubmitted(job, custom, in_flight=1024))
         self._feed(ev.ChunksPlanned(job, tuple(chunks), final=True))
 
-    def lose(self, name: str) -> None:
-        """A daemon goes, and another of its kind comes at once."""
+    def lose(self, name: str, allow_custom: bool = False) -> None:
+        """A daemon goes, and another as quick comes at once."""
         slots = [where for where in self.speeds if where[0] == name]
         for where in slots:
             self._stop(where)
             self._queues[where].clear()
-        self._feed(ev.WorkerJoined(name, len(slots)))
+        self._feed(ev.WorkerJoined(name, len(slots), allow_custom=allow_custom))
 
     def run(self, until: float = float("inf")) -> float:
         """Until nothing is left to do, or that time; when that was."""
@@ -90,7 +97,8 @@ class Simulation:
     def _feed(self, event: ev.Event) -> None:
         for command in self.scheduler.handle(event, self.now):
             self._obey(command)
-        self.scheduler.validate()
+        if self.checked:
+            self.scheduler.validate()
 
     def _obey(self, command: ev.Command) -> None:
         match command:
@@ -116,6 +124,7 @@ class Simulation:
         grant = self._queues[where][0]
         running = Running(grant, self.now, self._seconds(grant) / self.speeds[where])
         self._running[where] = running
+        self.begun.append(grant)
         self.at(self.now + running.seconds, lambda: self._finish(where, running))
 
     def _seconds(self, grant: ev.Grant) -> float:
@@ -138,6 +147,7 @@ class Simulation:
             self.served[running.grant.job] += self.now - running.begun
 
     def _withdraw(self, lease: int) -> None:
+        self.withdrawn += 1
         for where, queue in self._queues.items():
             if queue and queue[0].lease == lease:
                 self._stop(where)

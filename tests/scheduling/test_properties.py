@@ -79,6 +79,10 @@ class Machine(RuleBasedStateMachine):
     def drain(self, name: str) -> None:
         self.world.drain(name)
 
+    @rule(name=st.sampled_from(DAEMONS), rate=st.sampled_from([0, 5, 64]))
+    def limit(self, name: str, rate: int) -> None:
+        self.world.limit(name, rate)
+
     @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8), stage=st.sampled_from(STAGES))
     def submit(self, name: str, custom: bool, in_flight: int, stage: Sequential | None) -> None:
         if name not in self.world.films:

@@ -38,6 +38,25 @@ def test_rounding_wakes_nobody_in_vain() -> None:
     assert bucket.ready_at(at) == at
 
 
+def test_another_rate_holds_from_now_on_and_debts_stay() -> None:
+    bucket = TokenBucket(64.0, 1.0, 0.0)
+    bucket.spend(192, 0.0)
+    bucket.change(32.0, 1.0)
+    assert bucket.ready_at(1.0) == 3.0
+    bucket.change(0.0, 2.0)
+    bucket.spend(1e9, 2.0)
+    assert bucket.ready_at(2.0) == 2.0
+    bucket.change(10.0, 5.0)
+    assert bucket.ready_at(5.0) == 5.0 + 32.0 / 10.0
+
+
+def test_what_was_not_limited_has_saved_nothing_up() -> None:
+    bucket = TokenBucket(0.0, 1.0, 0.0)
+    bucket.change(10.0, 100.0)
+    bucket.spend(20, 100.0)
+    assert bucket.ready_at(100.0) == 102.0
+
+
 @given(st.floats(1, 2000), st.lists(st.integers(1, 500), min_size=1, max_size=50), st.floats(0, 1e6))
 def test_over_time_the_rate_is_kept_whatever_the_sizes(rate: float, sizes: list[int], start: float) -> None:
     bucket, now = TokenBucket(rate, 1.0, start), start

@@ -345,6 +345,16 @@ def test_a_rate_limit_is_kept_and_waited_for(desk: Desk) -> None:
     assert desk.scheduler.why_waiting("j") == ""
 
 
+def test_a_daemon_s_rate_limit_may_change(desk: Desk) -> None:
+    desk.join("a", slots=3)
+    desk.film("j", [1] * 9)
+    assert desk(ev.WorkerLimited("a", 12.0), ev.WorkerLimited("gone", 12.0)) == []
+    desk(ev.ChunkFinished(1))
+    commands = desk(ev.ChunkFinished(2))
+    assert commands[-1] == ev.WakeAt(104.0), "one more, and its 48 frames are waited for"
+    assert len(only(ev.Grant, desk(ev.WorkerLimited("a", 0.0)))) == 1
+
+
 def test_no_wake_for_tokens_that_nobody_wants(desk: Desk) -> None:
     desk.join("a", slots=1, rate=1.0)
     desk(ev.JobSubmitted("j"))

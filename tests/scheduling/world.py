@@ -127,6 +127,11 @@ class World:
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
+    def limit(self, name: str, rate: float) -> None:
+        if name in self.daemons:
+            self.daemons[name].limited = True
+        self.send(ev.WorkerLimited(name, rate))
+
     def submit(self, job: str, custom: bool = False, in_flight: int = 8, stage: ev.Sequential | None = None) -> None:
         books = StageBooks(pinned=stage.pinned) if stage else None
         self.films[job] = Film(custom=custom, in_flight=in_flight, stage=books)

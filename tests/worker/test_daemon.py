@@ -22,7 +22,9 @@ from vidproc.protocol.messages import Committed, Drain
 from vidproc.transport.address import Address
 from vidproc.transport.session import Session
 from vidproc.worker import slot as slot_module
+from vidproc.worker.adaptive import Load
 from vidproc.worker.daemon import Daemon
+from vidproc.worker.machine_load import MachineLoad
 
 pytestmark = pytest.mark.process
 
@@ -84,6 +86,32 @@ def test_it_says_what_it_can_do_and_what_it_runs_on(tmp_path: Path) -> None:
             assert (peer.role, peer.name) == ("worker", "the daemon")
             assert peer.capabilities == {"slots": 2, "rate_limit": 64.0, "allow_custom": True}
             assert {"vidproc", "opencv", "ffmpeg", "numpy", "machine"} <= peer.versions.keys()
+
+    run(main())
+
+
+def test_it_steps_back_from_others_and_comes_back(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Load(others=0.5, idle=0.0)
+    monkeypatch.setattr(MachineLoad, "look", lambda *_: load)
+    monkeypatch.setattr("vidproc.worker.daemon._LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("vidproc.worker.link._HEARTBEAT_S", 0.01)
+
+    async def main() -> None:
+        nonlocal load
+        where = Address.unix(tmp_path / "socket")
+        daemon = Daemon(settings(tmp_path, rate_limit="adaptive"))
+        async with coordinator(where) as there, running(daemon), there.met() as it:
+            assert it.session.peer.capabilities["rate_limit"] == 0.0
+            await it.lease(1, work.through(at_frame(7, until_there(tmp_path / "gate"))))
+            while not (await it.beat()).rate_limit:
+                pass
+            load = Load(others=0.0, idle=0.0)
+            while (await it.beat()).rate_limit != 0.0:
+                pass
+            (tmp_path / "gate").touch()
+            assert (await it.answer()).report.frames == 12
 
     run(main())
 

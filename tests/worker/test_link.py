@@ -17,7 +17,7 @@ from tests.worker.coordinator import Leaser, ended
 from tests.worker.work import FOR_EVER, Work, at_frame, until_there
 from vidproc.errors import ConnectionLostError, PeerError, from_code
 from vidproc.processes.child import ChildDiedError
-from vidproc.protocol.messages import Committed, Drain, Failed, LeaseBlock, Revoke
+from vidproc.protocol.messages import Committed, Drain, Failed, Heartbeat, LeaseBlock, Revoke
 from vidproc.transport.memory import memory_pair
 from vidproc.worker import slot as slot_module
 from vidproc.worker.link import Link
@@ -84,6 +84,17 @@ def test_heartbeats_tell_how_far_each_lease_is(work: Work, tmp_path: Path) -> No
                 assert beat.frames.keys() == {5}
             (tmp_path / "gate").touch()
             assert (await it.coordinator.answer()).report.frames == 12
+
+    run(main())
+
+
+def test_a_rate_limit_is_told_once_though_nothing_is_at_work() -> None:
+    async def main() -> None:
+        async with connected() as it:
+            it.link.limit(12.5)
+            assert await it.coordinator.beat() == Heartbeat({}, 12.5)
+            it.link.limit(0.0)
+            assert await it.coordinator.beat() == Heartbeat({}, 0.0)
 
     run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from tests.filters.sample_files import cube, encoded
 from tests.worker.work import Work, work_on
 from vidproc.media.slot_memory import Load, MiB, slot_bytes
 from vidproc.model import ChunkReport, FilterSpec
@@ -70,7 +72,7 @@ def measured(work: Work) -> ChunkReport:
         slot = Slot("slot 0", 60.0, 0)
         await slot.start()
         try:
-            return (await slot.run(*work.whole()))[0]
+            return (await slot.run(*work.whole(), work.by_hash))[0]
         finally:
             await slot.close()
 
@@ -80,6 +82,22 @@ def measured(work: Work) -> ChunkReport:
 def bound(work: Work) -> float:
     task, packets = work.whole()
     return slot_bytes(task.stream, task.encoder, task.filters, Load(task.stop, len(packets))) / MiB
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("overlay", encoded(np.random.default_rng(0).integers(0, 256, (2160, 3840, 4), np.uint8))),
+        ("lut", cube(33)),
+    ],
+    ids=["overlay", "lut"],
+)
+def test_what_files_hold_is_counted(tmp_path: Path, name: str, data: bytes) -> None:
+    path = film(tmp_path / "film.mkv", "libx264", HD, 4, "yuv420p")
+    spec = FilterSpec(name, {"file": hashlib.sha256(data).hexdigest()})
+    work = replace(with_preset(work_on(path, tmp_path, (spec,))), files=(data,))
+    took, most = measured(work).memory_mb, bound(work)
+    assert took <= most, f"{took:.0f} MiB of {most:.0f}"
 
 
 @pytest.mark.parametrize(

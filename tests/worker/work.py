@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,16 @@ class Work:
     film: Read
     encoder: EncoderSpec
     filters: tuple[FilterSpec, ...]
+    files: tuple[bytes, ...] = ()
 
     def through(self, *filters: FilterSpec) -> Work:
         """The same with other filters, which must not look at neighbours."""
         return replace(self, filters=filters)
+
+    def under(self, *pictures: bytes) -> Work:
+        """The same, with pictures over it."""
+        overlays = (FilterSpec("overlay", {"file": sha256, "scale": 0.4}) for sha256 in map(_sha256, pictures))
+        return replace(self, filters=tuple(overlays), files=pictures)
 
     @property
     def chunks(self) -> range:
@@ -77,6 +84,7 @@ class Work:
         return ChunkTask(
             "job", index, chunk.start, chunk.stop, chunk.first, chunk.last,
             self.film.stream(chunk), self.filters, self.encoder, first.width, first.height, continues=continues,
+            files={_sha256(data): len(data) for data in self.files},
         )  # fmt: skip
 
     def packets(self, index: int, continues: bool = False) -> bytes:
@@ -84,11 +92,19 @@ class Work:
         start = self.film.chunks[index - 1].packets_stop if continues else chunk.packets_start
         return self.film.packets[start : chunk.packets_stop]
 
+    @property
+    def by_hash(self) -> dict[str, bytes]:
+        """Its files, as a slot gets them."""
+        return {_sha256(data): data for data in self.files}
+
     def expected(self, index: int) -> bytes:
         """The chunk's records, made in this process by a runner of its own."""
         gauge = Gauge()
         try:
-            return ChunkRunner(gauge).run(self.task(index), self.packets(index))[1]
+            runner = ChunkRunner(gauge)
+            for data in self.files:
+                runner.files.add(_sha256(data), data)
+            return runner.run(self.task(index), self.packets(index))[1]
         finally:
             gauge.close()
 
@@ -109,6 +125,10 @@ class Work:
         reach = check(self.filters)
         first, last = max(segment.start, reach.first(start)), min(segment.stop, reach.last(stop))
         return structs.replace(task, start=start, stop=stop, first=first, last=last), packets
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def work_on(

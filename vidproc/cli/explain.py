@@ -42,16 +42,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(given: argparse.Namespace) -> int:
+    from vidproc.client.files import gathered
     from vidproc.config import CoordinatorSettings
     from vidproc.coordinator import validation
     from vidproc.media import ffmpeg
     from vidproc.media.ingest import Listener, Request, ingest
     from vidproc.media.plan import tuning_for
+    from vidproc.pipelines.files import read
     from vidproc.pipelines.plan import check, sequential_part
 
     ffmpeg.silence()
-    job = validation.completed(job_of(given, given.out), CoordinatorSettings())
+    job, files = gathered(job_of(given, given.out))
+    job = validation.completed(job, CoordinatorSettings())
     validation.check(job)
+    read(job.filters, files)
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
         part = sequential_part(job.filters)

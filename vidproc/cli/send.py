@@ -67,9 +67,10 @@ def _ask(endpoint: Endpoint, job: JobSpec, video: str) -> None:
 
 
 def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Namespace) -> None:
-    from vidproc.client import films, head_start, specs
+    from vidproc.client import files, films, head_start, specs
 
     specs.check_size(job.filters)
+    job, held = files.gathered(job)
     source = films.source_of(video)
     begun = head_start.submit(endpoint, job, source)
 
@@ -79,7 +80,7 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
     from vidproc.client import remote
 
     with reporting.progress(given.quiet) as tell:
-        course = remote.process_source(endpoint, job, source, given.out, given.overwrite, tell, begun)
+        course = remote.process_source(endpoint, job, held, source, given.out, given.overwrite, tell, begun)
         metrics = asyncio.run(course)
     reporting.conclude(metrics, given)
 

@@ -31,7 +31,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--name", help="how it is called in logs and figures (default: the host's name)")
     made.add_argument(
-        "--rate-limit", metavar="N", help="frames a second that it takes on at most, such as 64 (default: off)"
+        "--rate-limit",
+        metavar="N",
+        help="frames a second that it takes on at most, such as 64; or adaptive: fewer while others need the cores"
+        " (default: off)",
     )
     made.add_argument("--frame-timeout", metavar="T", help="seconds that a slot may stay on one frame (default: 30)")
     made.add_argument(

@@ -12,15 +12,16 @@ import contextlib
 import hashlib
 import random
 import zlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, BinaryIO, TypeVar
 
 from msgspec import Struct
 
 from vidproc.client import films, specs
 from vidproc.client.endpoint import Endpoint
+from vidproc.client.files import gathered
 from vidproc.client.head_start import HeadStart, submission
-from vidproc.client.sending import Sending
+from vidproc.client.sending import Sending, send_file
 from vidproc.errors import (
     ClientError,
     ConnectionLostError,
@@ -37,6 +38,7 @@ from vidproc.protocol.messages import (
     DownloadBlock,
     Error,
     Fetch,
+    FileWanted,
     Finished,
     Message,
     Progress,
@@ -103,14 +105,22 @@ class Patience:
 
 
 class RemoteJob:
-    """One job from its submission to its result, over as many connections as it takes."""
+    """One job from its submission to its result, over as many connections as it takes. `files` are what `spec` names
+    by SHA-256."""
 
     def __init__(
-        self, endpoint: Endpoint, spec: JobSpec, source: films.Source, tell: Listener, begun: HeadStart | None = None
+        self,
+        endpoint: Endpoint,
+        spec: JobSpec,
+        files: Mapping[str, bytes],
+        source: films.Source,
+        tell: Listener,
+        begun: HeadStart | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._begun = begun
         self._spec = spec
+        self._files = files
         self._source = source
         self._tell = tell
         self._job_id = ""
@@ -217,10 +227,16 @@ class RemoteJob:
                 await session.send(submission(self._spec, self._source, dry_run))
             except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
                 raise ClientError(f"{error.object!r} is no UTF-8 text") from None
-        message, _ = await self._next(session)
+        while isinstance(message := (await self._next(session))[0], FileWanted):
+            await self._send_file(session, message.sha256)
         if not isinstance(message, Accepted):
             raise PeerError(f"the coordinator answered a submission with {message.kind}")
         return message
+
+    async def _send_file(self, session: Session, sha256: str) -> None:
+        if sha256 not in self._files:
+            raise PeerError("the coordinator wants a file that is none of the job's")
+        await send_file(session, sha256, self._files[sha256])
 
     async def _watch(self, session: Session, sending: Sending) -> Finished:
         while True:
@@ -280,19 +296,22 @@ async def process(
     """Have `video` made into `out` ("-" for standard output), and give the job's metrics back."""
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
-    return await process_source(endpoint, spec, await source_of(video), out, overwrite, tell)
+    spec, files = gathered(spec)
+    return await process_source(endpoint, spec, files, await source_of(video), out, overwrite, tell)
 
 
 async def process_source(
     endpoint: Endpoint,
     spec: JobSpec,
+    files: Mapping[str, bytes],
     source: films.Source,
     out: str,
     overwrite: bool,
     tell: Listener,
     begun: HeadStart | None = None,
 ) -> dict[str, Any]:
-    """The same with a film that was looked at, and a job that perhaps was submitted already."""
+    """The same with a film that was looked at, the files that the job names by their hashes, and a job that perhaps was
+    submitted already."""
     with contextlib.ExitStack() as stack:
         opened: list[BinaryIO] = []
 
@@ -302,7 +321,7 @@ async def process_source(
                 opened.append(stack.enter_context(films.written(out, overwrite)))
             return opened[0]
 
-        return await RemoteJob(endpoint, spec, source, tell, begun).run(result_file)
+        return await RemoteJob(endpoint, spec, files, source, tell, begun).run(result_file)
 
 
 async def source_of(video: str) -> films.Source:
@@ -316,7 +335,8 @@ async def source_of(video: str) -> films.Source:
 async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     """Ask the coordinator whether it would take the job, without sending the film; a sentence that says so."""
     specs.check_size(spec.filters)
+    spec, files = gathered(spec)
     source = await source_of(video)
-    notes = await RemoteJob(endpoint, spec, source, lambda _: None).ask()
+    notes = await RemoteJob(endpoint, spec, files, source, lambda _: None).ask()
     said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
     return f"{said}. {' '.join(notes)}" if notes else said

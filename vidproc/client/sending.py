@@ -8,16 +8,22 @@ from collections import deque
 
 from vidproc.client import films
 from vidproc.errors import ClientError
-from vidproc.protocol.messages import UploadBlock
+from vidproc.protocol.messages import FileBlock, UploadBlock
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
 _WINDOW = 16 * _BLOCK
 """Bytes that may be on their way without an answer."""
 
-
 _WANTED = 64
 """Ranges that are remembered; a coordinator asks for one at a time."""
+
+
+async def send_file(session: Session, sha256: str, data: bytes) -> None:
+    """One that a filter names, whole."""
+    view = memoryview(data)
+    for at in range(0, len(view), _BLOCK):
+        await session.send(FileBlock(sha256, at), view[at : at + _BLOCK])
 
 
 class Sending:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import zlib
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import structlog
 
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
+from vidproc.coordinator.submissions import Submissions
 from vidproc.errors import ClientError, PeerError, VidprocError
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
@@ -22,6 +23,8 @@ from vidproc.protocol.messages import (
     DownloadBlock,
     Error,
     Fetch,
+    FileBlock,
+    FileWanted,
     Message,
     Received,
     Submit,
@@ -41,7 +44,10 @@ log = structlog.get_logger()
 class Desk(Protocol):
     """What a client's connection needs of the coordinator."""
 
-    async def submit(self, submission: Submit) -> Job | None:
+    def check(self, submission: Submit) -> None:
+        """Raises `ClientError` for what cannot be a job, whatever its files hold."""
+
+    async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that is accepted (None for a dry run); its `upload` tells what is still missing."""
 
     def received(self, job: Job) -> None:
@@ -61,6 +67,7 @@ class ClientLink:
         self._session = session
         self._desk = desk
         self._outbox = Outbox(session)
+        self._submissions = Submissions()
         self._watched: set[Job] = set()
         self._refused: set[Job] = set()
         self._sending: dict[Job, asyncio.Task[None]] = {}
@@ -93,6 +100,8 @@ class ClientLink:
         match message:
             case Submit():
                 await self._submit(message)
+            case FileBlock():
+                await self._file(message, payload)
             case UploadBlock():
                 self._upload(message, payload)
             case Watch(job_id):
@@ -108,7 +117,25 @@ class ClientLink:
         self._watched = {job for job in self._watched if not job.state.final}
         if len(self._watched) >= _MOST_JOBS:
             raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
-        job = await self._desk.submit(submission)
+        self._desk.check(submission)
+        for sha256 in self._submissions.take(submission):
+            self._outbox.post(FileWanted(sha256))
+        await self._go_on()
+
+    async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
+        try:
+            self._submissions.add(block, piece)
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """With the submissions that lack no file."""
+        for submission, files in self._submissions.ready():
+            await self._answered(submission, self._begin(submission, files))
+
+    async def _begin(self, submission: Submit, files: Mapping[str, bytes]) -> None:
+        job = await self._desk.submit(submission, files)
         notes = remembered(submission.job.filters)
         if job is None:
             self._outbox.post(Accepted(submission.request, "", 0, notes))

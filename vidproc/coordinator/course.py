@@ -43,6 +43,8 @@ class Course:
         self._in_hand: int | None = None
         self._all_delivered = False
         self._planned = False
+        self._waits_for_times = plan.want(job.spec.filters, "time")
+        self._held: list[Chunk] = []
 
     async def run(self) -> None:
         if self._job.error is not None:
@@ -118,10 +120,14 @@ class Course:
             self._planned = job.all_planned = True
             job.frames_total, job.frame_rate = news.frames, news.frame_rate
             job.losses += news.losses
+            job.times = news.times
             self._feed_chunks((), final=True)
 
     def _feed_chunks(self, chunks: tuple[Chunk, ...], final: bool) -> None:
-        if chunks or final:
+        """Where filters want to know when frames are shown, chunks wait for the source's end, which may move all."""
+        self._held += chunks
+        if final or (self._held and not self._waits_for_times):
+            chunks, self._held = tuple(self._held), []
             self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final))
 
     async def _mux(self, media: MediaProcess) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -11,11 +13,12 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.coordinator.staging import Piece
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
     Failed,
+    FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
@@ -30,6 +33,7 @@ from vidproc.transport.session import Session
 
 _BLOCK = 2**20
 _MAX_SLOTS = 1024
+_MOST_FILES = 1024
 
 log = structlog.get_logger()
 
@@ -45,6 +49,7 @@ class DaemonLink:
         self._dispatch = dispatch
         self._outbox = Outbox(session)
         self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
+        self._files: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Until the connection ends. Raises `PeerError` on what a daemon may not say."""
@@ -61,6 +66,7 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
+            tasks += self._files
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -80,33 +86,56 @@ class DaemonLink:
                 await self._send_lease(grant, job)
 
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
-        """Send it whole, unless it is void by then. One that cannot be sent ends its job, or the slot would wait for it
-        for ever."""
-        try:
+        """Send it whole, unless it is void by then."""
+        with self._ending(job, "the film's packets"):
             task, pieces = job.task(grant), job.payload(grant)
             size = sum(stop - start for _, start, stop in pieces)
             await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size))
-            for piece in pieces:
-                await self._send_piece(grant, piece)
+            for path, start, stop in pieces:
+                await self._send_piece(grant.lease, path, start, stop)
+        if not self._holds(grant.lease):
+            self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+
+    async def _send_piece(self, lease: int, path: Path, start: int, stop: int) -> None:
+        if not self._holds(lease):
+            return  # and what it needed may be gone
+        with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+            for at in range(start, stop, _BLOCK):
+                with self._dispatch.disk(lease):
+                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                if not self._holds(lease):
+                    return
+                await self._session.send(LeaseBlock(lease), block)
+
+    def _want_file(self, sha256: str) -> None:
+        if len(self._files) >= _MOST_FILES:
+            raise PeerError(f"a worker may ask for {_MOST_FILES} files at a time")
+        sending = asyncio.create_task(self._send_file(sha256))
+        self._files.add(sending)
+        sending.add_done_callback(self._files.discard)
+
+    async def _send_file(self, sha256: str) -> None:
+        """To a daemon that lacks it. Of a job that is gone nothing is sent: its leases are revoked."""
+        under_way = (job for job in self._dispatch.jobs.values() if not job.state.final)
+        job = next((job for job in under_way if sha256 in job.spec.files), None)
+        if job is None:
+            return
+        with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
+            for at in range(0, job.spec.files[sha256], _BLOCK):
+                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
+                await self._session.send(FileBlock(sha256, at), block)
+
+    @contextlib.contextmanager
+    def _ending(self, job: Job, what: str) -> Iterator[None]:
+        """What cannot be sent ends its job, or the slot would wait for it for ever."""
+        try:
+            yield
         except PeerError:
             pass  # the receiving side of the connection tells of its end
         except VidprocError as error:
             self._dispatch.fail(job, error)
         except OSError as error:
-            if self._holds(grant.lease):  # else what it needed may be gone
-                self._dispatch.fail(job, StorageError(f"the film's packets cannot be read: {error.strerror}"))
-        if not self._holds(grant.lease):
-            self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
-
-    async def _send_piece(self, grant: ev.Grant, piece: Piece) -> None:
-        path, start, stop = piece
-        with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-            for at in range(start, stop, _BLOCK):
-                with self._dispatch.disk(grant.lease):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
-                if not self._holds(grant.lease):
-                    return
-                await self._session.send(LeaseBlock(grant.lease), block)
+            self._dispatch.fail(job, StorageError(f"{what} cannot be read: {error.strerror}"))
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         if isinstance(message, Result | ResultBlock | Failed) and not self._holds(message.lease_id):
@@ -122,6 +151,8 @@ class DaemonLink:
                 self._result_block(lease, payload)
             case Failed():
                 self._failed(message)
+            case FileWanted(sha256):
+                self._want_file(sha256)
             case Drain():
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
@@ -132,6 +163,8 @@ class DaemonLink:
         return grant is not None and grant.worker == self.name
 
     def _note(self, beat: Heartbeat) -> None:
+        if beat.rate_limit is not None:
+            self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
         for lease, frames in beat.frames.items():
             if self._holds(lease):
                 self._dispatch.progressed(lease, frames)

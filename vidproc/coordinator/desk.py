@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import psutil
@@ -13,7 +13,7 @@ import structlog
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator import validation
+from vidproc.coordinator import file_check, validation
 from vidproc.coordinator.course import run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
@@ -53,17 +53,25 @@ class Desk:
             filters.get(name)
         self._media.prepare()
 
-    async def submit(self, submission: Submit) -> Job | None:
-        """Raises `ClientError` or `StorageError`; what it accepts has a folder, and an upload if bytes are missing."""
-        spec = validation.completed(submission.job, self._settings)
-        validation.check(spec)
+    def check(self, submission: Submit) -> None:
+        """Raises `ClientError` for what cannot be a job, whatever its files hold."""
+        validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
+
+    async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
+        """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
+        folder, and an upload if bytes are missing."""
+        spec = validation.completed(submission.job, self._settings)
+        if files:
+            validation.check_files(spec, files)
+            await file_check.check(spec.filters, files, self._settings.memory_limit)
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
         self._spool.demand_room(job.size)
         job.folder.create()
         try:
+            await asyncio.to_thread(job.folder.keep_files, files)
             await self._take_source(job)
         except BaseException:
             job.folder.remove()
@@ -90,11 +98,12 @@ class Desk:
         await asyncio.to_thread(job.upload.open)
 
     def _free_upload(self, sha256: str) -> None:
-        """One whose client is gone is gone on with by whoever submits the film anew."""
+        """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
+        hears that its job is not known, and submits it again."""
         for job in list(self._dispatch.jobs.values()):
             if job.sha256 == sha256 and job.upload is not None and not job.listeners:
                 self._leave_upload(job)
-                self._dispatch.fail(job, CancelledError("the client is gone, and the film was submitted anew"))
+                self._dispatch.fail(job, UnknownJobError("the client was gone, and the film was submitted anew"))
 
     def _leave_upload(self, job: Job) -> None:
         if job.upload is not None:

@@ -19,6 +19,8 @@ from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
+_TIME_BYTES = 8
+"""Of a frame's in `ChunkTask.times`."""
 
 Listener = Callable[[Message], None]
 
@@ -73,6 +75,7 @@ class Job:
     frame_rate: float = 0.0
     streams: dict[int, StreamFormat] = field(default_factory=dict)
     chunks: list[Chunk] = field(default_factory=list)
+    times: bytes = b""
     packets: list[Path] = field(default_factory=list)
     results: dict[int, Done] = field(default_factory=dict)
     frames_in_hand: dict[int, int] = field(default_factory=dict)
@@ -158,6 +161,8 @@ class Job:
             on_decode_error=self.spec.on_decode_error,
             digest_frames=self.spec.digest_frames,
             continues=grant.continues,
+            files=self.spec.files,
+            times=self.times[_TIME_BYTES * it.first : _TIME_BYTES * it.last],
         )
         if self.staging is None:
             return task

@@ -36,9 +36,9 @@ _SLOWEST_DISK = 20e6
 
 class ToIngest(Struct, frozen=True):
     """What a media process is to read, and where the packets go. Of the source's `size` bytes only `held` are there
-    yet, and the child is told of more. `reach` says which frames the job's filters need, `hands_on_frames` whether a
-    stage of theirs makes frames for others: the child is told that too, so that it need not import them, and OpenCV
-    with them."""
+    yet, and the child is told of more. `reach` says which frames the job's filters need, `times` whether they want to
+    know when frames are shown, `hands_on_frames` whether a stage of theirs makes frames for others: the child is told
+    that too, so that it need not import them, and OpenCV with them."""
 
     source: str
     size: int
@@ -46,7 +46,8 @@ class ToIngest(Struct, frozen=True):
     packets: str
     job: JobSpec
     reach: Reach
-    hands_on_frames: bool = False
+    times: bool
+    hands_on_frames: bool
 
 
 class Probed(Struct, frozen=True):
@@ -80,11 +81,12 @@ class Planned(Struct, frozen=True):
 
 
 class Ingested(Struct, frozen=True):
-    """The source was read to its end."""
+    """The source was read to its end. `times` are as in `ChunkTask`, of all frames."""
 
     frames: int
     frame_rate: float
     losses: tuple[str, ...]
+    times: bytes = b""
 
 
 News = Opened | Planned | Ingested
@@ -246,5 +248,5 @@ class MediaProcesses:
 def _order(source: Source, packets: Path, job: JobSpec) -> ToIngest:
     part = plan.sequential_part(job.filters)
     hands_on_frames = part is not None and part.pinned
-    held, reach = source.begin(), plan.check(job.filters)
-    return ToIngest(str(source.path), source.size, held, str(packets), job, reach, hands_on_frames)
+    reach, times = plan.check(job.filters), plan.want(job.filters, "time")
+    return ToIngest(str(source.path), source.size, source.begin(), str(packets), job, reach, times, hands_on_frames)

@@ -14,7 +14,7 @@ from typing import Any
 from vidproc.coordinator.media import Ingested, Muxed, Planned, Probed, ToIngest, ToOpen
 from vidproc.errors import MediaError, VidprocError
 from vidproc.media import ffmpeg, ingest
-from vidproc.media.film_clock import FrameTimes, Window
+from vidproc.media.film_clock import FilmClock, FrameTimes, Window
 from vidproc.media.growing import GrowingFile
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import scaling_loss
@@ -96,17 +96,30 @@ class _Source:
     job: JobSpec
     read: ingest.Ingested
 
+    @property
+    def times(self) -> bytes:
+        """When frames are shown in the result, as `ChunkTask` says it."""
+        return FilmClock(self._frames, self._window).microseconds().astype("<i8").tobytes()
+
+    @property
+    def _frames(self) -> FrameTimes:
+        return FrameTimes(self.read.times, self.read.durations, self.read.info.time_base)
+
+    @property
+    def _window(self) -> Window | None:
+        return Window(*self.read.kept) if self.read.kept else None
+
     def film(self, encoder: EncoderSpec) -> Film:
         read = self.read
         return Film(
             source=self.path,
             container=self.job.container,
             encoder=encoder,
-            frames=FrameTimes(read.times, read.durations, read.info.time_base),
+            frames=self._frames,
             stream=read.info.video,
             display_matrix=read.info.display_matrix,
             audio=self.job.audio,
-            window=Window(*read.kept) if read.kept else None,
+            window=self._window,
         )
 
 
@@ -133,8 +146,10 @@ class _Reading:
         scaled = [scaling_loss(segment.stream, segment.start, read.info.stream) for segment in read.segments]
         losses = (*read.losses, *chain.from_iterable(scaled))
         rate = float(read.info.stream.frame_rate)
-        self._channel.send({"ingested": to_plain(Ingested(read.frames, rate, losses))})
-        return _Source(Path(order.source), order.job, read)
+        source = _Source(Path(order.source), order.job, read)
+        times = source.times if order.times else b""
+        self._channel.send({"ingested": to_plain(Ingested(read.frames, rate, losses, times))})
+        return source
 
     def _opened(self, info: SourceInfo) -> None:
         self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})

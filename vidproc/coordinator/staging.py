@@ -23,6 +23,9 @@ from vidproc.pipelines.plan import SequentialPart
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder
 
+_TIME_BYTES = 8
+"""Of each rank in `ChunkTask.times`."""
+
 Piece = tuple[Path, int, int]
 """A range of bytes of a file."""
 
@@ -115,6 +118,7 @@ class Staging:
             task,
             first=first,
             last=last,
+            times=task.times[_TIME_BYTES * (first - task.first) : _TIME_BYTES * (last - task.first)],
             stream=self._made.made,
             filters=self._behind,
             width=self._shape.width,

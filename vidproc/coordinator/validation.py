@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from vidproc.config import CoordinatorSettings
 from vidproc.errors import ClientError
 from vidproc.media import output_codecs, output_format
 from vidproc.model import FilterSpec, JobSpec
+from vidproc.pipelines import files
 from vidproc.pipelines import plan as pipelines
 
 _AUDIO = ("copy", "none")
@@ -27,8 +30,9 @@ def check_defaults(settings: CoordinatorSettings) -> None:
 
 
 def check(job: JobSpec) -> None:
-    """Raises `ClientError` or one of its kinds. No code of a custom filter is run."""
+    """Raises `ClientError` or one of its kinds. No code of a custom filter is run, and no file is looked into."""
     pipelines.check(job.filters)
+    files.check_sizes(job.filters, job.files)
     output_format.check_settings(job)
     _one_of("audio", job.audio, _AUDIO)
     _one_of("on-decode-error", job.on_decode_error, _ON_DECODE_ERROR)
@@ -36,6 +40,13 @@ def check(job: JobSpec) -> None:
         raise ClientError(f"start {job.start:g} must be 0 s or more")
     if job.duration is not None and not 0 < job.duration < float("inf"):
         raise ClientError(f"duration {job.duration:g} must be more than 0 s")
+
+
+def check_files(job: JobSpec, came: Mapping[str, bytes]) -> None:
+    """Whether its files have the sizes that it says: daemons go by those. Raises `ClientError`."""
+    for sha256, data in came.items():
+        if len(data) != job.files[sha256]:
+            raise ClientError(f"the file {sha256} has {len(data)} bytes, and not {job.files[sha256]}")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ filters themselves are loaded when asked for.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidproc.errors import UnknownFilterError
 
@@ -31,7 +31,9 @@ _WHERE = {
     "flip": "vidproc.filters.flip",
     "grayscale": "vidproc.filters.grayscale",
     "invert": "vidproc.filters.invert",
+    "lut": "vidproc.filters.lut",
     "motion": "vidproc.filters.motion",
+    "overlay": "vidproc.filters.overlay",
     "resize": "vidproc.filters.resize",
     "rotate": "vidproc.filters.rotate",
     "sharpen": "vidproc.filters.sharpen",
@@ -80,6 +82,13 @@ def describe(name: str) -> str:
     from vidproc.filters.reference import describe as in_text
 
     return in_text(get(name))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A JSON Schema of a built-in filter's parameters. Raises `UnknownFilterError`."""
+    from vidproc.filters.json_schema import schema as of
+
+    return of(get(name))
 
 
 def _unknown(name: str) -> str:

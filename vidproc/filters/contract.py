@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
+from vidproc.filters.file_type import FileType, Load, is_sha256
 from vidproc.filters.memory import Memory
 from vidproc.model import ParamValue
 from vidproc.reach import ReachStep
@@ -123,7 +124,8 @@ _NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 class Param:
     """One typed parameter. `low` and `high` are inclusive; `odd` wants an odd number; `choices` a word from a list.
 
-    Its type is that of its default. Numbers and truth values may be given as text, as a command line does.
+    Its type is that of its default. Numbers and truth values may be given as text, as a command line does. With `file`
+    its value is the SHA-256 of a file that goes with the job, and it must be given: no file is usual.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Param:
     high: float | None = None
     odd: bool = False
     choices: tuple[str, ...] = ()
+    file: FileType | None = None
 
     @property
     def kind(self) -> type:
@@ -141,6 +144,8 @@ class Param:
     @property
     def allowed(self) -> str:
         """What values are right, in words that follow "must be": "an odd whole number from 1 to 255"."""
+        if self.file is not None:
+            return self.file.noun
         if self.choices:
             return "one of " + ", ".join(self.choices) if len(self.choices) > 1 else self.choices[0]
         noun = "an odd whole number" if self.odd else _NOUNS[self.kind]
@@ -162,10 +167,18 @@ class Param:
 
     def _holds(self, typed: ParamValue) -> bool:
         if isinstance(typed, str):
-            return not self.choices or typed in self.choices
+            return is_sha256(typed) if self.file else not self.choices or typed in self.choices
         above = self.low is None or typed >= self.low
         below = self.high is None or typed <= self.high
         return above and below and not (self.odd and typed % 2 != 1)
+
+    def value(self, given: Mapping[str, ParamValue]) -> ParamValue:
+        """What is given for it, checked, or else its default. Raises `BadParameterError`, also where there is none."""
+        if self.name in given:
+            return self.check(given[self.name])
+        if self.file is not None:
+            raise BadParameterError(f"{self.name} is missing: {self.file.noun}")
+        return self.default
 
     def _refusal(self, value: object) -> BadParameterError:
         shown = str(value) if len(str(value)) <= 40 else str(value)[:37] + "..."
@@ -205,7 +218,10 @@ class Filter:
         `BadParameterError` for parameters that such a picture can't have.
     check: `check(**params)` raises `BadParameterError` for what no single parameter's limits can say.
     wants: what `apply` gets by keyword beside the parameters: `rank`, the frame's number in the film, from 0;
-        `full_range`, whether the picture's codes are of the full range; `interlaced`, whether it has two fields.
+        `full_range`, whether the picture's codes are of the full range; `interlaced`, whether it has two fields;
+        `from_bgr`, how colours are written in the picture's codes: for each plane or channel the factors of blue, green
+        and red (0 to 255) and what is added, as tuples of floats; `time`, when the frame is shown in the result, in
+        seconds as a `Fraction`. Where that depends on the parameters, `wants(**params)` gives it.
     fields: how it sees an interlaced frame, whose fields are of two moments: `"apart"`, each as a picture of half the
         height, where a pixel's result depends on others around it; `"together"` where each pixel is its own matter, and
         for what draws on the picture or moves its rows.
@@ -226,7 +242,7 @@ class Filter:
     kind: str = ""
     reshape: Reshape | None = None
     check: Check | None = None
-    wants: tuple[str, ...] = ()
+    wants: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     fields: str = "together"
     scratch: float = 16.0
     memory: Memory | Callable[..., Memory] | None = None
@@ -251,10 +267,29 @@ class Filter:
             if name not in declared:
                 raise BadParameterError(self._no_such(name, tuple(declared)))
         with self._named():
-            resolved = {name: p.check(given[name]) if name in given else p.default for name, p in declared.items()}
+            resolved = {name: param.value(given) for name, param in declared.items()}
             if self.check is not None:
                 self.check(**resolved)
         return resolved
+
+    def files(self, params: Mapping[str, ParamValue]) -> dict[str, FileType]:
+        """The files that these checked parameters name: their types by SHA-256."""
+        return {str(params[param.name]): param.file for param in self.params if param.file is not None}
+
+    def with_files(self, params: Mapping[str, ParamValue], load: Load) -> dict[str, Any]:
+        """Checked parameters, with what each file holds in place of its hash. Raises `BadParameterError` saying what is
+        wrong with a file."""
+        loaded: dict[str, Any] = dict(params)
+        for param in self.params:
+            if param.file is not None:
+                loaded[param.name] = self._loaded(param.name, param.file, str(params[param.name]), load)
+        return loaded
+
+    def _loaded(self, name: str, type: FileType, sha256: str, load: Load) -> Any:
+        try:
+            return load(type, sha256)
+        except ValueError as error:
+            raise BadParameterError(f"{self.title}: {name}: {error}") from None
 
     def shape_after(self, shape: Shape, params: Mapping[str, ParamValue]) -> Shape:
         """The shape of its results, with checked parameters. Raises `BadParameterError` if they don't fit together."""
@@ -262,6 +297,10 @@ class Filter:
             return shape
         with self._named():
             return self.reshape(shape, **params)
+
+    def wanted(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """What `apply` gets beside these checked parameters."""
+        return self.wants(**params) if callable(self.wants) else self.wants
 
     def remembers(self, params: Mapping[str, ParamValue]) -> Memory | None:
         """What it remembers with these checked parameters."""

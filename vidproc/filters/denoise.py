@@ -8,12 +8,19 @@ OpenCV's version, averages over places that look alike; it keeps more texture, a
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 from vidproc.filters.contract import Array, Filter, Param, Picture
+from vidproc.filters.kinds import Kinds
 from vidproc.filters.levels import bits_of
 from vidproc.filters.writing import settle
+
+Way = Callable[[Array, Array, float], None]
+"""From a plane into another of its kind, with the noise's standard deviation in codes."""
 
 _SIZE = 5
 _PATCH, _SEARCH = 7, 21
@@ -39,26 +46,28 @@ def _nlmeans(source: Array, target: Array, noise: float) -> None:
     settle(found, target)
 
 
-_KINDS = {"wiener": _wiener, "nlmeans": _nlmeans}
-
-
-def denoise(window: tuple[Picture], out: Picture, *, kind: str, strength: float) -> Picture:
+def _each_plane(way: Way, window: tuple[Picture], out: Picture, *, strength: float) -> Picture:
     """The picture with less noise, in `out`."""
     (picture,) = window
     noise = strength * (1 << (bits_of(picture) - 8))
     for source, target in zip(picture.planes, out.planes, strict=True):
-        _KINDS[kind](source, target, noise)
+        way(source, target, noise)
     return out
 
 
-FILTER = Filter(
-    name="denoise",
-    help="Take noise out of the picture.",
-    formats=("yuv", "gray"),
-    apply=denoise,
-    params=(
-        Param("kind", "wiener", "how: wiener is quick, nlmeans keeps more and is slow", choices=tuple(_KINDS)),
-        Param("strength", 5.0, "standard deviation of the noise, in levels of 8 bits", low=0.1, high=100),
-    ),
-    fields="apart",
-)
+def _kind(word: str, help: str, way: Way) -> Filter:
+    return Filter(
+        name="denoise",
+        help=help,
+        formats=("yuv", "gray"),
+        apply=functools.partial(_each_plane, way),
+        params=(Param("strength", 5.0, "standard deviation of the noise, in levels of 8 bits", low=0.1, high=100),),
+        kind=word,
+        fields="apart",
+    )
+
+
+WIENER = _kind("wiener", "Keep what varies more than the noise does: quick.", _wiener)
+NLMEANS = _kind("nlmeans", "Average over places that look alike: keeps more, hundreds of times slower.", _nlmeans)
+
+FILTER = Kinds("Take noise out of the picture.", "how to tell it from the picture", (WIENER, NLMEANS))

@@ -21,6 +21,8 @@ An interlaced frame holds two moments, one in each field, so filters that look a
 a picture of half the height.
 What a filter remembers beside it is said with its parameters at their defaults: a state begins anew at each frame whose
 number is divisible by so many, so that the result is the same wherever the film is cut for its workers.
+
+Where the default is FILE, a file must be given: its path on the host that sends the job. Its bytes go with the job.
 """
 
 _CUSTOM = """\
@@ -104,7 +106,7 @@ def _lines(filter_: Filter, indent: str) -> list[str]:
 
 def _memory(filter_: Filter) -> list[str]:
     """What it remembers with its parameters at their defaults, as a sentence, if anything."""
-    memory = filter_.remembers(filter_.resolve({}))
+    memory = filter_.remembers({param.name: param.default for param in filter_.params})
     return [] if memory is None else [str(memory)]
 
 
@@ -140,4 +142,6 @@ def _facts(filter_: Filter) -> list[str]:
 
 
 def _shown(param: Param) -> str:
+    if param.file is not None:
+        return "FILE"
     return str(param.default).lower() if param.kind is bool else f"{param.default}"

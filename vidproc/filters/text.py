@@ -9,28 +9,21 @@ from __future__ import annotations
 
 import functools
 import re
+from fractions import Fraction
 
 import cv2
 import numpy as np
 
 from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
+from vidproc.filters.placement import PLACES, corner
 from vidproc.filters.writing import copy
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_FRAME = "{frame}"
+_FRAME, _TIME = "{frame}", "{time}"
 _PLACEHOLDER = re.compile(r"\{\w*\}")
 _LONGEST = 200
 _LEAST_HEIGHT = 8
-_PLACES = {
-    "top-left": (0.0, 0.0),
-    "top": (0.5, 0.0),
-    "top-right": (1.0, 0.0),
-    "center": (0.5, 0.5),
-    "bottom-left": (0.0, 1.0),
-    "bottom": (0.5, 1.0),
-    "bottom-right": (1.0, 1.0),
-}
 
 
 def _check(*, text: str, position: str, size: int) -> None:
@@ -39,8 +32,12 @@ def _check(*, text: str, position: str, size: int) -> None:
             f"text must be at most {_LONGEST} printable ASCII characters, which is all the font has"
         )
     for found in _PLACEHOLDER.findall(text):
-        if found != _FRAME:
-            raise BadParameterError(f"text must have no placeholder but {_FRAME}, not {found}")
+        if found not in (_FRAME, _TIME):
+            raise BadParameterError(f"text must have no placeholder but {_FRAME} and {_TIME}, not {found}")
+
+
+def _wants(*, text: str, position: str, size: int) -> tuple[str, ...]:
+    return ("rank", "full_range", "time") if _TIME in text else ("rank", "full_range")
 
 
 @functools.lru_cache(maxsize=8)
@@ -61,9 +58,7 @@ def _letters(room: tuple[int, int], label: str, origin: tuple[int, int], scale: 
 def _corner(picture: Picture, room: tuple[int, ...], position: str, margin: int) -> tuple[int, int]:
     """(x, y) of the label's top left, on a sample of chroma. What doesn't fit in hangs over on the right and below."""
     across, down = steps_of(picture.format)[-1]
-    share_x, share_y = _PLACES[position]
-    x = round(margin + share_x * (picture.width - room[1] - 2 * margin))
-    y = round(margin + share_y * (picture.height - room[0] - 2 * margin))
+    x, y = corner(position, (picture.width, picture.height), (room[1], room[0]), margin)
     return max(x, 0) // across * across, max(y, 0) // down * down
 
 
@@ -97,14 +92,28 @@ def _write(picture: Picture, ink: Array, white: Array, at: tuple[int, int], full
         _lay(plane, (at[0] // step[0], at[1] // step[1]), _shrunk(ink, step), layout.neutral)
 
 
+def _clock(time: Fraction) -> str:
+    """hh:mm:ss.mmm, the nearest."""
+    seconds, thousandths = divmod(round(time * 1000), 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
+
+
 def text(
-    window: tuple[Picture], out: Picture, *, text: str, position: str, size: int, rank: int, full_range: bool
+    window: tuple[Picture],
+    out: Picture,
+    *,
+    text: str,
+    position: str,
+    size: int,
+    rank: int,
+    full_range: bool,
+    time: Fraction = Fraction(0),
 ) -> Picture:
     """The picture with the words on it, in `out`."""
     (picture,) = window
     copy(picture.planes, out.planes)
     height = size or max(_LEAST_HEIGHT, picture.height // 30)
-    ink, white = _masks(text.replace(_FRAME, str(rank)), height)
+    ink, white = _masks(text.replace(_FRAME, str(rank)).replace(_TIME, _clock(time)), height)
     _write(out, ink, white, _corner(picture, ink.shape, position, height // 2), full_range)
     return out
 
@@ -115,10 +124,10 @@ FILTER = Filter(
     formats=("yuv", "gray", "bgr24"),
     apply=text,
     params=(
-        Param("text", _FRAME, f"what to write; {_FRAME} becomes the frame's number, from 0"),
-        Param("position", "bottom-left", "where", choices=tuple(_PLACES)),
+        Param("text", _FRAME, f"what to write; {_FRAME} becomes the number of the frame, from 0, {_TIME} its time"),
+        Param("position", "bottom-left", "where", choices=tuple(PLACES)),
         Param("size", 0, "height of a capital in pixels; 0: a thirtieth of the picture's", low=0, high=1000),
     ),
     check=_check,
-    wants=("rank", "full_range"),
+    wants=_wants,
 )

@@ -8,35 +8,52 @@ from __future__ import annotations
 
 import cv2
 
-from vidproc.filters.contract import Array, Filter, Param, Picture
+from vidproc.filters.contract import Apply, Filter, Param, Picture
+from vidproc.filters.kinds import Kinds
 from vidproc.filters.writing import settle
 
 
-def _compared(gray: Array, target: Array, kind: str, level: int, block: int, offset: float) -> Array:
-    if kind == "adaptive":
-        mean, binary = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
-        return cv2.adaptiveThreshold(gray, 255, mean, binary, block, offset, dst=target)
-    how = cv2.THRESH_BINARY | (cv2.THRESH_OTSU if kind == "otsu" else 0)
-    return cv2.threshold(gray, level, 255, how, dst=target)[1]
+def fixed(window: tuple[Picture], out: Picture, *, level: int) -> Picture:
+    """A gray picture: 255 where a pixel is brighter than the level, 0 elsewhere."""
+    return _compared(window, out, level, cv2.THRESH_BINARY)
 
 
-def threshold(window: tuple[Picture], out: Picture, *, kind: str, level: int, block: int, offset: float) -> Picture:
-    """A gray picture: 255 where a pixel is brighter than its threshold, 0 elsewhere."""
+def otsu(window: tuple[Picture], out: Picture) -> Picture:
+    """The same, with the level that suits the picture."""
+    return _compared(window, out, 0, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+
+
+def adaptive(window: tuple[Picture], out: Picture, *, block: int, offset: float) -> Picture:
+    """A gray picture: 255 where a pixel is brighter than the mean around it less the offset, 0 elsewhere."""
     (picture,) = window
-    settle(_compared(picture.array, out.array, kind, level, block, offset), out.array)
+    mean, binary = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY
+    settle(cv2.adaptiveThreshold(picture.array, 255, mean, binary, block, offset, dst=out.array), out.array)
     return out
 
 
-FILTER = Filter(
-    name="threshold",
-    help="Make the picture black and white, without gray.",
-    formats=("gray",),
-    apply=threshold,
-    params=(
-        Param("kind", "fixed", "where the threshold comes from", choices=("fixed", "otsu", "adaptive")),
-        Param("level", 127, "fixed: what is brighter than this gray becomes white", low=0, high=255),
-        Param("block", 11, "adaptive: width and height of the surroundings, in pixels", low=3, high=255, odd=True),
-        Param("offset", 2.0, "adaptive: how far below their mean the threshold lies", low=-255, high=255),
-    ),
-    fields="apart",
+def _compared(window: tuple[Picture], out: Picture, level: int, how: int) -> Picture:
+    (picture,) = window
+    settle(cv2.threshold(picture.array, level, 255, how, dst=out.array)[1], out.array)
+    return out
+
+
+def _kind(word: str, help: str, apply: Apply, *params: Param) -> Filter:
+    return Filter("threshold", help, formats=("gray",), apply=apply, params=params, kind=word, fields="apart")
+
+
+FIXED = _kind(
+    "fixed",
+    "One level for all pictures.",
+    fixed,
+    Param("level", 127, "what is brighter than this gray becomes white", low=0, high=255),
 )
+OTSU = _kind("otsu", "For each picture the level that parts its dark from its bright pixels best.", otsu)
+ADAPTIVE = _kind(
+    "adaptive",
+    "For each pixel the mean around it, so that uneven light does no harm.",
+    adaptive,
+    Param("block", 11, "width and height of the surroundings, in pixels", low=3, high=255, odd=True),
+    Param("offset", 2.0, "how far below their mean the threshold lies", low=-255, high=255),
+)
+
+FILTER = Kinds("Make the picture black and white, without gray.", "where the threshold lies", (FIXED, OTSU, ADAPTIVE))

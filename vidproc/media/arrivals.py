@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -12,6 +14,7 @@ from av.stream import Discard
 from av.video.stream import VideoStream
 
 from vidproc.media.container import last_words
+from vidproc.media.index import REORDER_LIMIT
 from vidproc.media.records import NO_DTS, PacketFlag, PacketRecord
 from vidproc.media.seek_points import Look, inspector, is_known
 from vidproc.model import StreamFormat
@@ -21,6 +24,17 @@ _FOR_DECODERS: tuple[PktSideDataT, ...] = ("palette", "new_extradata", "param_ch
 
 _UNTIMED = frozenset({"avi"})
 """Containers that store no presentation times; what FFmpeg makes up for H.264 and HEVC in them is no order."""
+
+
+_INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Containers that say where keyframes are. In others FFmpeg looks for times among packets, and may land anywhere."""
+
+_RUN_UP = 1
+"""Seconds before a time at which a keyframe is looked for, at least: some containers find it by its decode time."""
+
+
+class Unskippable(Exception):
+    """The container leads to no place from which the frames of a time, and none that were read before, can be had."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,16 +62,20 @@ class Arrival:
 
 class ArrivingPackets:
     """Reads the main video's packets. `distrust` says why they can't be taken for one frame each, if that is known
-    from the start. `error` is why reading stopped early, `corrupt` how many packets the demuxer marked."""
+    from the start. `error` is why reading stopped early, `count` how many packets were read, `corrupt` how many of them
+    the demuxer marked."""
 
     def __init__(self, source: InputContainer, video: VideoStream, stream: StreamFormat) -> None:
         self._source = source
         self._video = video
         self._codec = video.codec_context.codec.canonical_name
         self._extradata = stream.extradata
+        self._rate = stream.frame_rate
         self._inspector = inspector(self._codec, stream.extradata)
+        self._latest = -1 << 62
+        self._target: int | None = None
         self.error = ""
-        self.corrupt = 0
+        self.corrupt = self.count = 0
         self.distrust = self._distrust(source.format.name)
 
     def _distrust(self, container: str) -> str:
@@ -74,9 +92,27 @@ class ArrivingPackets:
         try:
             for packet in self._source.demux(self._video):
                 if packet.size:
-                    yield self._arrival(packet)
+                    arrival = self._arrival(packet)
+                    self._note(arrival)
+                    yield arrival
         except av.FFmpegError as error:
             self.error = last_words(error)
+
+    def skip_to(self, time: int) -> None:
+        """Leave out what is not needed for the frames from a time on, in the stream's ticks. Reading on then raises
+        `Unskippable` where the container was wrong."""
+        run_up = max(Fraction(_RUN_UP), REORDER_LIMIT / self._rate)
+        early = time - math.ceil(run_up / (self._video.time_base or Fraction(1, av.time_base)))
+        if self._source.format.name in _INDEXED and early > self._latest:
+            self._source.seek(early, stream=self._video)
+            self._target = time
+
+    def _note(self, arrival: Arrival) -> None:
+        pts = self._latest if arrival.pts is None else arrival.pts
+        if self._target is not None and not (arrival.look.seek and self._latest < pts <= self._target):
+            raise Unskippable
+        self._target, self._latest = None, max(self._latest, pts)
+        self.count += 1
 
     def _arrival(self, packet: av.Packet[VideoStream]) -> Arrival:
         data, key = bytes(packet), packet.is_keyframe

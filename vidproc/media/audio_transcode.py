@@ -127,6 +127,8 @@ def add_audio_stream(output: OutputContainer, form: Form) -> AudioStream:
 class TranscodedTrack(Track):
     """Sound through a decoder and an encoder. `take` and `finish` give what has become of it by then."""
 
+    needs_past = True
+
     def __init__(self, source: AudioStream, target: AudioStream, clock: FilmClock, container: str, form: Form) -> None:
         super().__init__(source, target, clock, container)
         self._decoder, self._encoder, self._form = source.codec_context, target, form
@@ -139,6 +141,7 @@ class TranscodedTrack(Track):
         dts, _ = self._times(packet)
         self._follow(dts)
         if self._stop is not None and dts * self._tick + self._shift >= self._stop:
+            self.past = len(self._clock.pieces) == 1
             return ()
         return list(self._encoded(self._decoded(packet)))
 

@@ -84,6 +84,14 @@ class Converter:
         layout = yuv_layout(format)
         return layout is None or layout.full_range or self._full
 
+    def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
+        """The matrix from (B, G, R, 1), 0 to 255, to codes of this format: a row for each plane, or channel of one."""
+        if format == "bgr24":
+            return (1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0)
+        layout = yuv_layout(format)
+        rows = colours.bgr_to_yuv(self._matrix, self.is_full(format), layout.bits if layout else 8).tolist()
+        return tuple(map(tuple, rows if layout else rows[:1]))
+
     def picture(self, frame: VideoFrame) -> Picture:
         """A decoded frame of any format as a picture in its `working_format`; a view where that is its own."""
         name = frame.format.name

@@ -87,6 +87,12 @@ class FilmClock:
             return int(self._times[number])
         return int(self._times[0]) + number * self.duration(0)
 
+    def microseconds(self) -> NDArray[np.int64]:
+        """When each kept frame is shown. No tick is finer."""
+        number, of = (self.tick * FINEST).as_integer_ratio()
+        found: NDArray[np.int64] = (self._times * number + of // 2) // of
+        return found
+
     def duration(self, number: int) -> int:
         """Ticks until the next frame; the last has the source's own duration."""
         if number + 1 < len(self._times):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -28,12 +29,18 @@ class FilmWindow:
             self.kept = (begin, end)
         self._past = 0
 
+    @property
+    def begin(self) -> int | None:
+        """Ticks of the stream before which nothing is kept, if that is known."""
+        return None if self.kept is None else math.floor(self.kept[0] / self._tick)
+
+    def holds(self, placed: Placed) -> bool:
+        seconds = self._seconds(placed) if self.kept is not None else None
+        return self.kept is None or seconds is None or self.kept[0] <= seconds < self.kept[1]
+
     def clipped(self, placed: Placed) -> PacketFacts:
         """The packet's facts, as not shown where it lies outside."""
-        seconds = self._seconds(placed) if self.kept is not None else None
-        if self.kept is None or seconds is None or self.kept[0] <= seconds < self.kept[1]:
-            return placed.facts
-        return replace(placed.facts, shown=False)
+        return placed.facts if self.holds(placed) else replace(placed.facts, shown=False)
 
     def is_past(self, placed: Placed) -> bool:
         """Whether no packet from this one on can matter. Ask once for each packet."""

@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +24,7 @@ from typing import BinaryIO
 from av.container import InputContainer
 
 from vidproc.errors import MediaError
-from vidproc.media.arrivals import Arrival, ArrivingPackets
+from vidproc.media.arrivals import Arrival, ArrivingPackets, Unskippable
 from vidproc.media.completeness import missing_bytes
 from vidproc.media.container import open_lightly, whole_file
 from vidproc.media.film_window import FilmWindow
@@ -85,6 +84,7 @@ class Ingested:
     times, durations: of each rank, int64 in ticks of `info.time_base`, as FFmpeg shows them. Joined films repeat
         times; within a segment they increase. kept: the window [start, stop) in seconds of the source's own clock, if
         one was asked for. losses: sentences. counted: why frames had to be counted by decoding, empty if not.
+        packets: how many of its packets were read.
     """
 
     info: SourceInfo
@@ -94,6 +94,7 @@ class Ingested:
     losses: tuple[str, ...]
     kept: tuple[Fraction, Fraction] | None = None
     counted: str = ""
+    packets: int = 0
 
     @property
     def frames(self) -> int:
@@ -119,27 +120,34 @@ def ingest(
 
 
 def _ingest(file: GrowingFile, packets_path: Path, request: Request, heard: _Heard) -> Ingested:
-    def attempt(way: _Way, reason: str = "") -> Ingested:
+    def attempt(way: _Way) -> Ingested:
         heard.start_over()
         with closing(open_lightly(file)) as source, packets_path.open("r+b") as packets:
-            return _Reading(file, source, packets, request, heard, way, reason).read()
+            return _Reading(file, source, packets, request, heard, way).read()
 
+    way = _Way(skips=True)
     try:
-        return attempt(_Way.TIMED)
+        try:
+            return attempt(way)
+        except Unskippable:
+            way = _Way()
+            return attempt(way)
     except (Untrusted, Disordered) as error:
         reason = str(error) or "its times are out of order"
     try:
-        return attempt(_Way.COUNTED, reason)
+        return attempt(_Way(reason=reason))
     except _Contradiction:
-        return attempt(_Way.MENDED)
+        return attempt(replace(way, mends=True))
 
 
-class _Way(Enum):
-    """How frames are told: by times, by decoding everything, or by times that are made to fit."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How frames are told: by times; by decoding everything, for some reason; or by times that are made to fit.
+    `skips`: what lies before the window is not read where the container leads there."""
 
-    TIMED = 1
-    COUNTED = 2
-    MENDED = 3
+    reason: str = ""
+    mends: bool = False
+    skips: bool = False
 
 
 class _Contradiction(Exception):
@@ -204,25 +212,25 @@ class _Reading:
         request: Request,
         heard: _Heard,
         way: _Way,
-        reason: str,
     ) -> None:
         video = main_video(source)
+        self._way = way
         self._growing, self._source, self._file, self._request, self._heard = growing, source, file, request, heard
         self._info = describe(source, None)
         self._packets = ArrivingPackets(source, video, self._info.stream)
-        self._counted = reason or self._packets.distrust
+        self._counted = way.reason or self._packets.distrust
         self._order: TimedOrder | CountedOrder
-        if way is not _Way.MENDED and self._counted:
+        if self._counted and not way.mends:
             self._order = CountedOrder(self._info.stream, video.codec_context)
         else:
-            self._order = TimedOrder(self._info.stream, video.codec_context, mend=way is _Way.MENDED)
+            self._order = TimedOrder(self._info.stream, video.codec_context, mend=way.mends)
         self._window = FilmWindow(self._info, request.start, request.duration)
-        self._indexer = PacketIndexer(mend=way is _Way.MENDED)
+        self._indexer = PacketIndexer(mend=way.mends)
         self._planner = ChunkPlanner(PlanHints())
         self._unranked: deque[Placed] = deque()
         self._segments: list[Segment] = []
         self._timeline = Timeline()
-        self._offset = 0
+        self._offset = self._lost = 0
 
     def read(self) -> Ingested:
         for placed in self._order.place(self._arriving()):
@@ -230,6 +238,7 @@ class _Reading:
                 break
             if placed.stream is not None and not self._segments:
                 self._begin()
+            self._lost += placed.lost and self._window.holds(placed)
             self._unranked.append(placed)
             self._write(self._indexer.add(self._window.clipped(placed)))
         self._write(self._indexer.finish())
@@ -252,6 +261,8 @@ class _Reading:
         self._info = describe(self._source, self._order.frame)
         self._planner = ChunkPlanner(self._hints(), self._request.tuning)
         self._heard.open(self._info)
+        if self._way.skips and self._window.begin is not None and isinstance(self._order, TimedOrder):
+            self._packets.skip_to(self._window.begin)
 
     def _hints(self) -> PlanHints:
         info = self._info
@@ -304,6 +315,7 @@ class _Reading:
             losses=tuple(self._losses()),
             kept=self._window.kept,
             counted=self._counted,
+            packets=self._packets.count,
         )
 
     def _losses(self) -> Iterator[str]:
@@ -316,5 +328,5 @@ class _Reading:
             yield "closed captions inside the picture are not kept"
         if self._packets.corrupt:
             yield f"damaged packets in the video: {self._packets.corrupt}"
-        if self._order.undecodable:
-            yield f"frames that can't be decoded without what was cut away before them: {self._order.undecodable}"
+        if self._lost:
+            yield f"frames that can't be decoded without what was cut away before them: {self._lost}"

@@ -42,16 +42,18 @@ class Untrusted(Exception):
 
 @dataclass(slots=True, eq=False)
 class Placed:
-    """A packet with its facts; `stream` is set where a segment begins. `time` is the pts, or the best known."""
+    """A packet with its facts; `stream` is set where a segment begins. `time` is the pts, or the best known. `lost`: it
+    ought to show a frame and shows none."""
 
     arrival: Arrival
     facts: PacketFacts
     time: int | None
     stream: StreamFormat | None = None
+    lost: bool = False
 
 
 class TimedOrder:
-    """Places packets by their times. `undecodable` counts packets at segments' heads whose frames never come out."""
+    """Places packets by their times. Those `lost` are at segments' heads: their frames never come out."""
 
     def __init__(self, stream: StreamFormat, first_decoder: av.VideoCodecContext, mend: bool = False) -> None:
         self._stream = stream
@@ -63,7 +65,6 @@ class TimedOrder:
         self._in_head = True
         self._first: av.VideoFrame | None = None
         self._floor: int | None = None
-        self.undecodable = 0
         self.frame: av.VideoFrame | None = None
 
     def place(self, arrivals: Iterable[Arrival]) -> Iterator[Placed]:
@@ -149,13 +150,11 @@ class TimedOrder:
         )
 
     def _placed(self, arrival: Arrival, order: int, stream: StreamFormat | None = None) -> Placed:
-        shown = arrival.look.shown and not arrival.discarded
-        if shown and self._floor is not None and order < self._floor:
-            self.undecodable += 1
-            shown = False
+        wanted = arrival.look.shown and not arrival.discarded
+        lost = wanted and self._floor is not None and order < self._floor
         place = order if arrival.look.shown else None
-        facts = PacketFacts(place, shown, arrival.look.seek, starts_segment=stream is not None)
-        return Placed(arrival, facts, order, stream)
+        facts = PacketFacts(place, wanted and not lost, arrival.look.seek, starts_segment=stream is not None)
+        return Placed(arrival, facts, order, stream, lost)
 
 
 def _decoded(decoder: av.VideoCodecContext, arrival: Arrival | None) -> list[av.VideoFrame]:
@@ -184,7 +183,7 @@ class _Counted:
 
 
 class CountedOrder:
-    """Places packets by decoding them. `undecodable` counts those that ought to show a frame and show none."""
+    """Places packets by decoding them."""
 
     def __init__(self, stream: StreamFormat, decoder: av.VideoCodecContext) -> None:
         self._stream = stream
@@ -194,7 +193,6 @@ class CountedOrder:
         self._fed = 0
         self._shown = 0
         self._begun = False
-        self.undecodable = 0
         self.frame: av.VideoFrame | None = None
 
     def place(self, arrivals: Iterable[Arrival]) -> Iterator[Placed]:
@@ -232,10 +230,10 @@ class CountedOrder:
     def _placed(self, counted: _Counted) -> Placed:
         arrival = counted.arrival
         shown = counted.order is not None
-        self.undecodable += not (shown or arrival.discarded or arrival.look.trouble) and arrival.look.shown
+        lost = not (shown or arrival.discarded or arrival.look.trouble) and arrival.look.shown
         stream = self._segment(counted)
         facts = PacketFacts(counted.order, shown, arrival.look.seek, starts_segment=stream is not None)
-        return Placed(arrival, facts, arrival.pts, stream)
+        return Placed(arrival, facts, arrival.pts, stream, lost)
 
     def _segment(self, counted: _Counted) -> StreamFormat | None:
         """The format of a segment that begins with this packet, if one does."""

@@ -148,6 +148,7 @@ def _stage(step: Step, before: Shape, after: Shape) -> float:
         seen * picture_bytes(step.format, before.width, before.height)
         + 2 * picture_bytes(step.gives, after.width, after.height)
         + step.filter.scratch * max(before.width * before.height, after.width * after.height)
+        + sum(param.file.memory for param in step.filter.params if param.file is not None)
     )
 
 

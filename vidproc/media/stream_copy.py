@@ -8,6 +8,7 @@ FFmpeg's own muxer, by writing a header for that track alone into memory.
 from __future__ import annotations
 
 import io
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "vendor_id", "duration")
 _OWN_PREFIXES = ("bps", "number_of_", "_statistics_", "duration-")
+_LISTING = "mov,mp4,m4a,3gp,3g2,mj2"
+_RUN_UP = 1
+"""Seconds before a window from which on the tracks are read."""
+
 _UNSET_DATE = "1970-01-01T00:00:00"
 
 _COVER_TYPES: Mapping[str, str] = MappingProxyType(
@@ -103,7 +108,18 @@ class StreamCopy:
                 stream.discard = Discard.all
         self._unfinished = list(self.tracks.values())
         if self.tracks:
+            self._skip()
             self._packets = self.source.demux([track.source for track in self.tracks.values()])
+
+    def _skip(self) -> None:
+        """Go where the kept window begins. Only an MP4 with the tables of all its packets leads each track there by
+        itself; others would begin all tracks at one place, and what is stored before that would be missed."""
+        window, source = self._clock.window, self.source
+        listed = source.format.name == _LISTING and all(track.source.frames for track in self.tracks.values())
+        if window is not None and listed and not any(track.needs_past for track in self.tracks.values()):
+            early = math.floor((window.start - _RUN_UP) * av.time_base)
+            if early > (source.start_time or 0):
+                source.seek(early)
 
     def until(self, ticks: int | None) -> Iterator[Packet[Stream]]:
         """Packets in the source's order, up to a time on the film's clock (None: all that are left)."""
@@ -124,6 +140,9 @@ class StreamCopy:
                 self._ready.extend((track.due(made), made) for made in track.take(packet))
                 if self._ready:
                     return True
+                if track.past and all(it.past for it in self.tracks.values()):
+                    self._packets = iter(())
+                    break
         except av.FFmpegError as error:
             self._losses.append(f"the other tracks break off where the source can't be read: {last_words(error)}")
             self._packets = iter(())

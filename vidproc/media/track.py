@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -31,15 +32,19 @@ def describe(stream: Stream) -> str:
 
 
 class Track:
-    """One stream of the source and the one of the output that it goes into.
+    """One stream of the source and the one of the output that it goes into. `needs_past`: whether what comes before a
+    window makes a difference to what is in it. `past`: what comes now is all behind the window.
 
     `overlapping` counts packets left out because they sound into the next piece of a joined source, `unreadable` those
     that could not be converted.
     """
 
+    needs_past = False
+
     def __init__(self, source: Stream, target: Stream, clock: FilmClock, container: str) -> None:
         self.source, self.target = source, target
         self.overlapping = self.unreadable = 0
+        self.past = False
         self._clock = clock
         self._step, self._signless = (1, False) if output_codecs.container(container).iso else (0, True)
         self._tick = source.time_base or Fraction(1, av.time_base)
@@ -55,6 +60,7 @@ class Track:
         """What the output gets for the packet: nothing when it is not part of it."""
         if is_cover(self.source):
             packet.pts = packet.dts = 0
+            self.past = True
         elif not self._retime(packet):
             return ()
         made = self._converted(packet) if self._converts else packet
@@ -105,6 +111,7 @@ class Track:
         packet.time_base = self.tick
         packet.pts, packet.dts = round(pts * scale + shift), round(dts * scale + shift)
         packet.duration = round((packet.duration or 0) * scale)
+        self.past = self._past_from is not None and packet.dts >= self._past_from
         if self._hidden(packet) or not self._cut(packet) or not self._fits(packet):
             return False
         if self._written is not None:
@@ -131,6 +138,14 @@ class Track:
             self._piece += 1
             self.__dict__.pop("_measures", None)
         self._last = dts
+
+    @cached_property
+    def _past_from(self) -> int | None:
+        """From which tick on nothing is kept. The clock of a joined source may come back to what is."""
+        window = self._clock.window
+        if window is None or len(self._clock.pieces) > 1:
+            return None
+        return math.ceil((window.stop - window.start) / self.tick)
 
     def _hidden(self, packet: Packet[Stream]) -> bool:
         """Whether it is sound that an edit list cuts away, where the output has no edit lists.

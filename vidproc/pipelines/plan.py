@@ -6,16 +6,20 @@ so that a graph with joins can stand behind the same face.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 from vidproc import filters
 from vidproc.errors import ClientError
-from vidproc.filters.contract import Chosen, Picture, Shape
+from vidproc.filters.contract import Chosen, Filter, Picture, Shape
+from vidproc.filters.file_type import Load
 from vidproc.filters.memory import SEQUENTIAL, Opaque
 from vidproc.model import MOST_FILTERS, FilterSpec
+from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
-from vidproc.pipelines.run import Converter, Handover, Runner, Spent, Step, no_clock
+from vidproc.pipelines.run import Converter, Handover, Runner, Spent, Step, no_clock, no_times
 from vidproc.reach import Reach, ReachStep
 
 
@@ -71,20 +75,21 @@ class Pipeline:
         out: Callable[[], Picture] | None = None,
         clock: Callable[[], float] = no_clock,
         spent: Spent | None = None,
+        time_of: Callable[[int], Fraction] = no_times,
         handover: Handover | None = None,
     ) -> Iterator[tuple[int, Picture]]:
         """The frames of ranks [start, stop), filtered and in `target_format`. See `vidproc.pipelines.run.Runner`."""
-        runner = Runner(converter, clock, Spent() if spent is None else spent, out, handover)
+        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of, handover)
         return runner.run(self.steps, self.target_format, frames, range(start, stop))
 
 
-def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
+def plan(specs: Sequence[FilterSpec], source_format: str, target_format: str, load: Load = no_files) -> Pipeline:
     """The pipeline for these filters, in order. No filters at all: only the conversion.
 
     Executes the text of custom filters. Raises `UnknownFilterError`, `BadParameterError`, `ClientError` for text that
-    is no filter, `FilterError` for text that fails when executed.
+    is no filter, `FilterError` for text that fails when executed, and what `load` raises for a file that isn't there.
     """
-    return arrange([filters.find(spec) for spec in specs], source_format, target_format)
+    return arrange(with_files([filters.find(spec) for spec in specs], load), source_format, target_format)
 
 
 def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str) -> Pipeline:
@@ -92,7 +97,7 @@ def outline(specs: Sequence[FilterSpec], source_format: str, target_format: str)
     return arrange([filters.declaration(spec) for spec in specs], source_format, target_format)
 
 
-def arrange(chain: Sequence[Chosen], source_format: str, target_format: str) -> Pipeline:
+def arrange(chain: Sequence[tuple[Filter, Mapping[str, Any]]], source_format: str, target_format: str) -> Pipeline:
     """The same from filters at hand with checked parameters."""
     formats = negotiate([each for each, _ in chain], source_format, target_format)
     steps = tuple(Step(each, params, form) for (each, params), form in zip(chain, formats, strict=True))
@@ -158,6 +163,11 @@ def remembered(specs: Sequence[FilterSpec]) -> tuple[str, ...]:
     chain = [filters.declaration(spec) for spec in specs]
     memories = [(each.title, each.remembers(params)) for each, params in chain]
     return tuple(f"{title}: {memory}" for title, memory in memories if memory is not None)
+
+
+def want(specs: Sequence[FilterSpec], name: str) -> bool:
+    """Whether one of these filters wants to know this of each frame. Executes no custom text."""
+    return any(name in declared.wanted(params) for declared, params in map(filters.declaration, specs))
 
 
 def _declaration(number: int, spec: FilterSpec) -> Chosen:

@@ -16,13 +16,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Protocol
 
 from vidproc.errors import FilterError, VidprocError
 from vidproc.filters import fields
 from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import steps_of
-from vidproc.model import ParamValue
 from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
 from vidproc.reach import Reach
@@ -43,6 +43,9 @@ class Converter(Protocol):
     def is_full(self, format: str) -> bool:
         """Whether pictures of this format have codes of the full range."""
 
+    def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
+        """How pictures of this format write colours: see `wants` of `vidproc.filters.contract.Filter`."""
+
 
 class Handover(Protocol):
     """What stages go on from, and leave for the run that comes after."""
@@ -53,10 +56,10 @@ class Handover(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A filter, its checked parameters, and the pixel format it works in."""
+    """A filter, its checked parameters with the files that they name read, and the pixel format it works in."""
 
     filter: Filter
-    params: Mapping[str, ParamValue]
+    params: Mapping[str, Any]
     format: str
 
     @property
@@ -78,6 +81,11 @@ def no_clock() -> float:
     return 0.0
 
 
+def no_times(rank: int) -> Fraction:
+    """For callers whose filters want none. Raises `LookupError`."""
+    raise LookupError(f"nobody knows when frame {rank} is shown")
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
     """What the stages of one run share, and the stages themselves."""
@@ -86,6 +94,7 @@ class Runner:
     clock: Callable[[], float] = no_clock
     spent: Spent = field(default_factory=Spent)
     out: Callable[[], Picture] | None = None
+    time_of: Callable[[int], Fraction] = no_times
     handover: Handover | None = None
 
     def run(self, steps: Sequence[Step], target: str, frames: Frames, wanted: range) -> Frames:
@@ -179,8 +188,14 @@ class Runner:
 
     def _wanted(self, step: Step, rank: int, interlaced: bool) -> dict[str, Any]:
         """What the filter asks for beside its parameters."""
-        known = {"rank": rank, "full_range": self.converter.is_full(step.format), "interlaced": interlaced}
-        return {name: known[name] for name in step.filter.wants}
+        known: dict[str, Callable[[], Any]] = {
+            "rank": lambda: rank,
+            "full_range": lambda: self.converter.is_full(step.format),
+            "interlaced": lambda: interlaced,
+            "from_bgr": lambda: self.converter.from_bgr(step.format),
+            "time": lambda: self.time_of(rank),
+        }
+        return {name: known[name]() for name in step.filter.wanted(step.params)}
 
 
 def _needed(wanted: range, steps: Iterable[Step]) -> range:
@@ -189,7 +204,7 @@ def _needed(wanted: range, steps: Iterable[Step]) -> range:
     return range(reach.first(wanted.start), reach.last(wanted.stop))
 
 
-def _shape_after(filter_: Filter, here: Picture, **params: ParamValue) -> Shape:
+def _shape_after(filter_: Filter, here: Picture, **params: Any) -> Shape:
     return filter_.shape_after(Shape(here.width, here.height, field_order=here.field_order), params)
 
 

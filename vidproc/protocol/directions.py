@@ -13,6 +13,8 @@ from vidproc.protocol.messages import (
     Error,
     Failed,
     Fetch,
+    FileBlock,
+    FileWanted,
     Finished,
     Heartbeat,
     Lease,
@@ -37,14 +39,14 @@ Kinds = frozenset[type[Message]]
 _EITHER: Kinds = frozenset({Error, Ping, Pong})
 
 FROM_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Submit, UploadBlock, Watch, Fetch, Cancel},
-    "worker": _EITHER | {Heartbeat, Result, ResultBlock, Failed, Drain},
+    "client": _EITHER | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
+    "worker": _EITHER | {FileWanted, Heartbeat, Result, ResultBlock, Failed, Drain},
 }
 """What a peer of each role may send to the coordinator."""
 
 TO_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
-    "worker": _EITHER | {Lease, LeaseBlock, Revoke, Committed},
+    "client": _EITHER | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
+    "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed},
 }
 """What the coordinator may send to a peer of each role."""
 

@@ -152,6 +152,27 @@ class Accepted(Message, frozen=True):
         _check(self.offset >= 0, "an offset is not negative")
 
 
+class FileWanted(Message, frozen=True):
+    """Coordinator, of a job that a client submitted, and worker, of a lease: send me the file of this SHA-256."""
+
+    sha256: str
+
+    def __post_init__(self) -> None:
+        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+
+
+class FileBlock(Message, frozen=True):
+    """The answer to that: at most 1 MiB of the file, in order, as payload."""
+
+    bulk: ClassVar[bool] = True
+    sha256: str
+    offset: int
+
+    def __post_init__(self) -> None:
+        _check(self.offset >= 0, "an offset is not negative")
+        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+
+
 class UploadBlock(Message, frozen=True):
     """Client: at most 1 MiB of the source, as payload."""
 
@@ -275,9 +296,14 @@ class Revoke(Message, frozen=True):
 
 
 class Heartbeat(Message, frozen=True):
-    """Worker, a few times a second when busy: frames finished by lease."""
+    """Worker, a few times a second when busy: frames finished by lease. `rate_limit`, where it is given, holds from now
+    on: frames/s, 0 for none."""
 
     frames: Mapping[int, int]
+    rate_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.rate_limit is None or 0 <= self.rate_limit < float("inf"), "a rate limit is a number of frames/s")
 
 
 class Result(Message, frozen=True):

@@ -7,14 +7,23 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from vidproc.model import LeaseKind
-from vidproc.scheduling import placement, stragglers
+from vidproc.scheduling import fair_share, placement, stragglers
 from vidproc.scheduling.jobs import Job
-from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
+from vidproc.scheduling.lifecycle import ChunkRecord
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
 Which = Callable[[Worker], list[Slot]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Lease this, after that other lease was taken back."""
+
+    job: Job
+    choice: placement.Choice
+    take_back: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +48,64 @@ class Assignment:
         self._leases = leases
         self._policy = policy
 
-    def next_choice(self, which: Which, now: float) -> tuple[Job, placement.Choice] | None:
-        """The next lease for one of those slots of daemons that are ready; None if there is nothing for any."""
-        jobs = [job for job in self._jobs.values() if job.leasable]
-        slots = self._ready(which, now) if jobs else []
-        for job in sorted(jobs, key=lambda job: (job.counts[ChunkState.LEASED], job.order)) if slots else ():
+    def next_order(self, now: float) -> Order | None:
+        """The best that can be done next, if anything."""
+        free = self._ready(Worker.free_slots, now)
+        return (
+            self._best_choice(free, now)
+            or self._move(free, now)
+            or self._second_run(free, now)
+            or self._claim(now)
+            or self._best_choice(self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else (), now)
+        )
+
+    def _best_choice(self, slots: Sequence[Slot], now: float) -> Order | None:
+        jobs = [job for job in self._jobs.values() if job.leasable] if slots else ()
+        for job in sorted(jobs, key=fair_share.turn):
             offer = self._offer(job, slots)
             choice = self._choose(job, offer, now) if offer.slots else None
             if choice is not None:
-                return job, choice
+                return Order(job, choice)
         return None
 
     def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
         cost = self._policy.lead_in_cost
         return job.choose(offer, cost, now) if isinstance(job, Stage) else placement.choose(job, offer, cost, now)
 
-    def next_move(self, now: float) -> tuple[Lease, Job, placement.Choice] | None:
-        """A lease that lies ahead of a slot at work and would be done much sooner by a free one, with its new place."""
-        free = self._ready(Worker.free_slots, now)
+    def _move(self, free: Sequence[Slot], now: float) -> Order | None:
+        """What lies ahead of a slot at work, would be done much sooner by a free one, and can be done there."""
         moves = (
-            (placement.gain_of_moving(lease, record, self._policy.lead_in_cost, now), -lease.id, lease, job, choice)
-            for lease, job, record in (self._ahead() if free else ())
-            if (choice := placement.begin_anew(job, record, self._offer(job, free), now)) is not None
+            (placement.gain_of_moving(lease, record, self._policy.lead_in_cost, now), -lease.id, job, choice, lease)
+            for lease, job, record in (self._held() if free else ())
+            if lease is lease.slot.ahead
+            and not (isinstance(job, Stage) and job.pinned)
+            and (choice := placement.begin_anew(job, record, self._offer(job, free), now)) is not None
         )
         best = max(moves, default=None)
-        return best[2:] if best is not None and best[0] > 0 else None
+        return Order(*best[2:]) if best is not None and best[0] > 0 else None
 
-    def next_second_run(self, now: float) -> tuple[Job, placement.Choice] | None:
+    def _second_run(self, free: Sequence[Slot], now: float) -> Order | None:
         """Of the chunks that are late and would be done sooner by a free slot, the one that is left longest."""
-        paying = [it for it in self._second_runs(now) if stragglers.pays(it.lease, it.seconds, it.late_at, now)]
+        runs = self._second_runs(free, now)
+        paying = [it for it in runs if stragglers.pays(it.lease, it.seconds, it.late_at, now)]
         longest = max(paying, key=lambda it: stragglers.seconds_left(it.lease, now), default=None)
-        return (longest.job, longest.choice) if longest is not None else None
+        return Order(longest.job, longest.choice) if longest is not None else None
+
+    def _claim(self, now: float) -> Order | None:
+        """What lies ahead of a slot for one job, and by rights is the turn of another."""
+        for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
+            ready = lease.slot.worker.ready_at(now) <= now
+            offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
+            choice = self._choose(job, offer, now) if offer.slots else None
+            if choice is not None:
+                return Order(job, replace(choice, slot=lease.slot), lease)
+        return None
 
     def next_chance(self, now: float) -> float:
         """When there will be something to lease because time has passed, as things stand; infinite if never."""
+        free = self._ready(Worker.free_slots, now)
         times = [at for worker in self._workers.values() if (at := worker.ready_at(now)) > now and self._wanted(worker)]
-        times += [stragglers.pays_at(it.lease, it.seconds, it.late_at) for it in self._second_runs(now)]
+        times += [stragglers.pays_at(it.lease, it.seconds, it.late_at) for it in self._second_runs(free, now)]
         return min((at for at in times if at > now), default=inf)
 
     def _wanted(self, worker: Worker) -> bool:
@@ -92,27 +123,21 @@ class Assignment:
         daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
         return placement.Offer([slot for slot in slots if slot.worker.accepts(job.custom)], daemons)
 
-    def _second_runs(self, now: float) -> Iterator[_SecondRun]:
+    def _second_runs(self, free: Sequence[Slot], now: float) -> Iterator[_SecondRun]:
         """All that there could be, one for each chunk, preferably by another daemon."""
-        free = [slot for slot in self._ready(Worker.free_slots, now) if not slot.worker.setbacks]
-        for lease, job, record in self._held() if free else ():
+        well = [slot for slot in free if not slot.worker.setbacks]
+        for lease, job, record in self._held() if well else ():
             if lease is lease.slot.lease and lease.kind is LeaseKind.CHUNK and not record.rerun and job.pace:
-                offer = self._offer(job, free)
+                offer = self._offer(job, well)
                 others = [slot for slot in offer.slots if slot.worker is not lease.slot.worker]
                 choice = placement.begin_anew(job, record, replace(offer, slots=others or offer.slots), now)
                 if choice is not None:
-                    yield self._second_run(lease, job, replace(choice, second=True))
+                    yield self._second_run_of(lease, job, replace(choice, second=True))
 
-    def _second_run(self, lease: Lease, job: Job, choice: placement.Choice) -> _SecondRun:
+    def _second_run_of(self, lease: Lease, job: Job, choice: placement.Choice) -> _SecondRun:
         work = placement.work_of(choice.record, False, self._policy.lead_in_cost)
         seconds = work / choice.slot.speed if choice.slot.speed else work * job.pace
         return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
-
-    def _ahead(self) -> Iterator[tuple[Lease, Job, ChunkRecord]]:
-        """All that lies ahead of slots, but for what can be done nowhere else."""
-        for lease, job, record in self._held():
-            if lease is lease.slot.ahead and not (isinstance(job, Stage) and job.pinned):
-                yield lease, job, record
 
     def _held(self) -> Iterator[tuple[Lease, Job, ChunkRecord]]:
         for lease in self._leases.values():

@@ -35,6 +35,14 @@ class WorkerDraining:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLimited:
+    """Its rate limit, in frames/s, 0 for none, is another one from now on."""
+
+    worker: str
+    rate_limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sequential:
     """That a part of a job must be done in frame order. Not `pinned`: a state is handed from chunk to chunk, and with
     it any slot can do one. `pinned`: all in one slot, and what is handed on is frames; a chunk needs those up to
@@ -122,8 +130,8 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | JobSubmitted | ChunksPlanned | ChunkProgressed | ChunkFinished
-    | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
+    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunkProgressed
+    | ChunkFinished | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 
 # Commands

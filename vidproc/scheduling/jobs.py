@@ -11,6 +11,7 @@ from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
+from vidproc.scheduling.workers import Lease
 
 
 class Job:
@@ -18,7 +19,7 @@ class Job:
 
     `leasable` are the indices, ascending, of the waiting chunks inside the reorder window. All that is looked through
     when a slot is free is that list, so the length of the film doesn't matter. `ceiling` is the first chunk that lacks
-    something which another part of the job makes (see `stages`).
+    something which another part of the job makes (see `stages`). `service` and `active` are as `fair_share` says.
     """
 
     kind = LeaseKind.CHUNK
@@ -34,6 +35,8 @@ class Job:
         self.frames: Counter[ChunkState] = Counter()
         self.retries: dict[int, int] = {}
         self.planned = 0
+        self.service = 0.0
+        self.active = False
         self._work_done = 0.0
         self._seconds_spent = 0.0
         self._effort = Effort()
@@ -58,6 +61,16 @@ class Job:
     def note_pace(self, work: float, seconds: float) -> None:
         self._work_done += work
         self._seconds_spent += seconds
+
+    def charge(self, lease: Lease, cost: float) -> None:
+        lease.cost = cost
+        self.service += cost
+
+    def settle(self, lease: Lease, now: float) -> None:
+        """A lease has ended: what it took counts, and not what it was expected to. A second time changes nothing."""
+        if not lease.settled:
+            lease.settled = True
+            self.service += max(0.0, now - lease.begun) - lease.cost
 
     def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
         """Add chunks. Raises `ValueError` if they are not the next ones."""

@@ -18,9 +18,13 @@ class TokenBucket:
         if rate < 0 or burst <= 0:
             raise ValueError(f"not a rate limit: {rate} a second with a burst of {burst} s")
         self.rate = rate
-        self._capacity = rate * burst
-        self._tokens = self._capacity
+        self._burst = burst
+        self._tokens = rate * burst
         self._at = now
+
+    def change(self, rate: float, now: float) -> None:
+        """Another rate from now on. Debts stay; what is saved up is bounded anew."""
+        self._tokens, self._at, self.rate = self._level(now), now, rate
 
     def ready_at(self, now: float) -> float:
         """When work may start: `now` if it may at once."""
@@ -34,4 +38,4 @@ class TokenBucket:
             self._at = now
 
     def _level(self, now: float) -> float:
-        return min(self._capacity, self._tokens + (now - self._at) * self.rate)
+        return min(self.rate * self._burst, self._tokens + (now - self._at) * self.rate)

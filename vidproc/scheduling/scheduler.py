@@ -12,11 +12,11 @@ Three rules make it safe whatever peers do:
   and a withdrawn lease needs no answer.
 - A result that has arrived is kept though its daemon vanishes meanwhile.
 
-After each event every free slot is offered to the jobs, the one with the fewest leased chunks first, then the oldest;
-`placement` chooses within the job. Then every slot at work is offered one more lease, which its daemon holds until the
-slot gets to it, so that it need not wait for the way there and back. Such a lease is granted on the assumption that all
-goes well. It is taken back, and was as good as never granted, when its slot's decoder turns out not to be open for it,
-when the daemon leaves or its slots die, and when a free slot would be done with it sooner.
+After each event every free slot is offered to the jobs, the one that has had least first (`fair_share`); `placement`
+chooses within the job. Then every slot at work is offered one more lease, which its daemon holds until the slot gets to
+it, so that it need not wait for the way there and back. Such a lease is granted on the assumption that all goes well.
+It is taken back, and was as good as never granted, when its slot's decoder turns out not to be open for it, when the
+daemon leaves or its slots die, when a free slot would be done with it sooner, and when it is another job's turn.
 
 A slot that is free still is offered the chunks that others are late with (`stragglers`). Such a chunk has two leases
 then; the first result counts, and the other lease is withdrawn.
@@ -31,8 +31,8 @@ from math import inf
 from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
-from vidproc.scheduling import invariants, placement
-from vidproc.scheduling.assignment import Assignment, Which
+from vidproc.scheduling import fair_share, invariants, placement
+from vidproc.scheduling.assignment import Assignment
 from vidproc.scheduling.backoffs import Backoffs
 from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
 from vidproc.scheduling.jobs import Job
@@ -143,6 +143,11 @@ class Scheduler:
             self._unseat(self._workers[event.worker].slots)
 
     @_on.register
+    def _worker_limited(self, event: ev.WorkerLimited, now: float) -> None:
+        if event.worker in self._workers:
+            self._workers[event.worker].bucket.change(event.rate_limit, now)
+
+    @_on.register
     def _job_submitted(self, event: ev.JobSubmitted, now: float) -> None:
         if event.job in self._jobs:
             raise ValueError(f"job {event.job} was submitted before")
@@ -188,9 +193,12 @@ class Scheduler:
             self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
     def _note_pace(self, lease: Lease, now: float) -> None:
-        if now > lease.begun and lease.kind is LeaseKind.CHUNK:
-            lease.slot.speed = lease.work / (now - lease.begun)
-            self._jobs[lease.job].note_pace(lease.work, now - lease.begun)
+        job = self._jobs[lease.job]
+        job.settle(lease, now)
+        if now > lease.begun:
+            if lease.kind is LeaseKind.CHUNK:
+                lease.slot.speed = lease.work / (now - lease.begun)
+            job.note_pace(lease.work, now - lease.begun)
 
     def _stop_other(self, lease: Lease, now: float) -> None:
         """Of two leases of a chunk the first that is finished counts."""
@@ -325,7 +333,9 @@ class Scheduler:
     def _void(self, lease: Lease, now: float) -> None:
         """From here on nothing that names this lease counts."""
         del self._leases[lease.id]
-        self._of(lease)[1].let_go(lease)
+        job, record = self._of(lease)
+        record.let_go(lease)
+        job.settle(lease, now)
         self._leave(lease, None, now)
 
     def _leave(self, lease: Lease, tail: Tail | None, now: float) -> None:
@@ -381,19 +391,11 @@ class Scheduler:
     # Leases
 
     def _assign(self, now: float) -> None:
-        self._lease_to(Worker.free_slots, now)
-        while (move := self._assignment.next_move(now)) is not None:
-            self._take_back(move[0], now)
-            self._grant(*move[1:], now)
-        while (second := self._assignment.next_second_run(now)) is not None:
-            self._grant(*second, now)
-        if self._policy.read_ahead:
-            self._lease_to(Worker.slots_to_read_ahead, now)
-
-    def _lease_to(self, which: Which, now: float) -> None:
-        """As long as there is work for those slots."""
-        while (found := self._assignment.next_choice(which, now)) is not None:
-            self._grant(*found, now)
+        fair_share.admit(list(self._jobs.values()), self._leases.values(), list(self._workers.values()))
+        while (order := self._assignment.next_order(now)) is not None:
+            if order.take_back is not None:
+                self._take_back(order.take_back, now)
+            self._grant(order.job, order.choice, now)
 
     def _grant(self, job: Job, choice: placement.Choice, now: float) -> None:
         slot, record = choice.slot, choice.record
@@ -403,6 +405,7 @@ class Scheduler:
             self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work, choice.second
         )
         self._leases[lease.id] = lease
+        job.charge(lease, fair_share.cost(job, work, self._jobs.values()))
         slot.take(lease, now)
         slot.worker.bucket.spend(record.chunk.frames, now)
         if choice.second:

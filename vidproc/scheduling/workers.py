@@ -142,7 +142,7 @@ class Lease:
     `work` is what it costs its slot, on the job's scale (`effort.py`). `begun`: when its slot got to it, as far as can
     be known here; infinite as long as it lies ahead. `frames_done` is what its daemon has told of, `moved` since when
     it is so. `open_end`: nothing speaks against the decoder being open at its end. `second`: the chunk has another
-    lease, which is late.
+    lease, which is late. `cost`: seconds that its job is charged for, until it is `settled`.
     """
 
     id: int
@@ -154,6 +154,8 @@ class Lease:
     granted: float
     work: float
     second: bool = False
+    cost: float = 0.0
+    settled: bool = False
     begun: float = inf
     frames_done: int = 0
     moved: float = inf

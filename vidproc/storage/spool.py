@@ -6,6 +6,7 @@
     jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
                              the source may leave the cache meanwhile
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
+    jobs/<id>/files/<sha256> what the job's filters name
     jobs/<id>/chunks/<n>     encoded chunks
     jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
     jobs/<id>/result         the film
@@ -23,7 +24,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,6 +62,9 @@ class JobFolder:
     def stage(self, index: int) -> Path:
         return self.path / "stage" / str(index)
 
+    def file(self, sha256: str) -> Path:
+        return self.path / "files" / sha256
+
     def create(self) -> None:
         with disk_errors("cannot make a job's folder"):
             (self.path / "chunks").mkdir(parents=True)
@@ -69,6 +73,13 @@ class JobFolder:
         """Room for what a sequential stage hands on, if the job has one."""
         with disk_errors("cannot make a job's folder"):
             (self.path / "stage").mkdir()
+
+    def keep_files(self, files: Mapping[str, bytes]) -> None:
+        """What the job's filters name, by SHA-256."""
+        with disk_errors("cannot store a filter's file"):
+            for sha256, data in files.items():
+                self.file(sha256).parent.mkdir(exist_ok=True)
+                self.file(sha256).write_bytes(data)
 
     def keep_only_result(self) -> None:
         """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""

@@ -6,10 +6,12 @@ memory of FFmpeg's, seen as arrays without a copy, and filtered into the encoder
 
 from __future__ import annotations
 
+import functools
 import platform
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import cv2
 
@@ -28,7 +30,8 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
-from vidproc.worker.footage import Footage
+from vidproc.worker.file_cache import FileCache
+from vidproc.worker.footage import Footage, time_of
 from vidproc.worker.stage import LiveStage, converter_for, pass_over
 from vidproc.worker.states import States
 
@@ -41,6 +44,9 @@ _TELLING = Telling(
     bug=WorkerError,  # which is worth another try
 )
 
+_MOST_LOADED = 4
+"""Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
+
 
 def serve(channel: Channel, gauge: Gauge) -> None:
     """The slot's process: do one task after the other until the channel ends."""
@@ -48,13 +54,22 @@ def serve(channel: Channel, gauge: Gauge) -> None:
     ffmpeg.silence()
     slot = ChunkRunner(gauge)
     channel.send({"ready": _versions()})
-    for header, packets in channel:
-        try:
-            report, records = slot.run(from_plain(ChunkTask, header["task"]), packets)
-        except Exception as error:
-            channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    for header, payload in channel:
+        if "files" in header:
+            channel.send({"wanted": slot.files.missing(header["files"])})
+        elif "file" in header:
+            slot.files.add(header["file"], payload)
         else:
-            channel.send({"done": to_plain(report)}, records)
+            _do(slot, channel, gauge, header["task"], payload)
+
+
+def _do(slot: ChunkRunner, channel: Channel, gauge: Gauge, task: Any, packets: bytes) -> None:
+    try:
+        report, records = slot.run(from_plain(ChunkTask, task), packets)
+    except Exception as error:
+        channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+    else:
+        channel.send({"done": to_plain(report)}, records)
 
 
 def _versions() -> Mapping[str, str]:
@@ -69,9 +84,15 @@ def _versions() -> Mapping[str, str]:
 
 
 class ChunkRunner:
-    """Runs chunks, and chunks of stages; keeps the decoder open between two that follow one another."""
+    """Runs chunks, and chunks of stages; keeps the decoder open between two that follow one another, and what filters
+    made of their files.
+
+    `files` must have those that a task names before it is run.
+    """
 
     def __init__(self, gauge: Gauge) -> None:
+        self.files = FileCache()
+        self._load = functools.lru_cache(maxsize=_MOST_LOADED)(lambda type, sha256: type.read(self.files[sha256]))
         self._gauge = gauge
         self._decoder: Decoder | None = None
         self._decoded: tuple[str, LeaseKind, int] | None = None
@@ -83,7 +104,8 @@ class ChunkRunner:
         packets, state = _parts(payload, task.state_size)
         if task.kind is LeaseKind.STAGE and not task.begins and task.job_id in self._stages:
             return self._run_live(self._stages.pop(task.job_id), task, packets)
-        pipeline = plan(task.filters, task.made_as or working_format(task.stream.pix_fmt), task.encoder.pix_fmt)
+        source_format = task.made_as or working_format(task.stream.pix_fmt)
+        pipeline = plan(task.filters, source_format, task.encoder.pix_fmt, self._load)
         if task.kind is LeaseKind.STAGE and pipeline.pinned:
             return self._run_live(self._begun(task, pipeline), task, packets)
         decoder, states = self._decoder_for(task), States(bytes(state))
@@ -150,8 +172,9 @@ class _Work:
         footage.mark()
         pictures = footage.pictures(packets, task.first, task.last, self._pipeline.reach.first(task.stop))
         frames = self._pipeline.run(
-            pictures, task.start, task.stop, self._converter, self._canvas, time.perf_counter, self._spent, self._states
-        )
+            pictures, task.start, task.stop, self._converter, self._canvas,
+            clock=time.perf_counter, spent=self._spent, time_of=functools.partial(time_of, task), handover=self._states,
+        )  # fmt: skip
         began = time.perf_counter()
         for rank, picture in frames:
             filtered = time.perf_counter()

@@ -14,13 +14,14 @@ from typing import Any
 
 import structlog
 
-from vidproc.config import WorkerSettings
+from vidproc.config import ADAPTIVE, WorkerSettings
 from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
 from vidproc.transport.connect import ANY, IPV4, IPV6, connect
 from vidproc.transport.session import Session
 from vidproc.worker.link import Link
+from vidproc.worker.pace import Pace
 from vidproc.worker.slot import Slot
 
 PRELOADED = ("vidproc.worker.chunk",)
@@ -28,6 +29,7 @@ PRELOADED = ("vidproc.worker.chunk",)
 
 _BACKOFF_S = (0.1, 5.0)
 _DRAIN_LIMIT_S = 8.0
+_LOOK_EVERY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class Daemon:
         """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
         try:
             await asyncio.gather(*(slot.start() for slot in self._slots))
-            await _first_of(self._dial_for_ever(), self._drained())
+            await _first_of(self._dial_for_ever(), self._drained(), self._steer())
         finally:
             await asyncio.gather(*(slot.close() for slot in self._slots))
 
@@ -65,6 +67,17 @@ class Daemon:
                     await asyncio.wait_for(self._link.drain(), _DRAIN_LIMIT_S)
             except TimeoutError:
                 log.warning("leases were not done in time; others will do them", limit_s=_DRAIN_LIMIT_S)
+
+    async def _steer(self) -> None:
+        """Keep the rate limit to what the machine has left, if that is asked for."""
+        if self._settings.rate_limit != ADAPTIVE:
+            await asyncio.Event().wait()
+        pace = Pace(self._slots)
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            limit = pace.look()
+            if self._link is not None:
+                self._link.limit(limit)
 
     async def _dial_for_ever(self) -> None:
         met, failures = False, 0
@@ -86,7 +99,7 @@ class Daemon:
         given = self._settings
         capabilities = {
             "slots": len(self._slots),
-            "rate_limit": given.rate_limit,
+            "rate_limit": 0.0 if given.rate_limit == ADAPTIVE else given.rate_limit,
             "allow_custom": given.allow_custom,
         }
         party = Party("worker", given.name, self._slots[0].versions, given.token, capabilities)

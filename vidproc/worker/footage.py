@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from vidproc.filters.contract import Picture
@@ -20,6 +22,15 @@ from vidproc.pipelines.run import Spent
 from vidproc.processes.gauge import Gauge
 
 Pictures = Iterator[tuple[int, Picture]]
+
+
+_TIME = struct.Struct("<q")
+
+
+def time_of(task: ChunkTask, rank: int) -> Fraction:
+    """When a frame is shown, in seconds of the result."""
+    (microseconds,) = _TIME.unpack_from(task.times, _TIME.size * (rank - task.first))
+    return Fraction(microseconds, 1_000_000)
 
 
 class Footage:

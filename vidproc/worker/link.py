@@ -14,11 +14,14 @@ from msgspec.structs import replace
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
+from vidproc.protocol.incoming import IncomingFiles
 from vidproc.protocol.messages import (
     Committed,
     Drain,
     Error,
     Failed,
+    FileBlock,
+    FileWanted,
     Heartbeat,
     Lease,
     LeaseBlock,
@@ -28,6 +31,7 @@ from vidproc.protocol.messages import (
     Revoke,
 )
 from vidproc.transport.session import Session
+from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
 
 _BLOCK = 2**20
@@ -37,18 +41,20 @@ log = structlog.get_logger()
 
 
 class _Work:
-    """A lease in hand: its packets as they come, and the task that waits for them and for its slot, and runs them."""
+    """A lease in hand: its packets and files as they come, and the task that waits for them and for its slot, and runs
+    them."""
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.packets = bytearray()
+        self.files: dict[str, bytes] = {}
         self.whole = asyncio.Event()
         self.begun = False
         self.task: asyncio.Task[None] | None = None
 
     @property
     def missing(self) -> int:
-        """Bytes that are still to come."""
+        """Bytes of packets that are still to come."""
         return self.lease.size - len(self.packets)
 
 
@@ -64,7 +70,10 @@ class Link:
         self._slots = slots
         self._turns = [asyncio.Lock() for _ in slots]
         self._work: dict[int, _Work] = {}
+        self._files = FileCache()
+        self._incoming = IncomingFiles()
         self._uncommitted: set[int] = set()
+        self._rate_limit: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,6 +93,10 @@ class Link:
         await self._session.send(Drain())
         await self._idle.wait()
 
+    def limit(self, rate: float) -> None:
+        """Have the next heartbeat say how many frames a second to lease at most from now on, 0 for no limit."""
+        self._rate_limit = rate
+
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
             case Lease():
@@ -91,6 +104,8 @@ class Link:
             case LeaseBlock(lease_id):
                 if work := self._work.get(lease_id):  # a revoked lease's blocks may still be on their way
                     self._fill(work, payload)
+            case FileBlock():
+                self._take_file(message, payload)
             case Revoke(lease_id):
                 self._revoke(lease_id)
             case Error():
@@ -107,6 +122,7 @@ class Link:
         self._work[lease.lease_id] = work = _Work(lease)
         self._idle.clear()
         work.task = self._spawn(self._run(work))
+        self._give_files(work)
         self._note_whole(work)
 
     def _fill(self, work: _Work, payload: bytes | memoryview) -> None:
@@ -115,8 +131,34 @@ class Link:
         work.packets += payload
         self._note_whole(work)
 
+    def _give_files(self, work: _Work) -> None:
+        """Those that are here. The others are asked for, once for all leases."""
+        sizes = work.lease.task.files
+        lacking = self._files.missing(sizes)
+        work.files = {sha256: self._files[sha256] for sha256 in sizes if sha256 not in lacking}
+        for sha256 in lacking:
+            if self._incoming.expect(sha256, sizes[sha256]):
+                self._spawn(self._ask_for(sha256))
+
+    async def _ask_for(self, sha256: str) -> None:
+        with contextlib.suppress(PeerError):  # the receiving side of the connection tells of its end
+            await self._session.send(FileWanted(sha256))
+
+    def _take_file(self, block: FileBlock, piece: bytes | memoryview) -> None:
+        try:
+            data = self._incoming.add(block.sha256, block.offset, piece)
+        except ValueError as error:
+            raise PeerError(str(error)) from None
+        if data is None:
+            return
+        self._files.add(block.sha256, data)
+        for work in self._work.values():
+            if block.sha256 in work.lease.task.files:
+                work.files[block.sha256] = data
+                self._note_whole(work)
+
     def _note_whole(self, work: _Work) -> None:
-        if not work.missing:
+        if not work.missing and work.files.keys() == work.lease.task.files.keys():
             work.whole.set()
 
     def _revoke(self, lease_id: int) -> None:
@@ -128,6 +170,7 @@ class Link:
 
     def _forget(self, lease_id: int) -> None:
         self._work.pop(lease_id, None)
+        self._incoming.expect_only({sha256 for work in self._work.values() for sha256 in work.lease.task.files})
         self._note_idle()
 
     def _note_idle(self) -> None:
@@ -151,7 +194,7 @@ class Link:
         async with self._turns[slot]:
             await work.whole.wait()
             work.begun, began = True, time.perf_counter()
-            report, records = await self._slots[slot].run(work.lease.task, work.packets)
+            report, records = await self._slots[slot].run(work.lease.task, work.packets, work.files)
         return _with_pipe(report, time.perf_counter() - began), records
 
     async def _fail(self, lease_id: int, failure: SlotFailure) -> None:
@@ -175,12 +218,14 @@ class Link:
         with contextlib.suppress(PeerError):
             while True:
                 await asyncio.sleep(_HEARTBEAT_S)
-                if self._work:
+                if self._work or self._rate_limit is not None:
                     await self._session.send(self._heartbeat())
 
     def _heartbeat(self) -> Heartbeat:
         begun = [work for work in self._work.values() if work.begun]
-        return Heartbeat({work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun})
+        frames = {work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun}
+        limit, self._rate_limit = self._rate_limit, None
+        return Heartbeat(frames, limit)
 
     def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(course)

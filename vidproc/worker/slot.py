@@ -20,6 +20,7 @@ from vidproc.protocol.structure import from_plain, to_plain
 
 _ENTRY = "vidproc.worker.chunk:serve"
 _LOOK_EVERY_S = 0.25
+NO_FILES: Mapping[str, bytes] = {}
 _NOTHING = Reading(frame=-1, finished=0, moved_at=0.0)
 
 T = TypeVar("T")
@@ -60,14 +61,18 @@ class Slot:
         async with self._turn:
             await self._begin()
 
-    async def run(self, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
+    async def run(
+        self, task: ChunkTask, packets: bytes | bytearray, files: Mapping[str, bytes] = NO_FILES
+    ) -> tuple[ChunkReport, bytes]:
         """Do a lease's work. Raises `SlotFailure`. Cancelled, it kills the process: the quickest way out of a frame.
+
+        `files` are what the task's filters name; the process keeps them for the next task.
 
         The next lease may come while the last one, cancelled, is still being cleared away; so there is a lock.
         """
         async with self._turn:
             try:
-                return await self._done(task, packets)
+                return await self._done(task, packets, files)
             except SlotFailure:
                 raise
             except WorkerError as error:
@@ -95,12 +100,14 @@ class Slot:
             raise
         self._child, self.versions = child, hello["ready"]
 
-    async def _done(self, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
+    async def _done(
+        self, task: ChunkTask, packets: bytes | bytearray, files: Mapping[str, bytes]
+    ) -> tuple[ChunkReport, bytes]:
         if self._child is None:
             await self._begin()
         assert self._child is not None
         self._child.gauge.start()
-        return await self._within_limit(self._child, _ask(self._child, task, packets))
+        return await self._within_limit(self._child, _ask(self._child, task, packets, files))
 
     async def _within_limit(self, child: Child, course: Coroutine[Any, Any, T]) -> T:
         """What `course` gives, unless the process stays on one frame for longer than the limit."""
@@ -126,7 +133,19 @@ class Slot:
             await child.close()
 
 
-async def _ask(child: Child, task: ChunkTask, packets: bytes | bytearray) -> tuple[ChunkReport, bytes]:
+async def _hand_over(child: Child, files: Mapping[str, bytes]) -> None:
+    """The files that the process does not have yet."""
+    if files:
+        await child.send({"files": list(files)})
+        answer, _ = await child.receive()
+        for sha256 in answer["wanted"]:
+            await child.send({"file": sha256}, files[sha256])
+
+
+async def _ask(
+    child: Child, task: ChunkTask, packets: bytes | bytearray, files: Mapping[str, bytes]
+) -> tuple[ChunkReport, bytes]:
+    await _hand_over(child, files)
     await child.send({"task": to_plain(task)}, packets)
     answer, records = await child.receive()
     if "failed" in answer:

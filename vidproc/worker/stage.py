@@ -11,6 +11,7 @@ and its pictures are handed on.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from vidproc.model import ChunkReport, ChunkTask
 from vidproc.pipelines.plan import Pipeline
 from vidproc.pipelines.run import Spent
 from vidproc.processes.gauge import Gauge
-from vidproc.worker.footage import Footage, Pictures
+from vidproc.worker.footage import Footage, Pictures, time_of
 from vidproc.worker.states import States
 
 Result = tuple[ChunkReport, bytes]
@@ -49,8 +50,9 @@ def pass_over(
     pictures = footage.pictures(packets, task.first, task.last, pipeline.reach.first(task.stop))
     footage.mark()
     made = pipeline.until(pipeline.cut).run(
-        pictures, start, stop, converter, clock=time.perf_counter, spent=spent, handover=states
-    )
+        pictures, start, stop, converter,
+        clock=time.perf_counter, spent=spent, time_of=functools.partial(time_of, task), handover=states,
+    )  # fmt: skip
     for _ in made if start < stop else ():
         footage.count()
     footage.feed_the_rest()
@@ -62,6 +64,7 @@ class LiveStage:
 
     def __init__(self, pipeline: Pipeline, task: ChunkTask, gauge: Gauge) -> None:
         self.next_chunk = task.chunk
+        self._task = task
         self._pipeline = pipeline.until(pipeline.cut)
         self._converter = converter_for(task)
         self._gauge = gauge
@@ -82,7 +85,7 @@ class LiveStage:
         """The chunk's pictures as the chain makes them. After any error this is of no use any more."""
         if task.chunk != self.next_chunk:
             raise WorkerError("the stage is not where this chunk begins")
-        began = time.perf_counter()
+        began, self._task = time.perf_counter(), task
         if task.begins:
             self._begin_segment(task)
         footage = Footage(task, self._decoder_for(task), self._converter, self._gauge, self._spent)
@@ -98,8 +101,9 @@ class LiveStage:
     def _begin_segment(self, task: ChunkTask) -> None:
         self._fed_to = task.first
         self._made = self._pipeline.run(
-            self, task.start, sys.maxsize, self._converter, clock=time.perf_counter, spent=self._spent
-        )
+            self, task.start, sys.maxsize, self._converter,
+            clock=time.perf_counter, spent=self._spent, time_of=lambda rank: time_of(self._task, rank),
+        )  # fmt: skip
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
         if self._decoder is None or not task.continues:
