@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.worker.work import Work, pixels
 from vidproc.coordinator.staging import Staging
@@ -13,6 +16,11 @@ from vidproc.pipelines.plan import sequential_part, shapes
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder
 from vidproc.worker.chunk import ChunkRunner
+
+
+def times(first: int, last: int) -> bytes:
+    """Of the ranks [first, last): they come every 40 ms."""
+    return struct.pack(f"<{last - first}q", *(40_000 * rank for rank in range(first, last)))
 
 
 @dataclass
@@ -40,7 +48,8 @@ class Staged:
         grant = Grant(1, "a", 0, "job", chunk, 1, kind, continues, replays=replays)
         here, before = self.work.film.chunks[chunk], self.work.film.chunks[chunk - 1]
         begins = chunk == 0 or here.segment != before.segment
-        task = self.staging.task(grant, self.work.task(chunk, continues), begins, here is self.work.film.chunks[-1])
+        told = replace(self.work.task(chunk, continues), times=times(here.first, here.last))
+        task = self.staging.task(grant, told, begins, here is self.work.film.chunks[-1])
         start = before.packets_stop if continues else here.packets_start
         packets = (self.folder.path / "packets", start, here.packets_stop)
         pieces = self.staging.payload(grant, here, packets, begins)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.media import clips
-from tests.worker.staged import Staged
+from tests.worker.staged import Staged, times
 from tests.worker.work import Work, pixels, work_on
 from vidproc.errors import FilterError, MediaError, WorkerError
 from vidproc.model import FilterSpec, LeaseKind
@@ -42,6 +43,7 @@ def f(frame, state):
     return frame
 """
 
+CLOCK = FilterSpec("text", {"text": "{time} {frame}", "size": 12})
 MOTION = FilterSpec("motion")
 AHEAD = FilterSpec(
     "custom",
@@ -68,6 +70,7 @@ CHAINS = [
     lambda memory: (AHEAD, mean(memory, (-2, 3)), AHEAD, mean(memory, (-1, 1)), AHEAD),
     lambda memory: (mean(memory), FilterSpec("resize", {"width": 44}), BACKGROUND, MOTION),
     lambda memory: (mean("snapshot"), AHEAD, mean(memory), BACKGROUND),
+    lambda memory: (CLOCK, AHEAD, mean(memory), MOTION, CLOCK),
 ]
 
 
@@ -92,7 +95,8 @@ def in_one_go(work: Work) -> dict[int, bytes]:
     gauge = Gauge()
     found: dict[int, bytes] = {}
     for segment in {chunk.segment: None for chunk in work.film.chunks}:
-        found |= pixels(*ChunkRunner(gauge).run(*work.whole(segment)))
+        task, packets = work.whole(segment)
+        found |= pixels(*ChunkRunner(gauge).run(replace(task, times=times(task.first, task.last)), packets))
     gauge.close()
     return found
 
