@@ -166,6 +166,12 @@ class ChunkTask(Struct, frozen=True):
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open. `files` are the
     job's: whoever lacks one asks for it. `times` are when the ranks [first, last) are shown in the result, in
     microseconds, each 8 bytes, signed and little-endian; none where no filter wants to know.
+
+    `kind` STAGE is the part of the work that goes through the film in order: nothing is encoded, and the answer is the
+    filters' state behind the chunk or, where one can't leave its process, the frames that they made. `begins`: the
+    chunk is the first of its continuity segment; `ends`: it is the last of the film; `replays`: the frames are held
+    already. The last `state_size` bytes of the payload are the state to begin with. `made_as` is the format of the
+    pictures in the packets where a stage has made those; only the filters behind it are left then.
     """
 
     job_id: str
@@ -184,6 +190,12 @@ class ChunkTask(Struct, frozen=True):
     continues: bool = False
     files: Mapping[str, int] = {}
     times: bytes = b""
+    kind: LeaseKind = LeaseKind.CHUNK
+    begins: bool = False
+    ends: bool = False
+    replays: bool = False
+    state_size: int = 0
+    made_as: str = ""
 
 
 class ChunkReport(Struct, frozen=True):
@@ -196,6 +208,9 @@ class ChunkReport(Struct, frozen=True):
     to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
     the chunk's frames have behind the filters.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
+
+    `made` says how the frames are coded that a stage hands on, `made_as` what format their pictures have, and
+    `made_sizes` how many bytes the record of each has.
     """
 
     frames: int
@@ -212,3 +227,6 @@ class ChunkReport(Struct, frozen=True):
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()
     digest: str = ""
+    made: StreamFormat | None = None
+    made_as: str = ""
+    made_sizes: tuple[int, ...] = ()

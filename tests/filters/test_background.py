@@ -9,6 +9,7 @@ import pytest
 from tests.pipelines.stand_in import PlainConverter
 from vidproc import filters
 from vidproc.filters.contract import Array, Picture
+from vidproc.filters.memory import Opaque
 from vidproc.model import FilterSpec, ParamValue
 from vidproc.pipelines.plan import plan
 
@@ -53,6 +54,13 @@ def test_it_is_opencvs_learnt_anew_at_multiples_and_at_the_first_frame() -> None
     frames = film(14)
     assert same(masks(frames, every=5), plainly(frames, {0, 5, 10}, 500, 16, True))
     assert same(masks(frames[3:], first=3, every=5), plainly(frames[3:], {0, 2, 7}, 500, 16, True))
+
+
+def test_it_may_be_learnt_once_for_all() -> None:
+    frames = film(14)
+    assert same(masks(frames, every=0), plainly(frames, {0}, 500, 16, True))
+    found, params = filters.find(FilterSpec("motion", {"kind": "mog2", "every": 0}))
+    assert isinstance(found.remembers(params), Opaque)
 
 
 @pytest.mark.parametrize(

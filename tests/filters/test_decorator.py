@@ -51,12 +51,12 @@ def test_what_a_function_remembers_is_declared_by_a_word_and_a_number() -> None:
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        ({"memory": "rest", "every": 5}, "a filter's memory must be one of reset, not 'rest'; did you mean 'reset'?"),
-        ({"memory": 5}, "a filter's memory must be one of reset, not 5"),
+        ({"memory": "rest", "every": 5}, "a filter's memory must be one of reset, snapshot, opaque, not 'rest'"),
+        ({"memory": 5}, "a filter's memory must be one of reset, snapshot, opaque, not 5"),
         ({"memory": ["reset"]}, "a filter's declaration is wrong"),
-        ({"memory": "reset"}, "a filter that remembers must say every=, a whole number from 1 to 3000"),
-        ({"memory": "reset", "every": 3001}, "a filter that remembers must say every="),
-        ({"memory": "reset", "every": "5"}, "a filter that remembers must say every="),
+        ({"memory": "reset"}, "a filter that begins anew must say every=, a whole number from 1 to 3000"),
+        ({"memory": "reset", "every": 3001}, "a filter that begins anew must say every="),
+        ({"memory": "reset", "every": "5"}, "a filter that begins anew must say every="),
         ({"every": 5}, 'every= belongs to memory="reset"'),
     ],
 )

@@ -27,8 +27,9 @@ def test_every_filter_and_parameter_is_on_the_page() -> None:
 def test_the_examples_on_the_page_are_filters() -> None:
     examples = reference.page().split("```python\n")[1:]
     declared = [custom.read(example.partition("```")[0]) for example in examples]
-    assert [each.window for each in declared] == [(0, 0), (-1, 0), (0, 0)]
+    assert [each.window for each in declared] == [(0, 0), (-1, 0), (0, 0), (0, 0)]
     assert [str(each.remembers({})) for each in declared[2:]] == [
-        "Remembers what came before, and begins anew every 100 frames."
+        "Remembers what came before, and begins anew every 100 frames.",
+        "Remembers all that came before, in one process, where the chain up to it runs in the film's order.",
     ]
     assert declared[1].resolve({"gain": "10"}) == {"gain": 10.0}

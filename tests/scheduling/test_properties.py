@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.scheduling.world import World
+from vidproc.scheduling.events import Sequential
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.placement import Choice
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
-from vidproc.scheduling.workers import Lease
+from vidproc.scheduling.workers import Lease, Slot
 
 DAEMONS = ["a", "b", "c"]
 JOBS = ["x", "y", "z"]
+STAGES = [None, Sequential(pinned=False), Sequential(pinned=True)]
 QUICK = settings(max_examples=150, stateful_step_count=80, suppress_health_check=list(HealthCheck))
 
 
@@ -43,6 +46,13 @@ class Unordered(Scheduler):
     def _deliver(self, job: Job) -> None:
         job.reorder.next = min(job.reorder._ready, default=job.reorder.next)
         super()._deliver(job)
+
+
+class Forgetful(Scheduler):
+    """A mutant that does not mind where a stage's state is."""
+
+    def _unseat(self, slots: Sequence[Slot]) -> None:
+        pass
 
 
 def any_of(items: list[Any], pick: int) -> Any:
@@ -73,10 +83,10 @@ class Machine(RuleBasedStateMachine):
     def limit(self, name: str, rate: int) -> None:
         self.world.limit(name, rate)
 
-    @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8))
-    def submit(self, name: str, custom: bool, in_flight: int) -> None:
+    @rule(name=st.sampled_from(JOBS), custom=st.booleans(), in_flight=st.integers(1, 8), stage=st.sampled_from(STAGES))
+    def submit(self, name: str, custom: bool, in_flight: int, stage: Sequential | None) -> None:
         if name not in self.world.films:
-            self.world.submit(name, custom, in_flight)
+            self.world.submit(name, custom, in_flight, stage)
 
     @precondition(lambda self: self.world.films)
     @rule(pick=picks, shares=st.lists(st.booleans(), max_size=12), final=st.sampled_from([False, False, False, True]))
@@ -157,7 +167,7 @@ TestScheduler = Machine.TestCase
 TestScheduler.settings = QUICK
 
 
-@pytest.mark.parametrize("mutant", [Unfenced, Unordered])
+@pytest.mark.parametrize("mutant", [Unfenced, Unordered, Forgetful])
 def test_the_property_can_fail(mutant: type[Scheduler]) -> None:
     found = settings(QUICK, max_examples=300, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
     with pytest.raises((AssertionError, ValueError, KeyError)):
@@ -171,7 +181,7 @@ def chaos(seed: int, steps: int = 300) -> World:
     for name in DAEMONS:
         world.join(name, rng.randint(1, 4), rng.random() < 0.5, rng.choice([0, 0, 200]))
     for job in JOBS:
-        world.submit(job, rng.random() < 0.3, rng.randint(1, 12))
+        world.submit(job, rng.random() < 0.3, rng.randint(1, 12), rng.choice(STAGES))
         world.plan(job, [rng.random() < 0.7 for _ in range(rng.randint(0, 40))], final=True)
     for _ in range(steps):
         _chaotic_step(world, rng)
@@ -208,6 +218,8 @@ def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
     worlds = [chaos(seed) for seed in range(100)]
     ends = {film.end for world in worlds for film in world.films.values()}
     assert ends == {"complete", "failed"}
+    stages = [film.stage for world in worlds for film in world.films.values() if film.stage and film.end == "complete"]
+    assert any(stage.replays for stage in stages)
     assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")
     assert sum(len(film.rerun) for world in worlds for film in world.films.values()) > 100
     assert any(grant.ahead and grant.continues for world in worlds for grant in world.taken_back)

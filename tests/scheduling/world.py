@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from tests.scheduling.plans import more_chunks
 from vidproc.errors import CannotContinueError
-from vidproc.model import Chunk
+from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
 
 RETRIES, LOSSES = 3, 4
 """The policy's defaults, written down again on purpose."""
+AHEAD = 16
+"""And how far a stage runs ahead of the film."""
 
 
 @dataclass
@@ -24,33 +26,72 @@ class Daemon:
     limited: bool = False
     draining: bool = False
     suspect: bool = False
-    tails: dict[int, tuple[str, Chunk]] = field(default_factory=dict)
+    tails: dict[int, tuple[str, LeaseKind, Chunk]] = field(default_factory=dict)
 
 
 @dataclass
-class Film:
-    """A job's books."""
+class Books:
+    """What is known of one part of a job: of its chunks, or of its stage."""
 
-    custom: bool
-    in_flight: int
-    chunks: list[Chunk] = field(default_factory=list)
-    final: bool = False
-    delivered: int = 0
-    outstanding: int | None = None
-    stored: set[int] = field(default_factory=set)
     attempts: Counter[int] = field(default_factory=Counter)
     errors: Counter[int] = field(default_factory=Counter)
     losses: Counter[int] = field(default_factory=Counter)
     hopeless: set[int] = field(default_factory=set)
     afresh: set[int] = field(default_factory=set)
     rerun: set[int] = field(default_factory=set)
-    end: str = ""
 
     def retries(self) -> dict[int, int]:
         return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
 
     def doomed(self, chunk: int) -> bool:
         return chunk in self.hopeless or self.errors[chunk] > RETRIES or self.losses[chunk] >= LOSSES
+
+
+@dataclass
+class StageBooks(Books):
+    """`position`: the next chunk in order. `passed`: the first that was never done. `seat`: the slot with the state."""
+
+    pinned: bool = False
+    position: int = 0
+    passed: int = 0
+    seat: tuple[str, int] | None = None
+    replays: int = 0
+
+
+@dataclass
+class Film(Books):
+    """A job's books."""
+
+    custom: bool = False
+    in_flight: int = 8
+    stage: StageBooks | None = None
+    chunks: list[Chunk] = field(default_factory=list)
+    final: bool = False
+    delivered: int = 0
+    outstanding: int | None = None
+    stored: set[int] = field(default_factory=set)
+    end: str = ""
+
+    def books(self, kind: LeaseKind) -> Books:
+        if kind is LeaseKind.CHUNK:
+            return self
+        assert self.stage is not None, "a stage's lease for a job without one"
+        return self.stage
+
+    @property
+    def fed(self) -> int:
+        """How many chunks have what they need of the stage."""
+        if self.stage is None:
+            return len(self.chunks)
+        return min(len(self.chunks), self.stage.passed + (not self.stage.pinned))
+
+    @property
+    def stage_may_go_on(self) -> bool:
+        if self.stage is None:
+            return False
+        known = len(self.chunks) - (not self.stage.pinned)
+        replaying = self.stage.position < self.stage.passed
+        return self.stage.position < known and (replaying or self.fed - self.delivered < AHEAD)
 
 
 class World:
@@ -82,6 +123,7 @@ class World:
     def drain(self, name: str) -> None:
         if name in self.daemons:
             self.daemons[name].draining = True
+            self._unseat(name)
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
@@ -90,9 +132,10 @@ class World:
             self.daemons[name].limited = True
         self.send(ev.WorkerLimited(name, rate))
 
-    def submit(self, job: str, custom: bool = False, in_flight: int = 8) -> None:
-        self.films[job] = Film(custom, in_flight)
-        self.send(ev.JobSubmitted(job, custom, in_flight))
+    def submit(self, job: str, custom: bool = False, in_flight: int = 8, stage: ev.Sequential | None = None) -> None:
+        books = StageBooks(pinned=stage.pinned) if stage else None
+        self.films[job] = Film(custom=custom, in_flight=in_flight, stage=books)
+        self.send(ev.JobSubmitted(job, custom, in_flight, stage))
 
     def plan(self, job: str, shares: Sequence[bool], final: bool) -> None:
         """More chunks; `shares` says of each if it has the seek point of the one before."""
@@ -123,8 +166,10 @@ class World:
         if grant is None:
             grant = self.persisting.pop(lease, None)
         if grant is not None:
-            if slot_lost and grant.worker in self.daemons:
-                self.daemons[grant.worker].tails.pop(grant.slot, None)
+            if slot_lost:
+                self._unseat(grant.worker, grant.slot)
+                if grant.worker in self.daemons:
+                    self.daemons[grant.worker].tails.pop(grant.slot, None)
             self._blame(grant, lost=slot_lost, retryable=retryable)
         self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
 
@@ -133,9 +178,12 @@ class World:
         grant = self._pop(lease, can_continue=False)
         assert grant is not None
         assert grant.continues
-        self.films[grant.job].afresh.add(grant.chunk)
-        if not self._at_work_on(grant):
-            self._unbegun(grant)
+        if self._is_pinned(grant):  # which is a failure like any other: its state is gone
+            self._blame(grant, lost=False)
+        else:
+            self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
+            if not self._at_work_on(grant):
+                self._unbegun(grant)
         self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
 
     def persist(self, lease: int) -> None:
@@ -144,7 +192,7 @@ class World:
             # What is still at work can't have been stored: whoever says so is not believed.
             assert ev.Discard(lease) in self.send(ev.ChunkPersisted(lease))
             return
-        self.films[grant.job].stored.add(grant.chunk)
+        self._keep(grant)
         answers = self.send(ev.ChunkPersisted(lease))
         assert (ev.Acknowledge(lease, grant.worker) in answers) <= (grant.worker in self.daemons)
 
@@ -181,13 +229,33 @@ class World:
         self._check_figures()
         return commands
 
+    def _keep(self, grant: ev.Grant) -> None:
+        film = self.films[grant.job]
+        if grant.kind is LeaseKind.CHUNK:
+            film.stored.add(grant.chunk)
+        elif (stage := film.stage) is not None:
+            stage.position += 1
+            stage.passed = max(stage.passed, stage.position)
+            self._rewind(stage)
+
+    def _rewind(self, stage: StageBooks) -> None:
+        """A pinned stage whose seat is lost begins again, once nothing of it is under way."""
+        under_way = [*self.working.values(), *self.persisting.values()]
+        if (
+            stage.pinned
+            and not stage.seat
+            and not any(self.films[g.job].stage is stage and g.kind is LeaseKind.STAGE for g in under_way)
+        ):
+            stage.position = 0
+
     def check_not_lazy(self) -> None:
         """With slots free and nothing at work there is nothing that could be done, unless tokens are waited for."""
-        idle = not self.working and self.scheduler.slots and self.wake is None
+        idle = not self.working and self.scheduler.slots and self.wake is None and not self._a_slot_is_kept()
         for job, film in self.films.items():
             if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
                 here = len(film.stored) + self._persisting_of(job)
-                assert here >= min(len(film.chunks), film.delivered + film.in_flight), f"{job} is left waiting"
+                assert here >= min(film.fed, film.delivered + film.in_flight), f"{job} is left waiting"
+                assert not film.stage_may_go_on, f"the stage of {job} is left waiting"
 
     def queues(self) -> dict[tuple[str, int], list[int]]:
         """The leases of each slot, the one that it works on first."""
@@ -230,6 +298,7 @@ class World:
 
     def _vanish(self, name: str) -> None:
         self.daemons.pop(name, None)
+        self._unseat(name)
         for grant in [grant for grant in self.ahead() if grant.worker == name]:
             self._unbegun(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
@@ -246,11 +315,15 @@ class World:
         if first != lease:
             self.passed.add(first)
         elif can_continue and lease not in self.passed:
-            self.daemons[grant.worker].tails[grant.slot] = (grant.job, self._chunk(grant))
+            self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self._chunk(grant))
         return grant
 
     def _unbegun(self, grant: ev.Grant) -> None:
-        self.films[grant.job].attempts[grant.chunk] -= 1
+        books = self.films[grant.job].books(grant.kind)
+        books.attempts[grant.chunk] -= 1
+        if isinstance(books, StageBooks):
+            books.seat = books.seat if books.position else None
+            self._rewind(books)
 
     def _blame(self, grant: ev.Grant, lost: bool, retryable: bool = True) -> None:
         film = self.films[grant.job]
@@ -258,15 +331,27 @@ class World:
             self.daemons[grant.worker].suspect = True
         if retryable and self._at_work_on(grant):
             return
-        (film.losses if lost else film.errors)[grant.chunk] += 1
+        books = film.books(grant.kind)
+        (books.losses if lost else books.errors)[grant.chunk] += 1
         if not retryable:
-            film.hopeless.add(grant.chunk)
-        if film.doomed(grant.chunk) and not film.end:
+            books.hopeless.add(grant.chunk)
+        if books.doomed(grant.chunk) and not film.end:
             self.suspects.add((grant.job, grant.chunk))
+        if isinstance(books, StageBooks):
+            books.seat = None
+            self._rewind(books)
+
+    def _unseat(self, worker: str, slot: int | None = None) -> None:
+        """All that stages knew in this daemon's slots, or this one, is gone."""
+        for film in self.films.values():
+            if film.stage and film.stage.seat and film.stage.seat[0] == worker and slot in (None, film.stage.seat[1]):
+                film.stage.seat = None
+                self._rewind(film.stage)
 
     def _at_work_on(self, grant: ev.Grant) -> bool:
         """Whether any slot has this chunk."""
-        return any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.working.values())
+        sought = grant.job, grant.kind, grant.chunk
+        return any((other.job, other.kind, other.chunk) == sought for other in self.working.values())
 
     def _forget_persisting(self, job: str) -> None:
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
@@ -274,8 +359,8 @@ class World:
     def _open_daemons(self) -> list[Daemon]:
         return [daemon for daemon in self.daemons.values() if daemon.slots and not daemon.draining]
 
-    def _persisting_of(self, job: str) -> int:
-        return sum(grant.job == job for grant in self.persisting.values())
+    def _persisting_of(self, job: str, kind: LeaseKind = LeaseKind.CHUNK) -> int:
+        return sum((grant.job, grant.kind) == (job, kind) for grant in self.persisting.values())
 
     def _chunk(self, grant: ev.Grant) -> Chunk:
         return self.films[grant.job].chunks[grant.chunk]
@@ -302,7 +387,10 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        done = any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.persisting.values())
+        sought = grant.job, grant.kind, grant.chunk
+        done = any((other.job, other.kind, other.chunk) == sought for other in self.persisting.values())
+        if grant.lease in self.begun:
+            self._unseat(grant.worker, grant.slot)
         assert film.end or done or grant.lease not in self.begun, "work is thrown away"
         if not (film.end or done):
             self._unbegun(grant)
@@ -313,14 +401,21 @@ class World:
         free = [daemon for name, daemon in self.daemons.items() if daemon.slots > self._busy(name)]
         well = [daemon for daemon in free if not (daemon.draining or daemon.limited or daemon.suspect)]
         for grant in self.ahead():
+            if self._is_pinned(grant):
+                continue  # it can be nowhere else
             if grant.continues:
                 before = self.working[self.queue_of(grant.lease)[0]]
-                self._check_follows((before.job, self._chunk(before)), grant)
+                self._check_follows((before.job, before.kind, self._chunk(before)), grant)
                 assert before.lease not in self.passed
             film, chunk = self.films[grant.job], self._chunk(grant)
             shares = grant.chunk and film.chunks[grant.chunk - 1].packets_start == chunk.packets_start
-            if not (shares or film.errors[grant.chunk] or film.losses[grant.chunk]):
+            books = film.books(grant.kind)
+            if not (shares or books.errors[grant.chunk] or books.losses[grant.chunk] or self._a_slot_is_kept()):
                 assert not any(daemon.allow_custom or not film.custom for daemon in well), "a slot idles beside work"
+
+    def _a_slot_is_kept(self) -> bool:
+        """For a stage whose result is on its way to disk."""
+        return any(grant.kind is LeaseKind.STAGE for grant in self.persisting.values())
 
     def _busy(self, name: str) -> int:
         return sum(worker == name for worker, _ in self.queues())
@@ -332,20 +427,36 @@ class World:
         assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
         assert 0 <= grant.slot < daemon.slots, "no such slot"
         held = [*self.working.values(), *self.persisting.values()]
-        held = [other for other in held if (other.job, other.chunk) == (grant.job, grant.chunk)]
+        held = [it for it in held if (it.job, it.kind, it.chunk) == (grant.job, grant.kind, grant.chunk)]
         assert len(held) == grant.second, "leased twice"
         queue = self.queues().get((grant.worker, grant.slot), [])
         assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
-        assert grant.chunk not in film.stored, "a lease of a chunk that is done"
-        assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
         if grant.second:
             self._check_second(grant, held[0])
-        film.attempts[grant.chunk] += not grant.second
-        assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
+        if grant.kind is LeaseKind.CHUNK:
+            assert grant.chunk not in film.stored, "a lease of a chunk that is done"
+            assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
+            assert grant.chunk < film.fed, "a lease of a chunk that lacks something of the stage"
+            film.attempts[grant.chunk] += not grant.second
+            assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
+        else:
+            self._check_stage(grant, film)
         self._check_continues(grant, daemon, queue)
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
+
+    def _check_stage(self, grant: ev.Grant, film: Film) -> None:
+        stage = film.stage
+        assert stage is not None
+        assert film.stage_may_go_on, "a stage that should wait"
+        assert grant.chunk == stage.position, "a stage out of order"
+        assert not self._persisting_of(grant.job, LeaseKind.STAGE), "a stage that overtakes itself"
+        assert grant.replays == (stage.position < stage.passed), "replays or not?"
+        if stage.pinned and stage.position > 0:
+            assert stage.seat == (grant.worker, grant.slot), "a stage away from its state"
+        stage.seat = (grant.worker, grant.slot)
+        stage.replays += grant.replays
 
     def _check_second(self, grant: ev.Grant, first: ev.Grant) -> None:
         rerun = self.films[grant.job].rerun
@@ -356,17 +467,25 @@ class World:
 
     def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
         tail = daemon.tails.pop(grant.slot, None)
+        if self._is_pinned(grant):
+            return  # it has a decoder of its own, whatever its slot did between
         if queue:
-            tail = grant.job, self._chunk(self.working[queue[0]])
+            before = self.working[queue[0]]
+            tail = before.job, before.kind, self._chunk(before)
         if grant.continues:
             assert tail is not None, "continues what this slot never began"
-            assert grant.chunk not in self.films[grant.job].afresh, "it was said that this is not possible"
+            assert grant.chunk not in self.films[grant.job].books(grant.kind).afresh, "it was said that this can't be"
             self._check_follows(tail, grant)
 
-    def _check_follows(self, tail: tuple[str, Chunk], grant: ev.Grant) -> None:
-        (job, before), after = tail, self._chunk(grant)
-        assert (job, before.index + 1, before.stop) == (grant.job, after.index, after.start)
+    def _check_follows(self, tail: tuple[str, LeaseKind, Chunk], grant: ev.Grant) -> None:
+        (job, kind, before), after = tail, self._chunk(grant)
+        assert (job, kind) == (grant.job, grant.kind)
+        assert (before.index + 1, before.stop) == (after.index, after.start)
         assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
+
+    def _is_pinned(self, grant: ev.Grant) -> bool:
+        stage = self.films[grant.job].stage
+        return grant.kind is LeaseKind.STAGE and stage is not None and stage.pinned
 
     def _check_deliver(self, command: ev.Deliver) -> None:
         film = self.films[command.job]
@@ -387,8 +506,8 @@ class World:
     def _check_failed(self, command: ev.FailJob) -> None:
         film = self.films[command.job]
         assert not film.end
-        assert any(film.doomed(chunk) for chunk in film.attempts), "failed without need"
-        assert command.retries == film.retries(), "retries miscounted"
+        parts = [film, *([film.stage] if film.stage else [])]
+        assert any(part.doomed(chunk) for part in parts for chunk in range(len(film.chunks))), "failed without need"
         film.end = "failed"
         self.suspects = {(job, chunk) for job, chunk in self.suspects if job != command.job}
         self._forget_persisting(command.job)
@@ -399,7 +518,8 @@ class World:
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            leased = len({grant.chunk for grant in self.working.values() if grant.job == job})
+            at_work = {(grant.job, grant.kind, grant.chunk) for grant in self.working.values()}
+            leased = sum((name, kind) == (job, LeaseKind.CHUNK) for name, kind, _ in at_work)
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored

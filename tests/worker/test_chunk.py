@@ -18,7 +18,7 @@ from vidproc.processes.gauge import Gauge
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Result
 from vidproc.protocol.shape import check_shape
-from vidproc.worker import chunk
+from vidproc.worker import footage
 from vidproc.worker.chunk import ChunkRunner
 
 pytestmark = pytest.mark.media
@@ -101,7 +101,7 @@ def test_what_would_take_too_much_memory_is_not_kept_for_the_next_chunk(
 ) -> None:
     job = work_on(clips.make("one keyframe", folder), folder, (BACKGROUND,))
     for frames, can_continue in ((24, [True, True, False]), (23, [False, True, False])):
-        monkeypatch.setattr(chunk, "MOST_KEPT", frames * job.encoder.width * job.encoder.height)
+        monkeypatch.setattr(footage, "MOST_KEPT", frames * job.encoder.width * job.encoder.height)
         assert [report.can_continue for report, _ in _going_on(job, gauge)] == can_continue
 
 

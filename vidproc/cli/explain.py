@@ -105,8 +105,9 @@ def examine(asked: JobSpec, video: str) -> Examined:
     from vidproc.media import ffmpeg
     from vidproc.media.ingest import Listener, Request, ingest
     from vidproc.media.output_format import encoder_spec, shape_of
+    from vidproc.media.plan import tuning_for
     from vidproc.pipelines.files import read
-    from vidproc.pipelines.plan import check, shapes
+    from vidproc.pipelines.plan import check, sequential_part, shapes
 
     ffmpeg.silence()
     job, files = gathered(asked)
@@ -115,7 +116,9 @@ def examine(asked: JobSpec, video: str) -> Examined:
     read(job.filters, files)
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        request = Request(job.start, job.duration, check(job.filters))
+        part = sequential_part(job.filters)
+        tuning = tuning_for(part is not None and part.pinned)
+        request = Request(job.start, job.duration, check(job.filters), tuning)
         source = ingest(video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
     stream = source.info.stream
     encoder, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])

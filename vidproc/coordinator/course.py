@@ -16,7 +16,9 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Ingested, MediaProcess, MediaProcesses, Opened, Planned
+from vidproc.coordinator.staging import Staging
 from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
+from vidproc.media.output_format import shape_of
 from vidproc.model import Chunk, JobState
 from vidproc.pipelines import plan
 from vidproc.processes.child import ChildDiedError
@@ -90,7 +92,18 @@ class Course:
         if job.opened is None:
             job.open(news)
             custom = any(spec.code for spec in job.spec.filters)
-            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT))
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news)))
+
+    def _staged(self, news: Opened) -> ev.Sequential | None:
+        """What the scheduler is told of filters that go through the film in order."""
+        job, filters = self._job, self._job.spec.filters
+        part = plan.sequential_part(filters)
+        if part is None:
+            return None
+        job.folder.create_stage()
+        shape = plan.shapes(filters, shape_of(news.stream))[part.filters]
+        job.staging = Staging(part, filters, shape, job.folder)
+        return ev.Sequential(part.pinned, part.behind.last(0))
 
     def _chunks_known(self, news: Planned, packets: Path) -> None:
         job = self._job
@@ -104,7 +117,7 @@ class Course:
         """A second media process has nothing new to say."""
         job = self._job
         if not self._planned:
-            self._planned = True
+            self._planned = job.all_planned = True
             job.frames_total, job.frame_rate = news.frames, news.frame_rate
             job.losses += news.losses
             job.times = news.times
@@ -127,6 +140,8 @@ class Course:
             await self._append(media, chunk)
             self._appended, self._in_hand = chunk + 1, None
             self._dispatch.feed(ev.ChunkDelivered(job.id, chunk))
+            if job.staging is not None:
+                job.staging.let_go(job.chunks[chunk])
         begun = time.monotonic()
         job.enter(JobState.MUXING)
         job.muxed = await media.finish()

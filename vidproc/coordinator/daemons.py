@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -87,17 +88,24 @@ class DaemonLink:
     async def _send_lease(self, grant: ev.Grant, job: Job) -> None:
         """Send it whole, unless it is void by then."""
         with self._ending(job, "the film's packets"):
-            path, start, stop = job.packet_range(grant.chunk, grant.continues)
-            task = job.task(grant.chunk, grant.continues)
-            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, stop - start))
-            with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-                for at in range(start, stop, _BLOCK):
-                    with self._dispatch.disk(grant.lease):
-                        block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
-                    if not self._holds(grant.lease):
-                        self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
-                        return
-                    await self._session.send(LeaseBlock(grant.lease), block)
+            task, pieces = job.task(grant), job.payload(grant)
+            size = sum(stop - start for _, start, stop in pieces)
+            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size))
+            for path, start, stop in pieces:
+                await self._send_piece(grant.lease, path, start, stop)
+        if not self._holds(grant.lease):
+            self.post(Revoke(grant.lease))  # again, in case the first has overtaken the lease
+
+    async def _send_piece(self, lease: int, path: Path, start: int, stop: int) -> None:
+        if not self._holds(lease):
+            return  # and what it needed may be gone
+        with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+            for at in range(start, stop, _BLOCK):
+                with self._dispatch.disk(lease):
+                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                if not self._holds(lease):
+                    return
+                await self._session.send(LeaseBlock(lease), block)
 
     def _want_file(self, sha256: str) -> None:
         if len(self._files) >= _MOST_FILES:
@@ -137,6 +145,8 @@ class DaemonLink:
                 self._note(message)
             case Result(lease, size, sha256, report):
                 self._dispatch.result_begins(lease, size, sha256, report)
+                if not size:
+                    self._result_block(lease, b"")
             case ResultBlock(lease):
                 self._result_block(lease, payload)
             case Failed():

@@ -11,14 +11,15 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
+from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
 from vidproc.errors import StorageError, VidprocError, from_code
-from vidproc.model import ChunkReport
+from vidproc.model import ChunkReport, LeaseKind
 from vidproc.protocol.messages import Committed, Message, Revoke
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
@@ -109,7 +110,7 @@ class Dispatch:
         if grant is None or job is None or lease in self._results:
             return
         try:
-            target = job.folder.chunk(grant.chunk)
+            target = job.folder.chunk(grant.chunk) if grant.kind is LeaseKind.CHUNK else job.folder.stage(grant.chunk)
             self._results[lease] = (ResultFile(target, lease, size, sha256), report)
         except StorageError as error:
             self.fail(job, error)
@@ -190,12 +191,19 @@ class Dispatch:
     def _grant(self, grant: ev.Grant) -> None:
         job = self.jobs[grant.job]
         self._leases[grant.lease] = _Lease(grant, time.monotonic())
-        if grant.second:
+        if grant.kind is LeaseKind.STAGE:
+            assert job.staging is not None
+            job.staging.note_attempt(grant)
+        elif grant.second:
             job.second_runs += 1
         else:
             job.frames_in_hand[grant.lease] = 0
-        job.attempts[grant.chunk] = grant.attempt
-        log.debug("lease", job=job.id, chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker, slot=grant.slot)
+        if grant.kind is LeaseKind.CHUNK:
+            job.attempts[grant.chunk] = grant.attempt
+        log.debug(
+            "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
+            slot=grant.slot,
+        )  # fmt: skip
         self.workers[grant.worker].lease(grant, job)
 
     def _withdraw(self, lease: int, worker: str) -> None:
@@ -208,15 +216,22 @@ class Dispatch:
         job, link = self.jobs[grant.job], self.workers[grant.worker]
         try:
             with self.disk(lease):
-                file.keep()
+                file.discard() if grant.replays else file.keep()
         except StorageError as error:
             self._withdraw(lease, grant.worker)
             self.fail(job, error)
         else:
             del self._results[lease]
-            job.results[grant.chunk] = Done(report, link.name, grant.slot, link.versions)
-            job.second_runs_won += grant.second
+            self._note_done(job, grant, Done(report, link.name, grant.slot, link.versions))
             self.feed(ev.ChunkPersisted(lease))
+
+    def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
+        if grant.kind is LeaseKind.CHUNK:
+            job.results[grant.chunk] = done
+            job.second_runs_won += grant.second
+        elif job.staging is not None:
+            job.staging.keep(job.chunks[grant.chunk], done.report, grant.replays)
+            job.stage_done.append(replace(done, report=structs.replace(done.report, frames=0, made_sizes=())))
 
     def _acknowledge(self, lease: int, worker: str) -> None:
         self._forget(lease)

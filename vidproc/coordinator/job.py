@@ -10,10 +10,12 @@ from pathlib import Path
 
 from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.source import Source
+from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
 from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
+from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
@@ -78,6 +80,9 @@ class Job:
     results: dict[int, Done] = field(default_factory=dict)
     frames_in_hand: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
+    staging: Staging | None = None
+    stage_done: list[Done] = field(default_factory=list)
+    all_planned: bool = False
     second_runs: int = 0
     second_runs_won: int = 0
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
@@ -137,13 +142,13 @@ class Job:
         if self.source.whole:
             self.enter(JobState.RUNNING)
 
-    def task(self, chunk: int, continues: bool) -> ChunkTask:
-        """What a slot needs to know to do this chunk."""
+    def task(self, grant: Grant) -> ChunkTask:
+        """What a slot needs to know for this lease."""
         assert self.opened is not None
-        it = self.chunks[chunk]
-        return ChunkTask(
+        it = self.chunks[grant.chunk]
+        task = ChunkTask(
             job_id=self.id,
-            chunk=chunk,
+            chunk=it.index,
             start=it.start,
             stop=it.stop,
             first=it.first,
@@ -155,16 +160,24 @@ class Job:
             height=self.opened.stream.height,
             on_decode_error=self.spec.on_decode_error,
             digest_frames=self.spec.digest_frames,
-            continues=continues,
+            continues=grant.continues,
             files=self.spec.files,
             times=self.times[_TIME_BYTES * it.first : _TIME_BYTES * it.last],
         )
+        if self.staging is None:
+            return task
+        return self.staging.task(grant, task, self._begins(it), self.all_planned and it is self.chunks[-1])
 
-    def packet_range(self, chunk: int, continues: bool) -> tuple[Path, int, int]:
-        """The packet file and the bytes of it that a lease of this chunk carries."""
-        it = self.chunks[chunk]
-        start = self.chunks[chunk - 1].packets_stop if continues else it.packets_start
-        return self.packets[chunk], start, it.packets_stop
+    def payload(self, grant: Grant) -> list[Piece]:
+        """The files and the bytes of them that a lease carries, one after the other."""
+        it = self.chunks[grant.chunk]
+        start = self.chunks[it.index - 1].packets_stop if grant.continues else it.packets_start
+        packets = (self.packets[it.index], start, it.packets_stop)
+        return self.staging.payload(grant, it, packets, self._begins(it)) if self.staging else [packets]
+
+    def _begins(self, chunk: Chunk) -> bool:
+        """Whether it is the first of its continuity segment."""
+        return chunk.index == 0 or self.chunks[chunk.index - 1].segment != chunk.segment
 
     @property
     def frames_done(self) -> int:

@@ -37,7 +37,8 @@ _SLOWEST_DISK = 20e6
 class ToIngest(Struct, frozen=True):
     """What a media process is to read, and where the packets go. Of the source's `size` bytes only `held` are there
     yet, and the child is told of more. `reach` says which frames the job's filters need, `times` whether they want to
-    know when frames are shown: the child is told that too, so that it need not import them, and OpenCV with them."""
+    know when frames are shown, `hands_on_frames` whether a stage of theirs makes frames for others: the child is told
+    that too, so that it need not import them, and OpenCV with them."""
 
     source: str
     size: int
@@ -46,6 +47,7 @@ class ToIngest(Struct, frozen=True):
     job: JobSpec
     reach: Reach
     times: bool
+    hands_on_frames: bool
 
 
 class Probed(Struct, frozen=True):
@@ -133,8 +135,7 @@ class MediaProcess:
     async def ingest(self, source: Source, packets: Path, job: JobSpec) -> AsyncGenerator[News, None]:
         """Index the source into the packet file, as it arrives; `Opened` once, `Planned` as chunks become final,
         `Ingested` last. Close it when done (`contextlib.aclosing`)."""
-        reach, times = plan.check(job.filters), plan.want(job.filters, "time")
-        order = ToIngest(str(source.path), source.size, source.begin(), str(packets), job, reach, times)
+        order = _order(source, packets, job)
         await self._child.send({"ingest": to_plain(order)})
         telling = asyncio.create_task(self._tell_growth(source, order.held))
         try:
@@ -242,3 +243,10 @@ class MediaProcesses:
         media = MediaProcess("a media process", self._limits)
         await media.start()
         return media
+
+
+def _order(source: Source, packets: Path, job: JobSpec) -> ToIngest:
+    part = plan.sequential_part(job.filters)
+    hands_on_frames = part is not None and part.pinned
+    reach, times = plan.check(job.filters), plan.want(job.filters, "time")
+    return ToIngest(str(source.path), source.size, source.begin(), str(packets), job, reach, times, hands_on_frames)

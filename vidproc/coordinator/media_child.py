@@ -18,6 +18,7 @@ from vidproc.media.film_clock import FilmClock, FrameTimes, Window
 from vidproc.media.growing import GrowingFile
 from vidproc.media.mux import Film, Muxer
 from vidproc.media.output_format import scaling_loss
+from vidproc.media.plan import tuning_for
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.processes.channel import Channel
@@ -136,7 +137,8 @@ class _Reading:
 
     def read(self) -> _Source:
         order = self._order
-        asked = ingest.Request(order.job.start, order.job.duration, order.reach)
+        tuning = tuning_for(order.hands_on_frames)
+        asked = ingest.Request(order.job.start, order.job.duration, order.reach, tuning)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
         with GrowingFile(order.source, order.size, order.held, self._wait) as self._file:
             read = ingest.ingest(self._file, order.packets, asked, listener)

@@ -7,7 +7,7 @@ named, and the rest is counted.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -26,6 +26,8 @@ _MOST = 50
 _LONGEST = 800
 """Characters of a sentence."""
 
+_FILTERING = ("filter", "convert", "hand_on")
+
 _Workers = Mapping[str, Sequence[Done]]
 
 
@@ -42,9 +44,10 @@ class Surroundings:
 def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
     """The figures of a finished job, ready for JSON."""
     reports = [job.results[index].report for index in sorted(job.results)]
+    stage = [done.report for done in job.stage_done]
     frames = sum(report.frames for report in reports)
-    seconds = _seconds(job, reports)
-    mixed = len({tuple(sorted(done.versions.items())) for done in job.results.values()}) > 1
+    seconds = _seconds(job, reports, stage)
+    mixed = len({tuple(sorted(done.versions.items())) for done in _done(job)}) > 1
     workers = _by_worker(job)
     return {
         "job_id": job.id,
@@ -65,21 +68,29 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "queue": {"highest": job.queue_highest, "mean": round(job.queue_mean, 2)},
         "workers": _frames(around, workers),
         "chunks": len(reports),
-        "lead_in_frames": sum(report.lead_in for report in reports),
+        "lead_in_frames": sum(report.lead_in for report in (*reports, *stage)),
         "bytes_in": job.size,
         "bytes_out": job.muxed.size if job.muxed else 0,
         "sha256": job.muxed.sha256 if job.muxed else "",
         "frame_digests": _digests(reports),
-        "losses": _losses(job, reports, mixed),
+        "losses": _losses(job, [*reports, *stage], mixed),
         "reproducible": not mixed,
         "bottleneck": _bottleneck(seconds, max(1, around.slots)),
     }
 
 
-def _seconds(job: Job, reports: Sequence[ChunkReport]) -> dict[str, float]:
-    """Seconds by part: the slots' parts added up over all slots, and the coordinator's own."""
+def _done(job: Job) -> list[Done]:
+    """All that slots did for it."""
+    return [*job.results.values(), *job.stage_done]
+
+
+def _seconds(job: Job, reports: Sequence[ChunkReport], stage: Sequence[ChunkReport]) -> dict[str, float]:
+    """Seconds by part: the slots' parts added up over all slots, and the coordinator's own. `stage` is what of the
+    slots' went in the order of the film."""
     seconds: dict[str, float] = defaultdict(float)
-    for report in reports:
+    if stage:
+        seconds["stage"] = sum(sum(report.seconds.values()) for report in stage)
+    for report in (*reports, *stage):
         for part, value in report.seconds.items():
             seconds[part] += value
     for part, value in job.seconds.items():
@@ -97,8 +108,10 @@ def _latency(reports: Sequence[ChunkReport], seconds: Mapping[str, float], frame
 
 
 def _retries(job: Job) -> dict[str, Any]:
-    """A chunk is retried whole, so its frames share its count."""
-    again = {job.chunks[n]: attempts - 1 for n, attempts in sorted(job.attempts.items()) if attempts > 1}
+    """A chunk is retried whole, so its frames share its count. A stage that is replayed retries what it has done."""
+    extra = Counter({n: attempts - 1 for n, attempts in job.attempts.items()})
+    extra += job.staging.retries if job.staging else Counter()
+    again = {job.chunks[n]: count for n, count in sorted(extra.items())}
     by_frame = {f"{chunk.start}-{chunk.stop - 1}": count for chunk, count in islice(again.items(), _MOST)}
     if len(again) > _MOST:
         by_frame["more"] = sum(again.values()) - sum(by_frame.values())
@@ -114,7 +127,7 @@ def _digests(reports: Sequence[ChunkReport]) -> list[str]:
 def _by_worker(job: Job) -> dict[str, list[Done]]:
     """The chunks of each of the workers that did most, by the workers' names."""
     chunks: dict[str, list[Done]] = defaultdict(list)
-    for done in job.results.values():
+    for done in _done(job):
         chunks[done.worker].append(done)
     busiest = nlargest(_MOST, chunks.items(), key=lambda it: sum(done.report.frames for done in it[1]))
     return dict(sorted(busiest))
@@ -197,7 +210,7 @@ def _bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:
     """The part that most of the wall time went to: the slots' parts run side by side, the coordinator's alone."""
     parts = {
         "decode": (seconds.get("decode", 0.0) + seconds.get("lead_in", 0.0)) / slots,
-        "filter": (seconds.get("filter", 0.0) + seconds.get("convert", 0.0)) / slots,
+        "filter": max(sum(seconds.get(it, 0.0) for it in _FILTERING) / slots, seconds.get("stage", 0.0)),
         "encode": (seconds.get("encode", 0.0) + seconds.get("open", 0.0)) / slots,
         "network": seconds.get("upload", 0.0) + (seconds.get("network", 0.0) + seconds.get("pipe", 0.0)) / slots,
         "disk": seconds.get("finish", 0.0) + seconds.get("disk", 0.0) / slots,

@@ -6,7 +6,7 @@ Gaussian Mixture Model for Background Subtraction', 2004); what fits none of the
 OpenCV lets nobody read or set what it has learnt, so it can't be handed from one chunk of a film to the next. It is
 learnt anew instead at fixed frames, from this one on: after that frame only what moves stands out, not what stands
 there. The frame itself is learnt before it is judged, so it comes out black; OpenCV alone calls all of it foreground,
-which would be a white flash.
+which would be a white flash. Where it is never learnt anew, one process goes through the whole film.
 
 It works on colour. At 1920x1080 that takes 17 ms a frame where gray takes 16, and tells things of the background's
 brightness apart, and shadows, which are darker but of the same hue. On a copy 640 wide it takes 1.7 ms.
@@ -20,7 +20,7 @@ import cv2
 
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import LARGEST_SIDE
-from vidproc.filters.memory import MOST_EVERY, Reset
+from vidproc.filters.memory import MOST_EVERY, Memory, Opaque, Reset
 from vidproc.filters.writing import settle
 from vidproc.model import ParamValue
 
@@ -57,13 +57,18 @@ def foreground(window: tuple[Picture], out: Picture, *, state: Background, width
     return out
 
 
+def remembered(*, every: int, **others: ParamValue) -> Memory:
+    """For so many frames, or for the whole film."""
+    return Reset(background, every) if every else Opaque(background)
+
+
 MOG2 = Filter(
     name="motion",
     help="What is not background (MOG2): white, shadows gray; what is background is learnt anew every so many frames.",
     formats=("bgr24",),
     apply=foreground,
     params=(
-        Param("every", 250, "at multiples of so many frames the background is learnt anew", low=1, high=MOST_EVERY),
+        Param("every", 250, "at multiples of so many frames it is learnt anew; 0 for never", low=0, high=MOST_EVERY),
         Param("history", 500, "so many frames at most weigh in what is learnt", low=1, high=100_000),
         Param("var_threshold", 16.0, "how far from the background counts, as its variance times so much", low=0),
         Param("shadows", True, "look for shadows, and show them gray; else they are white"),
@@ -72,5 +77,5 @@ MOG2 = Filter(
     gives="gray",
     kind="mog2",
     scratch=112,
-    memory=lambda every, **others: Reset(background, every),
+    memory=remembered,
 )

@@ -23,7 +23,7 @@ from typing import Any, TypeVar, overload
 
 from vidproc.errors import ClientError
 from vidproc.filters.contract import FIELDS, Apply, Filter, Param, suggest
-from vidproc.filters.memory import MOST_EVERY, Memory, Reset
+from vidproc.filters.memory import MOST_EVERY, Memory, Opaque, Reset, Snapshot
 from vidproc.model import ParamValue
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +46,11 @@ def _empty(**params: ParamValue) -> dict[str, Any]:
     return {}
 
 
-MEMORIES: Mapping[str, Callable[[int], Memory]] = {"reset": lambda every: Reset(_empty, every)}
+MEMORIES: Mapping[str, Callable[[int], Memory]] = {
+    "reset": lambda every: Reset(_empty, every),
+    "snapshot": lambda _: Snapshot(_empty),
+    "opaque": lambda _: Opaque(_empty),
+}
 """What a user's function may remember, by the declaration's word for it, made of `every`."""
 
 
@@ -146,10 +150,12 @@ def filter(
         is called with the list of frames, None for those beyond the film's ends.
     params: limits of the function's keyword parameters: `{"gain": {"low": 0, "high": 10, "help": "..."}}`, and `odd`,
         `choices`. Types and defaults are those of the function's own signature.
-    memory: `"reset"` for a function that remembers: it is called with a dict as second argument, the same from frame to
-        frame, in order. At the film's beginning, and at each frame whose number `every` divides, that is a new and
-        empty one, so that films can be worked on in pieces and come out the same; some frames are filtered twice for
-        it.
+    memory: for a function that remembers: it is called with a dict as second argument, the same from frame to frame, in
+        order, which is empty at the film's beginning. `"reset"`: a new and empty one at each frame whose number `every`
+        divides, too, so that films can be worked on in pieces and come out the same; some frames are filtered twice
+        for it. `"snapshot"`: never, and it may hold plain values and arrays only, which go with it from piece to
+        piece; all frames are filtered twice, once of these in order. `"opaque"`: never, and it may hold anything; the
+        function then runs in one process, over the whole film in order.
     fields: `"apart"` calls it for each field of an interlaced frame, as a picture of half the height: right for what
         looks at neighbouring pixels, and wrong for what draws.
 
@@ -183,9 +189,9 @@ def _check_memory(memory: str, every: int) -> None:
     if memory and memory not in MEMORIES:
         known = ", ".join(MEMORIES)
         raise ClientError(f"a filter's memory must be one of {known}, not {memory!r}{suggest(str(memory), MEMORIES)}")
-    if memory and not (isinstance(every, int) and 1 <= every <= MOST_EVERY):
-        raise ClientError(f"a filter that remembers must say every=, a whole number from 1 to {MOST_EVERY}")
-    if every and not memory:
+    if memory == "reset" and not (isinstance(every, int) and 1 <= every <= MOST_EVERY):
+        raise ClientError(f"a filter that begins anew must say every=, a whole number from 1 to {MOST_EVERY}")
+    if every and memory != "reset":
         raise ClientError('every= belongs to memory="reset"')
 
 

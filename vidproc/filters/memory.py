@@ -68,7 +68,47 @@ class Look:
         return f"Looks at one frame in {self.every}, and sees what was found from {-before} before to {after} after."
 
 
-Memory = Reset | Look
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state from the first frame of a continuity segment on, which is handed from chunk to chunk as data.
+
+    begin: `begin(**params) -> state` makes one, of plain values and arrays (`vidproc.worker.states` says which).
+        `apply` gets it by keyword, `state=`, for each rank in order, and may change what is in it. It may keep no
+        picture in it, nor its planes, but copies.
+    """
+
+    begin: Callable[..., Any]
+
+    def steps(self, window: tuple[int, int]) -> tuple[ReachStep, ...]:
+        """What a filter with this memory and this window reaches: its past comes to it as a state."""
+        return (ReachStep(*window),)
+
+    def __str__(self) -> str:
+        return "Remembers all that came before, so the chain up to it runs twice, once of these in the film's order."
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A state that is anything at all and can't leave its process, from the first frame of a continuity segment on.
+
+    begin: as for `Snapshot`. The filter runs in one slot over the whole film, in order, and again from the start where
+        that slot is lost.
+    """
+
+    begin: Callable[..., Any]
+
+    def steps(self, window: tuple[int, int]) -> tuple[ReachStep, ...]:
+        """What a filter with this memory and this window reaches, where its state is."""
+        return (ReachStep(*window),)
+
+    def __str__(self) -> str:
+        return "Remembers all that came before, in one process, where the chain up to it runs in the film's order."
+
+
+Memory = Reset | Look | Snapshot | Opaque
+
+SEQUENTIAL = (Snapshot, Opaque)
+"""The kinds for which a film must be gone through in order."""
 
 MOST_EVERY = 3000
 """Frames between two beginnings, of filters that let people choose. A chunk that begins between them works from the one

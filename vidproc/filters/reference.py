@@ -66,6 +66,25 @@ def brightest(frame, state):
     state["so far"] = numpy.maximum(frame, state.get("so far", frame))
     return state["so far"]
 ```
+
+Two kinds of memory last from the film's first frame to its last. With `memory="snapshot"` the dict may hold plain
+values (numbers, strings, bytes, lists, tuples, dicts) and NumPy's arrays, so that it can go from worker to worker: one
+goes through the film ahead of the others, in order, and tells them what the dict holds where their chunks begin; so
+the function runs twice on each frame. With `memory="opaque"` it may hold anything, such as a model of OpenCV's. The
+function then runs in one process over the whole film, in order, and only the filters behind it and the encoding are
+shared out; where that process dies it begins again from the film's first frame. Either way the film can't be done
+sooner than one process can decode it and run the filters up to this one.
+
+```python
+import cv2
+import vidproc
+
+@vidproc.filter(memory="opaque")
+def moving(frame, state):
+    if "model" not in state:
+        state["model"] = cv2.createBackgroundSubtractorKNN()
+    return state["model"].apply(frame)
+```
 """
 
 

@@ -42,14 +42,17 @@ def _nothing(rank: int) -> None:
 class Decoder:
     """Decodes chunks of one stream, one after the other, on one thread.
 
+    alone: the film has no other decoder, and this one goes through its chunks in the same way each time. So damage is
+        the same each time too, and it goes on from there.
     concealed: ranks of the last `frames` call that did not decode and were filled from a neighbour.
     damaged: ranks that did decode, with errors that the codec patched up.
     lead_in: how many packets were decoded only for others to refer to.
     can_continue: whether the last call ended so that the next may go on from it.
     """
 
-    def __init__(self, stream: StreamFormat, on_decode_error: str = "conceal") -> None:
+    def __init__(self, stream: StreamFormat, on_decode_error: str = "conceal", alone: bool = False) -> None:
         self.stream = stream
+        self._alone = alone
         self.concealed: list[int] = []
         self.damaged: list[int] = []
         self.lead_in = 0
@@ -185,7 +188,7 @@ class Decoder:
 
     def _notice_damage(self) -> None:
         self._damage_seen = True
-        if self._skipping or self._continuing:
+        if self._skipping or (self._continuing and not self._alone):
             raise _Damaged
 
     def _take(self, frame: av.VideoFrame | None, oldest: int) -> None:

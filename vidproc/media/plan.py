@@ -52,6 +52,16 @@ class Tuning:
     work: int = 8 * 30 * 1920 * 1080
 
 
+HANDED_ON = Tuning(work=96 * 1920 * 1080)
+"""Where frames go from slot to slot: a chunk of them, which a slot holds as a whole, then has at most 150 MB or so, and
+twice that where they have more than 8 bits."""
+
+
+def tuning_for(hands_on_frames: bool) -> Tuning:
+    """The plan's numbers, by whether frames go from slot to slot."""
+    return HANDED_ON if hands_on_frames else Tuning()
+
+
 @dataclass(frozen=True, slots=True)
 class PlanHints:
     """What the header says, and what the job needs. `frames` is a guess of the film's length, 0 for none; `pixels` are

@@ -15,10 +15,11 @@ from vidproc import filters
 from vidproc.errors import ClientError
 from vidproc.filters.contract import Chosen, Filter, Picture, Shape
 from vidproc.filters.file_type import Load
+from vidproc.filters.memory import SEQUENTIAL, Opaque
 from vidproc.model import MOST_FILTERS, FilterSpec
 from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
-from vidproc.pipelines.run import Converter, Runner, Spent, Step, no_clock, no_times
+from vidproc.pipelines.run import Converter, Handover, Runner, Spent, Step, no_clock, no_times
 from vidproc.reach import Reach, ReachStep
 
 
@@ -46,6 +47,25 @@ class Pipeline:
             now = step.gives
         return " -> ".join(parts if self.target_format == now and self.steps else [*parts, self.target_format])
 
+    @property
+    def cut(self) -> int:
+        """How many of its filters, from the first, make up the part that goes in order; 0 where none does."""
+        return cut_of((step.filter, step.params) for step in self.steps)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether that part keeps what can't leave its process."""
+        return pinned((step.filter, step.params) for step in self.steps)
+
+    def until(self, number: int) -> Pipeline:
+        """The first `number` filters, as far as their results."""
+        target = self.steps[number - 1].gives if number else self.source_format
+        return Pipeline(self.source_format, target, self.steps[:number])
+
+    def after(self, number: int) -> Pipeline:
+        """The filters behind those."""
+        return Pipeline(self.until(number).target_format, self.target_format, self.steps[number:])
+
     def run(
         self,
         frames: Iterator[tuple[int, Picture]],
@@ -56,9 +76,10 @@ class Pipeline:
         clock: Callable[[], float] = no_clock,
         spent: Spent | None = None,
         time_of: Callable[[int], Fraction] = no_times,
+        handover: Handover | None = None,
     ) -> Iterator[tuple[int, Picture]]:
         """The frames of ranks [start, stop), filtered and in `target_format`. See `vidproc.pipelines.run.Runner`."""
-        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of)
+        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of, handover)
         return runner.run(self.steps, self.target_format, frames, range(start, stop))
 
 
@@ -91,6 +112,38 @@ def check(specs: Sequence[FilterSpec]) -> Reach:
     if len(specs) > MOST_FILTERS:
         raise ClientError(f"a job may have {MOST_FILTERS} filters, not {len(specs)}")
     return reach_of([_declaration(number, spec) for number, spec in enumerate(specs, 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialPart:
+    """The filters that go through the film in order, as the first `filters` of the chain.
+
+    pinned: one of them keeps what can't leave its process. behind: what the filters after them reach of their results.
+    """
+
+    filters: int
+    pinned: bool
+    behind: Reach
+
+
+def sequential_part(specs: Sequence[FilterSpec]) -> SequentialPart | None:
+    """The part of a checked chain that must be done in order, up to the last filter with such a memory, if any has."""
+    chain = [filters.declaration(spec) for spec in specs]
+    number = cut_of(chain)
+    if not number:
+        return None
+    return SequentialPart(number, pinned(chain), reach_of(chain[number:]))
+
+
+def pinned(chain: Iterable[Chosen]) -> bool:
+    """Whether one of these filters keeps what can't leave its process."""
+    return any(isinstance(each.remembers(params), Opaque) for each, params in chain)
+
+
+def cut_of(chain: Iterable[Chosen]) -> int:
+    """How many filters, from the first, it takes to have all those that must be done in order; 0 if there is none."""
+    numbered = enumerate(chain, 1)
+    return max((n for n, (each, params) in numbered if isinstance(each.remembers(params), SEQUENTIAL)), default=0)
 
 
 def shapes(specs: Sequence[FilterSpec], source: Shape) -> tuple[Shape, ...]:

@@ -7,10 +7,11 @@ continuity segment. So here the first frame that comes is a beginning, whichever
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from vidproc.filters.contract import Picture
-from vidproc.filters.memory import Look, Memory, Reset
+from vidproc.filters.memory import Look, Memory, Opaque, Reset, Snapshot
 from vidproc.pipelines.windows import widened
 
 Call = Callable[..., Any]
@@ -18,10 +19,24 @@ Call = Callable[..., Any]
 its errors name the filter and the rank."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where one run of a chain goes over into the next, for one stage: the state that it takes up, if there is one, and
+    to whom it leaves the one that is there when all ranks before `at` are done."""
+
+    take: Callable[[], Any] | None = None
+    at: int = -1
+    leave: Callable[[Any], None] = lambda state: None
+
+
+NO_SEAM = Seam()
+"""Nothing comes before this run, nor after it."""
+
+
 class Nothing:
     """The memory of a filter that has none; what the others differ in from it is what they are. Ranks come in order."""
 
-    def __init__(self, memory: None, call: Call, wanted: range) -> None:
+    def __init__(self, memory: None, call: Call, wanted: range, seam: Seam) -> None:
         pass
 
     @property
@@ -44,11 +59,14 @@ class Nothing:
         """What `apply` gets by keyword for this rank."""
         return {}
 
+    def applied_to(self, rank: int) -> None:
+        """The filter has done this rank."""
+
 
 class Resetting(Nothing):
     """A state that begins anew every so many ranks, so the filter is applied from the last beginning on."""
 
-    def __init__(self, memory: Reset, call: Call, wanted: range) -> None:
+    def __init__(self, memory: Reset, call: Call, wanted: range, seam: Seam) -> None:
         self._memory, self._call = memory, call
         self._begun, self._state = False, None
 
@@ -64,7 +82,7 @@ class Resetting(Nothing):
 class Looking(Nothing):
     """What was found in single frames, kept as long as a later frame may ask for it."""
 
-    def __init__(self, memory: Look, call: Call, wanted: range) -> None:
+    def __init__(self, memory: Look, call: Call, wanted: range, seam: Seam) -> None:
         self._memory, self._call = memory, call
         self._asked_for = widened(wanted, memory.reach)
         self._begun, self._seen = False, dict[int, Any]()
@@ -87,13 +105,32 @@ class Looking(Nothing):
         return {"seen": {at: data for at, data in self._seen.items() if at <= rank + after}}
 
 
-_AT_WORK: Mapping[type, Callable[[Any, Call, range], Nothing]] = {
+class HandedOn(Nothing):
+    """A state that goes on from the run before, and on to the one after."""
+
+    def __init__(self, memory: Snapshot | Opaque, call: Call, wanted: range, seam: Seam) -> None:
+        self._memory, self._call, self._seam = memory, call, seam
+        self._begun, self._state = seam.take is not None, seam.take() if seam.take else None
+
+    def of(self, rank: int) -> dict[str, Any]:
+        if not self._begun:
+            self._begun, self._state = True, self._call(rank, self._memory.begin)
+        return {"state": self._state}
+
+    def applied_to(self, rank: int) -> None:
+        if rank + 1 == self._seam.at:
+            self._seam.leave(self._state)
+
+
+_AT_WORK: Mapping[type, Callable[[Any, Call, range, Seam], Nothing]] = {
     type(None): Nothing,
     Reset: Resetting,
     Look: Looking,
+    Snapshot: HandedOn,
+    Opaque: HandedOn,
 }
 
 
-def recall(memory: Memory | None, call: Call, wanted: range) -> Nothing:
-    """The memory of a stage that is to give the ranks `wanted`, with nothing in it yet."""
-    return _AT_WORK[type(memory)](memory, call, wanted)
+def recall(memory: Memory | None, call: Call, wanted: range, seam: Seam = NO_SEAM) -> Nothing:
+    """The memory of a stage that is to give the ranks `wanted`."""
+    return _AT_WORK[type(memory)](memory, call, wanted, seam)

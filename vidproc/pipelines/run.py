@@ -23,7 +23,7 @@ from vidproc.errors import FilterError, VidprocError
 from vidproc.filters import fields
 from vidproc.filters.contract import Filter, Picture, Shape
 from vidproc.filters.formats import steps_of
-from vidproc.pipelines.recall import Nothing, recall
+from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
 from vidproc.reach import Reach
 
@@ -45,6 +45,13 @@ class Converter(Protocol):
 
     def from_bgr(self, format: str) -> tuple[tuple[float, ...], ...]:
         """How pictures of this format write colours: see `wants` of `vidproc.filters.contract.Filter`."""
+
+
+class Handover(Protocol):
+    """What stages go on from, and leave for the run that comes after."""
+
+    def seam(self, number: int, at: int) -> Seam:
+        """For the stage of this number, whose next run begins with rank `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Runner:
     spent: Spent = field(default_factory=Spent)
     out: Callable[[], Picture] | None = None
     time_of: Callable[[int], Fraction] = no_times
+    handover: Handover | None = None
 
     def run(self, steps: Sequence[Step], target: str, frames: Frames, wanted: range) -> Frames:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
@@ -95,24 +103,31 @@ class Runner:
         `frames` gives pictures of one size in order of rank, and is not asked for more than is needed. `out` gives
         writable pictures in format `target` and of the result's size; the last filter or conversion of a frame writes
         into the one it is given, if it can, and that one is yielded. Else what is yielded must not be written into: it
-        may be a decoded frame. `out` may give the same picture until that has been yielded. Raises `FilterError`
-        naming the frame, and `MediaError` if a frame is missing.
+        may be a decoded frame. `out` may give the same picture until that has been yielded. `wanted` may have no end:
+        then it is gone on with for as long as there are frames. Raises `FilterError` naming the frame, and `MediaError`
+        if a frame is missing.
         """
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             direct = self.out if last and step.gives == target else None
-            frames = self._stage(step, frames, _needed(wanted, steps[number + 1 :]), direct)
+            later = steps[number + 1 :]
+            at = _needed(range(wanted.stop, wanted.stop), later).start  # where the run after this one begins here
+            seam = self.handover.seam(number, at) if self.handover else NO_SEAM
+            frames = self._stage(step, frames, _needed(wanted, later), direct, seam)
         for rank, picture in complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
 
-    def _stage(self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None) -> Frames:
+    def _stage(
+        self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None, seam: Seam
+    ) -> Frames:
         filter_ = step.filter
-        memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted)
+        memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted, seam)
         applied = memory.applied(wanted)
         needed, shown = _needed(wanted, [step]), widened(applied, filter_.window)
         ready = self._ready(step, memory, only(frames, needed), shown)
         for rank, window in windows(ready, filter_.window, applied, max(filter_.window[1], memory.ahead)):
             result = self._filtered(step, rank, window, memory.of(rank), out)
+            memory.applied_to(rank)
             if rank in wanted:
                 yield rank, result
 

@@ -6,6 +6,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 
 from vidproc.model import LeaseKind
@@ -13,6 +14,7 @@ from vidproc.scheduling import fair_share, placement, stragglers
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord
 from vidproc.scheduling.policies import Policy
+from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
 Which = Callable[[Worker], list[Slot]]
@@ -62,8 +64,7 @@ class Assignment:
         ahead = self._ahead() if free else {}
 
         def choose(job: Job) -> placement.Choice | None:
-            offer = self._offer(job, free, ahead.get(job.id, ()))
-            return placement.choose(job, offer, self._policy.lead_in_cost, now) if offer.slots else None
+            return self._choose(job, self._offer(job, free, ahead.get(job.id, ())), now)
 
         return _first((job for job in self._jobs.values() if free and (job.leasable or job.id in ahead)), choose)
 
@@ -71,10 +72,21 @@ class Assignment:
         slots = self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else ()
 
         def choose(job: Job) -> placement.Choice | None:
-            offer = self._offer(job, slots)
-            return placement.choose_ahead(job, offer, now) if offer.slots else None
+            return self._choose_ahead(job, self._offer(job, slots), now)
 
         return _first((job for job in self._jobs.values() if slots and job.leasable), choose)
+
+    def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
+        if not offer.slots:
+            return None
+        chosen = partial(placement.choose, job, offer, self._policy.lead_in_cost, now)
+        return job.choose(offer, chosen) if isinstance(job, Stage) else chosen()
+
+    def _choose_ahead(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
+        if not offer.slots:
+            return None
+        chosen = partial(placement.choose_ahead, job, offer, now)
+        return job.choose(offer, chosen) if isinstance(job, Stage) else chosen()
 
     def _second_run(self, free: Sequence[Slot], now: float) -> Order | None:
         """Of the chunks that are late and would be done sooner by a free slot, the one that is left longest."""
@@ -87,8 +99,8 @@ class Assignment:
         """What lies ahead of a slot for one job, and by rights is the turn of another."""
         for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
             ready = lease.slot.worker.ready_at(now) <= now
-            offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
-            choice = placement.choose_ahead(job, offer, now) if offer.slots else None
+            slots = [replace(lease.slot, ahead=None)] if ready else []
+            choice = self._choose_ahead(job, self._offer(job, slots), now)
             if choice is not None:
                 return Order(job, replace(choice, slot=lease.slot), lease)
         return None
@@ -107,7 +119,9 @@ class Assignment:
 
     def _ready(self, which: Which, now: float) -> list[Slot]:
         ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
-        return [slot for worker in ready for slot in which(worker)]
+        stages = [job for job in self._jobs.values() if isinstance(job, Stage)]
+        found = (slot for worker in ready for slot in which(worker))
+        return [slot for slot in found if not any(stage.keeps(slot) for stage in stages)]
 
     def _offer(self, job: Job, slots: Sequence[Slot], ahead: Sequence[ChunkRecord] = ()) -> placement.Offer:
         daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
@@ -130,10 +144,10 @@ class Assignment:
         return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
 
     def _ahead(self) -> _ByJob:
-        """All that lies ahead of slots, in order."""
+        """All that lies ahead of slots, in order, and could as well be done by others."""
         found: dict[str, list[ChunkRecord]] = defaultdict(list)
         for lease, job, record in self._held():
-            if lease is lease.slot.ahead:
+            if lease is lease.slot.ahead and not (isinstance(job, Stage) and job.pinned):
                 insort(found[job.id], record, key=lambda it: it.chunk.index)
         return found
 

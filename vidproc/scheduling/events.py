@@ -29,7 +29,7 @@ class WorkerLost:
 
 @dataclass(frozen=True, slots=True)
 class WorkerDraining:
-    """It gets no more leases; those its slots work on may finish."""
+    """It gets no more leases; those it has may finish."""
 
     worker: str
 
@@ -43,6 +43,16 @@ class WorkerLimited:
 
 
 @dataclass(frozen=True, slots=True)
+class Sequential:
+    """That a part of a job must be done in frame order. Not `pinned`: a state is handed from chunk to chunk, and with
+    it any slot can do one. `pinned`: all in one slot, and what is handed on is frames; a chunk needs those up to
+    `reach` behind its last."""
+
+    pinned: bool
+    reach: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobSubmitted:
     """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
     delivered."""
@@ -50,6 +60,7 @@ class JobSubmitted:
     job: str
     custom: bool = False
     in_flight: int = 64
+    stage: Sequential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +91,7 @@ class ChunkFinished:
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
     """A lease ended without a result, or its result could not be stored. `retryable` errors are tried again;
-    `slot_lost` means that the slot is a new process now. A `code` of `CannotContinueError` is no failure: the chunk is
-    leased with all its packets."""
+    `slot_lost` means that the slot is a new process now."""
 
     lease: int
     code: str
@@ -130,7 +140,8 @@ Event = (
 class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
     point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
-    `second`: another slot is late with this chunk, and still at it; of the same attempt."""
+    `second`: another slot is late with this chunk, and still at it; of the same attempt. `replays`: a stage comes by
+    here again, and its result is held already."""
 
     lease: int
     worker: str
@@ -142,11 +153,12 @@ class Grant:
     continues: bool
     ahead: bool = False
     second: bool = False
+    replays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Tell the daemon that a lease is void: it is to stop working on it, or not to begin."""
+    """Tell the daemon to stop working on a lease that is void."""
 
     lease: int
     worker: str

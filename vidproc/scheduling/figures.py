@@ -39,12 +39,14 @@ def figures_of(job: Job) -> JobFigures:
     )
 
 
-def reason_to_wait(job: Job, workers: Sequence[Worker]) -> str:
-    """One line for a person, "" if the job does not wait for daemons. To be asked between events."""
-    if job.counts[ChunkState.LEASED]:
+def reason_to_wait(parts: Sequence[Job], workers: Sequence[Worker]) -> str:
+    """One line for a person, "" if a job of these parts does not wait for daemons. To be asked between events."""
+    if any(part.counts[ChunkState.LEASED] for part in parts):
         return ""
-    if not job.leasable:
-        return "a chunk failed and will be tried again shortly" if job.counts[ChunkState.BACKING_OFF] else ""
+    job = parts[0]
+    if not any(part.leasable for part in parts):
+        failed = any(part.counts[ChunkState.BACKING_OFF] for part in parts)
+        return "a chunk failed and will be tried again shortly" if failed else ""
     return _obstacle([worker for worker in workers if worker.accepts(job.custom)], workers)
 
 

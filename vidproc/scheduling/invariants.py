@@ -73,7 +73,7 @@ def _check_job(job: Job) -> None:
     counts = Counter(record.state for record in records.values())
     counts[ChunkState.DELIVERED] = base
     _require(all(job.counts[state] == counts[state] for state in ChunkState), f"job {job.id} miscounts its chunks")
-    waiting = [i for i in range(base, min(limit, job.planned)) if records[i].state is ChunkState.WAITING]
+    waiting = [i for i in range(base, min(limit, job.planned, job.ceiling)) if records[i].state is ChunkState.WAITING]
     _require(job.leasable == waiting, f"job {job.id} lists the wrong chunks for lease")
     in_flight = [i for i, record in records.items() if record.state in _IN_FLIGHT]
     _require(len(in_flight) <= job.reorder.capacity, f"job {job.id} has too many chunks in flight")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Sequence
 
-from vidproc.model import Chunk
+from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
@@ -17,9 +18,11 @@ class Job:
     """The chunks of a job that are planned and not delivered.
 
     `leasable` are the indices, ascending, of the waiting chunks inside the reorder window. All that is looked through
-    when a slot is free is that list, so the length of the film doesn't matter. `service` and `active` are as
-    `fair_share` says.
+    when a slot is free is that list, so the length of the film doesn't matter. `ceiling` is the first chunk that lacks
+    something which another part of the job makes (see `stages`). `service` and `active` are as `fair_share` says.
     """
+
+    kind = LeaseKind.CHUNK
 
     def __init__(self, id: str, custom: bool, in_flight: int, order: int) -> None:
         self.id = id
@@ -39,6 +42,12 @@ class Job:
         self._effort = Effort()
         self.admitted = 0
         self.final = False
+        self.ceiling = sys.maxsize
+
+    @property
+    def name(self) -> str:
+        """The job's id as the world knows it."""
+        return self.id
 
     @property
     def complete(self) -> bool:
@@ -85,6 +94,11 @@ class Job:
         record.state = state
         self._count(record, 1)
 
+    def admit_to(self, ceiling: int) -> None:
+        """All before this chunk have what they need now."""
+        self.ceiling = max(self.ceiling, ceiling)
+        self._admit()
+
     def delivered(self, index: int) -> None:
         """The muxer has this chunk: forget it, and let the window move on."""
         self.reorder.confirm(index)
@@ -101,7 +115,7 @@ class Job:
         self.planned += 1
 
     def _admit(self) -> None:
-        limit = min(self.reorder.limit, self.planned)
+        limit = min(self.reorder.limit, self.planned, self.ceiling)
         self.leasable.extend(range(self.admitted, limit))
         self.admitted = max(self.admitted, limit)
 

@@ -24,6 +24,7 @@ then; the first result counts, and the other lease is withdrawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatchmethod
 from math import inf
 
@@ -38,6 +39,7 @@ from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState
 from vidproc.scheduling.policies import Failure, Jitter, Policy, sentence
 from vidproc.scheduling.rates import TokenBucket
+from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Tail, Worker
 
 
@@ -49,6 +51,7 @@ class Scheduler:
         self._rng = rng
         self._workers: dict[str, Worker] = {}
         self._jobs: dict[str, Job] = {}
+        self._stages: dict[str, Stage] = {}
         self._leases: dict[int, Lease] = {}
         self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
         self._backoffs = Backoffs()
@@ -109,9 +112,10 @@ class Scheduler:
         """Leases so far, of all jobs, that were not the first of their chunk."""
         return self._retries
 
-    def why_waiting(self, job: str) -> str:
+    def why_waiting(self, id: str) -> str:
         """Why nothing of this job is being worked on, or "" if something is or nothing waits."""
-        return reason_to_wait(self._jobs[job], list(self._workers.values())) if job in self._jobs else ""
+        parts = [job for job in self._jobs.values() if job.name == id]
+        return reason_to_wait(parts, list(self._workers.values())) if parts else ""
 
     # Events
 
@@ -136,6 +140,7 @@ class Scheduler:
         if event.worker in self._workers:
             self._workers[event.worker].draining = True
             self._take_all_back(self._workers[event.worker], now)
+            self._unseat(self._workers[event.worker].slots)
 
     @_on.register
     def _worker_limited(self, event: ev.WorkerLimited, now: float) -> None:
@@ -147,13 +152,19 @@ class Scheduler:
         if event.job in self._jobs:
             raise ValueError(f"job {event.job} was submitted before")
         self._last_job += 1
-        self._jobs[event.job] = Job(event.job, event.custom, event.in_flight, self._last_job)
+        job = Job(event.job, event.custom, event.in_flight, self._last_job)
+        if event.stage is not None:
+            stage = self._stages[job.id] = Stage(job, event.stage)
+            self._jobs[stage.id] = stage  # before its job, so that it comes first where the two are as good
+        self._jobs[job.id] = job
 
     @_on.register
     def _chunks_planned(self, event: ev.ChunksPlanned, now: float) -> None:
         job = self._jobs.get(event.job)
         if job is not None:
             job.plan(event.chunks, event.final)
+            if stage := self._stages.get(job.id):
+                stage.plan(event.chunks, event.final)
             self._complete(job, now)
 
     @_on.register
@@ -178,13 +189,16 @@ class Scheduler:
             self._leave(lease, Tail(lease.job, lease.chunk) if open_end else None, now)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
-            self._commands.append(ev.Persist(lease.id, lease.job, lease.chunk.index))
+            if isinstance(job, Stage):
+                job.decoder_at = lease.chunk if event.can_continue else None
+            self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
     def _note_pace(self, lease: Lease, now: float) -> None:
         job = self._jobs[lease.job]
         job.settle(lease, now)
         if now > lease.begun:
-            lease.slot.speed = lease.work / (now - lease.begun)
+            if lease.kind is LeaseKind.CHUNK:
+                lease.slot.speed = lease.work / (now - lease.begun)
             job.note_pace(lease.work, now - lease.begun)
 
     def _stop_other(self, lease: Lease, now: float) -> None:
@@ -229,6 +243,8 @@ class Scheduler:
         if job is not None:
             job.delivered(event.chunk)
             self._deliver(job)
+            if stage := self._stages.get(job.id):
+                stage.balance()
             self._complete(job, now)
 
     @_on.register
@@ -243,6 +259,9 @@ class Scheduler:
     # Delivery
 
     def _deliver(self, job: Job) -> None:
+        if isinstance(job, Stage):
+            job.pass_on()
+            return
         index = job.reorder.take()
         if index is not None:
             self._commands.append(ev.Deliver(job.id, index))
@@ -264,6 +283,13 @@ class Scheduler:
             # Read one by one: the failure of a job voids its leases on the other slots too.
             if slot.lease is not None:
                 self._failed(slot.lease, failure, now)
+        self._unseat(worker.slots)
+
+    def _unseat(self, slots: Sequence[Slot]) -> None:
+        """Whatever stages kept in these slots' processes is gone."""
+        for stage in self._stages.values():
+            if stage.seat in slots:
+                stage.unseat()
 
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
@@ -274,6 +300,7 @@ class Scheduler:
         self._void(lease, now)
         if failure.lost:
             lease.slot.tail = None
+            self._unseat([lease.slot])
         if record.lease is not None and failure.retryable:
             return  # to the one that is left
         record.failed_on[worker.name] += 1
@@ -281,12 +308,15 @@ class Scheduler:
         record.errors += not failure.lost
         if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
             message = sentence(record.chunk, failure, record.attempts)
-            self._commands.append(ev.FailJob(job.id, failure.code, message, job.retries))
-            self._forget(job, now)
-        elif failure.lost:
+            self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
+            self._forget(self._jobs[job.name], now)
+            return
+        if failure.lost:
             job.move(record, ChunkState.WAITING)
         else:
             self._back_off(job, record, now)
+        if isinstance(job, Stage):
+            job.unseat()
 
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
@@ -325,6 +355,8 @@ class Scheduler:
             return
         self._count_attempt(job, record, -1)
         job.move(record, ChunkState.WAITING)
+        if isinstance(job, Stage):
+            job.not_begun()
 
     def _take_back(self, lease: Lease, now: float) -> None:
         """What lies ahead of a slot is to lie there no more."""
@@ -340,8 +372,12 @@ class Scheduler:
         worker = lease.slot.worker
         if not lease.finished and self._workers.get(worker.name) is worker:
             self._commands.append(ev.Withdraw(lease.id, worker.name))
+            if lease.begun < inf:  # it is in the middle of it: its process will be killed
+                self._unseat([lease.slot])
 
     def _forget(self, job: Job, now: float) -> None:
+        if stage := self._stages.pop(job.id, None):
+            self._forget(stage, now)
         # The newest first: what lies ahead of a slot before what it works on, or it would begin there.
         for lease in [lease for lease in reversed(self._leases.values()) if lease.job == job.id]:
             self._void(lease, now)
@@ -367,8 +403,8 @@ class Scheduler:
         self._last_lease += 1
         work = placement.work_of(record, choice.continues, self._policy.lead_in_cost)
         lease = Lease(
-            self._last_lease, slot, job.id, record.chunk, LeaseKind.CHUNK, choice.continues, now, work, choice.second
-        )  # fmt: skip
+            self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work, choice.second
+        )
         self._leases[lease.id] = lease
         job.charge(lease, fair_share.cost(job, work, self._jobs.values()))
         slot.take(lease, now)
@@ -379,10 +415,14 @@ class Scheduler:
             record.lease = lease
             job.move(record, ChunkState.LEASED)
             self._count_attempt(job, record, 1)
+        continues, replays = choice.continues, False
+        if isinstance(job, Stage):
+            job.seat, replays = slot, job.replaying
+            continues = continues or job.goes_on(record.chunk)
         self._commands.append(
             ev.Grant(
-                lease.id, slot.worker.name, slot.number, job.id, record.chunk.index,
-                record.attempts, lease.kind, lease.continues, lease is slot.ahead, lease.second,
+                lease.id, slot.worker.name, slot.number, job.name, record.chunk.index,
+                record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, replays,
             )
         )
 
@@ -397,8 +437,11 @@ class Scheduler:
     # Time
 
     def _end_backoffs(self, now: float) -> None:
-        for job, chunk in self._backoffs.end(now):
-            self._jobs[job].move(self._jobs[job].records[chunk], ChunkState.WAITING)
+        for name, chunk in self._backoffs.end(now):
+            job = self._jobs[name]
+            job.move(job.records[chunk], ChunkState.WAITING)
+            if isinstance(job, Stage):
+                job.unseat()
 
     def _ask_to_be_woken(self, now: float) -> None:
         at = min(self._assignment.next_chance(now), self._backoffs.next_end)

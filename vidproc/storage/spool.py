@@ -8,6 +8,7 @@
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
     jobs/<id>/files/<sha256> what the job's filters name
     jobs/<id>/chunks/<n>     encoded chunks
+    jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
     jobs/<id>/result         the film
 
 All names are made here: nothing a client sends becomes part of a path, but for a checked SHA-256.
@@ -58,12 +59,20 @@ class JobFolder:
     def chunk(self, index: int) -> Path:
         return self.path / "chunks" / str(index)
 
+    def stage(self, index: int) -> Path:
+        return self.path / "stage" / str(index)
+
     def file(self, sha256: str) -> Path:
         return self.path / "files" / sha256
 
     def create(self) -> None:
         with disk_errors("cannot make a job's folder"):
             (self.path / "chunks").mkdir(parents=True)
+
+    def create_stage(self) -> None:
+        """Room for what a sequential stage hands on, if the job has one."""
+        with disk_errors("cannot make a job's folder"):
+            (self.path / "stage").mkdir()
 
     def keep_files(self, files: Mapping[str, bytes]) -> None:
         """What the job's filters name, by SHA-256."""

@@ -6,13 +6,10 @@ memory of FFmpeg's, seen as arrays without a copy, and filtered into the encoder
 
 from __future__ import annotations
 
+import functools
 import platform
-import resource
-import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
-from functools import lru_cache
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -20,19 +17,13 @@ import cv2
 
 from vidproc._version import __version__
 from vidproc.errors import CannotContinueError, WorkerError
-from vidproc.filters.contract import Picture
-from vidproc.filters.fields import ordered
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
-from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
 from vidproc.media.encode import ChunkEncoder
-from vidproc.media.field_order import FieldOrders
 from vidproc.media.pictures import FrameDigest, working_format
-from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.histogram import Histogram
-from vidproc.metrics.runs import Run, joined
-from vidproc.model import ChunkReport, ChunkTask
+from vidproc.model import ChunkReport, ChunkTask, LeaseKind
 from vidproc.pipelines.plan import Pipeline, plan
 from vidproc.pipelines.run import Spent
 from vidproc.processes.channel import Channel
@@ -40,6 +31,12 @@ from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.worker.file_cache import FileCache
+from vidproc.worker.footage import Footage, time_of
+from vidproc.worker.stage import LiveStage, converter_for, pass_over
+from vidproc.worker.states import States
+
+_MOST_STAGES = 4
+"""Live ones in a slot. One whose job ended before its last chunk is dropped when others come."""
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
@@ -47,7 +44,6 @@ _TELLING = Telling(
     bug=WorkerError,  # which is worth another try
 )
 
-_TIME = struct.Struct("<q")
 _MOST_LOADED = 4
 """Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
 
@@ -88,69 +84,96 @@ def _versions() -> Mapping[str, str]:
 
 
 class ChunkRunner:
-    """Runs chunks; keeps the decoder open between two that follow one another, and what filters made of their files.
+    """Runs chunks, and chunks of stages; keeps the decoder open between two that follow one another, and what filters
+    made of their files.
 
     `files` must have those that a task names before it is run.
     """
 
     def __init__(self, gauge: Gauge) -> None:
         self.files = FileCache()
-        self._load = lru_cache(maxsize=_MOST_LOADED)(lambda type, sha256: type.read(self.files[sha256]))
+        self._load = functools.lru_cache(maxsize=_MOST_LOADED)(lambda type, sha256: type.read(self.files[sha256]))
         self._gauge = gauge
         self._decoder: Decoder | None = None
-        self._decoded: tuple[str, int] = ("", -1)
+        self._decoded: tuple[str, LeaseKind, int] | None = None
+        self._stages: dict[str, LiveStage] = {}
 
-    def run(self, task: ChunkTask, packets: bytes) -> tuple[ChunkReport, bytes]:
-        """The chunk's report and its encoded packet records. Raises `MediaError`, `FilterError`, `WorkerError`."""
+    def run(self, task: ChunkTask, payload: bytes | memoryview) -> tuple[ChunkReport, bytes]:
+        """The task's report, and its packet records or its state. Raises `MediaError`, `FilterError`, `WorkerError`."""
         began = time.perf_counter()
-        decoder = self._decoder_for(task)
-        pipeline = plan(task.filters, working_format(task.stream.pix_fmt), task.encoder.pix_fmt, self._load)
-        work = _Work(task, decoder, pipeline, self._gauge)
-        work.do(packets)
-        report, records = work.report(time.perf_counter() - began)
-        if report.can_continue:
-            self._decoder, self._decoded = decoder, (task.job_id, task.chunk)
-        return report, records
+        packets, state = _parts(payload, task.state_size)
+        if task.kind is LeaseKind.STAGE and not task.begins and task.job_id in self._stages:
+            return self._run_live(self._stages.pop(task.job_id), task, packets)
+        source_format = task.made_as or working_format(task.stream.pix_fmt)
+        pipeline = plan(task.filters, source_format, task.encoder.pix_fmt, self._load)
+        if task.kind is LeaseKind.STAGE and pipeline.pinned:
+            return self._run_live(self._begun(task, pipeline), task, packets)
+        decoder, states = self._decoder_for(task), States(bytes(state))
+        if task.kind is LeaseKind.STAGE:
+            result = pass_over(task, packets, states, decoder, pipeline, self._gauge)
+        else:
+            work = _Work(task, decoder, pipeline, states, self._gauge)
+            work.do(packets)
+            result = work.result(time.perf_counter() - began)
+        if result[0].can_continue:
+            self._decoder, self._decoded = decoder, (task.job_id, task.kind, task.chunk)
+        return result
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
         decoder, decoded = self._decoder, self._decoded
         self._decoder = None  # whatever goes wrong now, nothing can go on from it
         if not task.continues:
             return Decoder(task.stream, task.on_decode_error)
-        if decoder is None or decoded != (task.job_id, task.chunk - 1):
+        if decoder is None or decoded != (task.job_id, task.kind, task.chunk - 1):
             raise CannotContinueError("this slot's decoder is not open where the chunk begins")
         return decoder
 
+    def _begun(self, task: ChunkTask, pipeline: Pipeline) -> LiveStage:
+        """A stage at its first chunk, or at a segment's."""
+        if not task.begins:
+            raise WorkerError("the stage that this chunk belongs to is not in this slot")
+        while len(self._stages) >= _MOST_STAGES:
+            del self._stages[next(iter(self._stages))]
+        held = self._stages.pop(task.job_id, None)
+        return held if held is not None and held.next_chunk == task.chunk else LiveStage(pipeline, task, self._gauge)
+
+    def _run_live(self, stage: LiveStage, task: ChunkTask, packets: memoryview) -> tuple[ChunkReport, bytes]:
+        result = stage.run(task, packets)
+        if not task.ends:
+            self._stages[task.job_id] = stage
+        return result
+
+
+def _parts(payload: bytes | memoryview, state_size: int) -> tuple[memoryview, memoryview]:
+    """The packets, and the state behind them."""
+    view = memoryview(payload)
+    return view[: len(view) - state_size], view[len(view) - state_size :]
+
 
 class _Work:
-    """One chunk, from its packets to its report."""
+    """One chunk of the film, from its packets to its report."""
 
-    def __init__(self, task: ChunkTask, decoder: Decoder, pipeline: Pipeline, gauge: Gauge) -> None:
+    def __init__(self, task: ChunkTask, decoder: Decoder, pipeline: Pipeline, states: States, gauge: Gauge) -> None:
         self._task = task
-        self._decoder = decoder
         self._pipeline = pipeline
-        self._keep_from = max(task.first, pipeline.reach.first(task.stop))
-        self._keeps = (task.stop - self._keep_from) * task.width * task.height <= MOST_KEPT
-        self._gauge = gauge
+        self._states = states
         self._encoder = ChunkEncoder(task.encoder)
         self._canvas = Canvas(self._encoder, task.encoder.width, task.encoder.height)
-        self._converter = Converter(task.encoder.colour, task.encoder.width, task.encoder.height)
+        self._converter = converter_for(task)
         self._spent = Spent()
-        self._decode_s = self._lead_in_s = self._encode_s = 0.0
-        self._resumed = 0.0  # when the decoder last got on with a packet
+        self._footage = Footage(task, decoder, self._converter, gauge, self._spent)
+        self._encode_s = 0.0
         self._latency = Histogram()
-        self._finished = 0
-        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
-        self._cpu_began = time.process_time()
 
-    def do(self, packets: bytes) -> None:
-        self._mark()
-        task, pictures = self._task, self._pictures(packets)
+    def do(self, packets: memoryview) -> None:
+        task, footage = self._task, self._footage
+        footage.mark()
+        pictures = footage.pictures(packets, task.first, task.last, self._pipeline.reach.first(task.stop))
         frames = self._pipeline.run(
             pictures, task.start, task.stop, self._converter, self._canvas,
-            clock=time.perf_counter, spent=self._spent, time_of=self._time_of,
+            clock=time.perf_counter, spent=self._spent, time_of=functools.partial(time_of, task), handover=self._states,
         )  # fmt: skip
         began = time.perf_counter()
         for rank, picture in frames:
@@ -159,83 +182,24 @@ class _Work:
             if self._digest is not None:
                 self._digest.update(picture)
             self._encoder.encode(rank, self._canvas.frame_of(picture))
-            self._finished += 1
-            self._mark()
+            footage.count()
             ended = time.perf_counter()
             self._encode_s += ended - filtered
             self._latency.add(ended - began)
             began = ended
-        self._chunk = self._encoder.finish(self._mark)
-        encoded = time.perf_counter()
-        self._encode_s += encoded - began
-        for _ in self._frames:  # feeds the packets that are left, so that the next chunk can go on from there
-            pass
-        self._decode_s += time.perf_counter() - encoded
+        self._chunk = self._encoder.finish(footage.mark)
+        self._encode_s += time.perf_counter() - began
+        footage.feed_the_rest()
 
-    def _time_of(self, rank: int) -> Fraction:
-        """When a frame is shown, in seconds of the result."""
-        (microseconds,) = _TIME.unpack_from(self._task.times, _TIME.size * (rank - self._task.first))
-        return Fraction(microseconds, 1_000_000)
-
-    def _pictures(self, packets: bytes) -> Iterator[tuple[int, Picture]]:
-        """The decoded frames as pictures of the size that the film begins with, timed."""
-        task = self._task
-        keep_from = self._keep_from if self._keeps else None
-        self._frames = self._decoder.frames(
-            packets, task.first, task.last, keep_from, task.continues, on_decoded=self._note
-        )
-        began = self._resumed = time.perf_counter()
-        for rank, frame in self._frames:
-            decoded = time.perf_counter()
-            self._decode_s += decoded - began
-            picture = ordered(self._converter.picture(frame), self._fields.of(frame))
-            picture = self._converter.resize(picture, task.width, task.height)
-            self._spent.conversions += time.perf_counter() - decoded
-            yield rank, picture
-            began = self._resumed = time.perf_counter()
-        self._decode_s += time.perf_counter() - began
-
-    def _note(self, rank: int) -> None:
-        """A packet was fed; in the lead-in, when no frame has come out yet, all time since the last one was its."""
-        self._mark()
-        if rank < self._task.first:
-            now = time.perf_counter()
-            self._lead_in_s += now - self._resumed
-            self._resumed = now
-
-    def _mark(self) -> None:
-        """Something got on. In hand is the next frame of the result, whichever one is being decoded for it."""
-        self._gauge.set(min(self._task.start + self._finished, self._task.stop - 1), self._finished)
-
-    def report(self, whole_s: float) -> tuple[ChunkReport, bytes]:
-        """`whole_s`: seconds from the task to its end. What was no part of the work on frames was opening codecs."""
-        chunk = self._chunk
-        seconds = {
-            "decode": self._decode_s - self._lead_in_s,
-            "lead_in": self._lead_in_s,
-            "filter": self._spent.filters,
-            "convert": self._spent.conversions,
-            "encode": self._encode_s,
-        }
-        seconds["open"] = max(0.0, whole_s - sum(seconds.values()))
-        report = ChunkReport(
-            frames=chunk.frames,
-            extradata=chunk.extradata,
-            delay=chunk.delay,
-            seconds=seconds,
+    def result(self, whole_s: float) -> tuple[ChunkReport, bytes]:
+        """`whole_s`: seconds from the task to its end."""
+        report = self._footage.report(
+            whole_s,
+            {"encode": self._encode_s},
+            extradata=self._chunk.extradata,
+            delay=self._chunk.delay,
             latency=self._latency.counts,
-            concealed=self._own(self._decoder.concealed),
-            damaged=self._own(self._decoder.damaged),
-            lead_in=self._decoder.lead_in,
-            can_continue=self._keeps and self._decoder.can_continue,
             field_orders=tuple(sorted(self._field_orders)),
-            cpu_s=time.process_time() - self._cpu_began,
             digest=self._digest.hexdigest() if self._digest else "",
-            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         )
-        return report, chunk.records
-
-    def _own(self, ranks: Iterable[int]) -> tuple[Run, ...]:
-        """Runs of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
-        task = self._task
-        return joined((rank, rank + 1) for rank in ranks if task.start <= rank < task.stop)
+        return report, self._chunk.records
