@@ -81,7 +81,7 @@ def measure(counterpart: Counterpart, frames: Sequence[Picture], convert: Conver
 def _prepared(counterpart: Counterpart, frames: Sequence[Picture], convert: Converter) -> _Both:
     found, params = filters.find(FilterSpec(counterpart.filter, counterpart.params))
     wanted = {"rank": 0, "full_range": convert.is_full(counterpart.format), "interlaced": False}
-    known = {**params, **{name: wanted[name] for name in found.wants}, **_state(found, params)}
+    known = {**params, **{name: wanted[name] for name in found.wanted(params)}, **_state(found, params)}
     shape = found.shape_after(Shape(frames[0].width, frames[0].height), params)
     form = found.gives or counterpart.format
     mine, theirs = (new_picture(form, shape.width, shape.height) for _ in range(2))

@@ -1,16 +1,19 @@
-"""What holds for every test: nothing it started or opened outlives it."""
+"""What holds for every test: nothing it started or opened outlives it, and no clock decides whether it passes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.leaks import Belongings, left_behind, mark_descendants
 
 
 def pytest_configure() -> None:
     mark_descendants()
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

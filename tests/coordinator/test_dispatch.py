@@ -153,12 +153,12 @@ def test_what_a_daemon_is_late_with_is_begun_by_another_and_counts_once(clean: C
     async def course(dispatch: Dispatch) -> None:
         job, slow, quick = job_in(tmp_path), join(dispatch, "slow"), join(dispatch, "quick")
         submit(dispatch, job)
-        dispatch.progressed(slow.leases[0].lease, 1)
+        dispatch.progressed({slow.leases[0].lease: 1})
         finish(dispatch, quick.leases[0].lease)
         await until(lambda: len(quick.leases) == 2)
         second = quick.leases[1]
         assert (second.chunk, second.second) == (slow.leases[0].chunk, True)
-        dispatch.progressed(second.lease, 5)
+        dispatch.progressed({second.lease: 5})
         assert job.frames_done == FRAMES + 1, "no frame counts twice"
         finish(dispatch, second.lease)
         assert Revoke(slow.leases[0].lease) in slow.heard

@@ -67,7 +67,7 @@ def whole(kind: str) -> list[tuple[int, Picture]]:
     return run(moving(), 0, MOVING.frames, kind=kind)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.sets(st.integers(1, MOVING.frames - 1), max_size=6), st.sampled_from(KINDS))
 def test_chunked_equals_sequential(cuts: set[int], kind: str) -> None:
     for start, stop in itertools.pairwise(sorted({0, MOVING.frames, *cuts})):

@@ -76,7 +76,7 @@ FILTERS = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.data(), st.lists(FILTERS, max_size=4), st.integers(1, 14), st.integers(0, 5))
 def test_chunked_equals_sequential(data: st.DataObject, chosen: list[Filter], length: int, begin: int) -> None:
     """Within a continuity segment, wherever that begins."""

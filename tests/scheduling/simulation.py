@@ -91,7 +91,7 @@ class Simulation:
             film = self.films[running.grant.job]
             part = (self.now - running.begun) / running.seconds
             frames = int(film.chunks[running.grant.chunk].frames * part)
-            self._feed(ev.ChunkProgressed(running.grant.lease, frames))
+            self._feed(ev.ChunksProgressed({running.grant.lease: frames}))
         self.at(self.now + HEARTBEAT_S, self._beat)
 
     def _feed(self, event: ev.Event) -> None:

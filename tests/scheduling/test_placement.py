@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.scheduling.plans import chunks, more_chunks
+from tests.scheduling.simulation import Simulation
 from vidproc.model import Chunk
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
@@ -237,6 +238,32 @@ def store_and_deliver(scheduler: Scheduler, lease: int, now: float) -> list[ev.G
         events += [ev.ChunkPersisted(c.lease) for c in commands if isinstance(c, ev.Persist)]
         events += [ev.ChunkDelivered(c.job, c.chunk) for c in commands if isinstance(c, ev.Deliver)]
     return found
+
+
+def uneven(frames: list[int]) -> tuple[Chunk, ...]:
+    """Chunks of so many frames, each with a seek point of its own."""
+    film: tuple[Chunk, ...] = ()
+    for count in frames:
+        film += more_chunks(film[-1] if film else None, [False], count)
+    return film
+
+
+@pytest.mark.parametrize("read_ahead", [False, True])
+def test_at_the_end_the_longest_go_first(read_ahead: bool) -> None:
+    frames = [10, 10, 10, 10, 40]
+    it = Simulation(Policy(read_ahead=read_ahead, late_after=inf), a=[1.0, 1.0])
+    it.submit("j", uneven(frames), [float(count) for count in frames])
+    it.run()
+    assert it.films["j"].ended_at == 40.0, "in order it would be 60"
+
+
+def test_before_the_end_is_near_or_known_they_go_in_order() -> None:
+    assert [grant.chunk for grant in start(uneven([10] * 9 + [40]), 2)[1]] == [0, 1]
+    assert [grant.chunk for grant in start(uneven([10] * 7 + [40]), 2)[1]] == [7, 0]
+    scheduler = start((), 2)[0]
+    scheduler.handle(ev.JobSubmitted("k"), 0.0)
+    planned = ev.ChunksPlanned("k", uneven([10] * 7 + [40]), final=False)
+    assert [grant.chunk for grant in grants(scheduler.handle(planned, 0.0))] == [0, 1]
 
 
 @pytest.mark.parametrize("slots", [(1,), (2,), (1, 1), (2, 2), (8,)])

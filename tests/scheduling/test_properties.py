@@ -22,7 +22,7 @@ from vidproc.scheduling.workers import Lease, Slot
 DAEMONS = ["a", "b", "c"]
 JOBS = ["x", "y", "z"]
 STAGES = [None, Sequential(pinned=False), Sequential(pinned=True)]
-QUICK = settings(max_examples=150, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, stateful_step_count=80, suppress_health_check=list(HealthCheck))
 
 
 class Unfenced(Scheduler):

@@ -6,7 +6,7 @@ import random
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scheduling.plans import chunks
@@ -126,6 +126,7 @@ def test_new_chunks_go_to_a_daemon_without_setbacks_first() -> None:
     assert grant.worker == again.worker != first.worker
 
 
+@settings(deadline=None)
 @given(
     sick=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     films=st.lists(st.lists(st.booleans(), min_size=1, max_size=30), min_size=1, max_size=3),

@@ -57,15 +57,15 @@ def test_it_is_found_when_it_has_taken_half_as_long_again() -> None:
 
 def test_what_will_be_done_sooner_by_itself_is_left_alone() -> None:
     desk, first = late()
-    desk(ev.ChunkProgressed(first.lease, 36))
+    desk(ev.ChunksProgressed({first.lease: 36}))
     assert desk.tick(0.5) == [], "half a second is left"
 
 
 def test_what_has_come_far_and_then_stands_still_is_not() -> None:
     desk, first = late()
-    desk(ev.ChunkProgressed(first.lease, 47))
+    desk(ev.ChunksProgressed({first.lease: 47}))
     assert desk.tick(0.9) == []
-    desk(ev.ChunkProgressed(first.lease, 47))
+    desk(ev.ChunksProgressed({first.lease: 47}))
     assert len(desk.tick(0.2)) == 1
 
 

@@ -159,7 +159,7 @@ class World:
         assert [answer for answer in answers if isinstance(answer, ev.Persist | ev.Discard)] == fate
 
     def progress(self, lease: int, frames: int) -> None:
-        self.send(ev.ChunkProgressed(lease, frames))
+        self.send(ev.ChunksProgressed({lease: frames}))
 
     def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
         grant = self._pop(lease, can_continue=False)

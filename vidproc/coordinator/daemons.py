@@ -165,9 +165,7 @@ class DaemonLink:
     def _note(self, beat: Heartbeat) -> None:
         if beat.rate_limit is not None:
             self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
-        for lease, frames in beat.frames.items():
-            if self._holds(lease):
-                self._dispatch.progressed(lease, frames)
+        self._dispatch.progressed({lease: frames for lease, frames in beat.frames.items() if self._holds(lease)})
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -96,12 +96,13 @@ class Dispatch:
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
             self._forget(lease)
 
-    def progressed(self, lease: int, frames: int) -> None:
-        """A daemon tells how many frames of a lease its slot has finished."""
-        job = self.job_of(lease)
-        if job is not None and lease in job.frames_in_hand:
-            job.frames_in_hand[lease] = frames
-        self.feed(ev.ChunkProgressed(lease, frames))
+    def progressed(self, finished: Mapping[int, int]) -> None:
+        """A daemon tells how many frames of its leases its slots have finished."""
+        for lease, frames in finished.items():
+            job = self.job_of(lease)
+            if job is not None and lease in job.frames_in_hand:
+                job.frames_in_hand[lease] = frames
+        self.feed(ev.ChunksProgressed(finished))
 
     def result_begins(self, lease: int, size: int, sha256: str, report: ChunkReport) -> None:
         """A daemon announces a result; its blocks follow. That of a void lease is not kept, nor is a second one."""

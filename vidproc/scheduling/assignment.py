@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -15,6 +18,8 @@ from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
 Which = Callable[[Worker], list[Slot]]
+How = Callable[[Job, placement.Offer], placement.Choice | None]
+_ByJob = Mapping[str, Sequence[ChunkRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +57,33 @@ class Assignment:
         """The best that can be done next, if anything."""
         free = self._ready(Worker.free_slots, now)
         return (
-            self._best_choice(free, now)
-            or self._move(free, now)
-            or self._second_run(free, now)
-            or self._claim(now)
-            or self._best_choice(self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else (), now)
+            self._for_free_slots(free, now) or self._second_run(free, now) or self._claim(now) or self._read_ahead(now)
         )
 
-    def _best_choice(self, slots: Sequence[Slot], now: float) -> Order | None:
-        jobs = [job for job in self._jobs.values() if job.leasable] if slots else ()
-        for job in sorted(jobs, key=fair_share.turn):
+    def _for_free_slots(self, free: Sequence[Slot], now: float) -> Order | None:
+        """What waits, or lies ahead of a slot at work and is done sooner by a free one."""
+        ahead = self._ahead() if free else {}
+
+        def choose(job: Job) -> placement.Choice | None:
+            offer = self._offer(job, free, ahead.get(job.id, ()))
+            how = functools.partial(placement.choose, lead_in_cost=self._policy.lead_in_cost, now=now)
+            return self._chosen(job, offer, how)
+
+        return _first((job for job in self._jobs.values() if free and (job.leasable or job.id in ahead)), choose)
+
+    def _read_ahead(self, now: float) -> Order | None:
+        slots = self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else ()
+
+        def choose(job: Job) -> placement.Choice | None:
             offer = self._offer(job, slots)
-            choice = self._choose(job, offer, now) if offer.slots else None
-            if choice is not None:
-                return Order(job, choice)
-        return None
+            return self._chosen(job, offer, functools.partial(placement.choose_ahead, now=now))
 
-    def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
-        cost = self._policy.lead_in_cost
-        return job.choose(offer, cost, now) if isinstance(job, Stage) else placement.choose(job, offer, cost, now)
+        return _first((job for job in self._jobs.values() if slots and job.leasable), choose)
 
-    def _move(self, free: Sequence[Slot], now: float) -> Order | None:
-        """What lies ahead of a slot at work, would be done much sooner by a free one, and can be done there."""
-        moves = (
-            (placement.gain_of_moving(lease, record, self._policy.lead_in_cost, now), -lease.id, job, choice, lease)
-            for lease, job, record in (self._held() if free else ())
-            if lease is lease.slot.ahead
-            and not (isinstance(job, Stage) and job.pinned)
-            and (choice := placement.begin_anew(job, record, self._offer(job, free), now)) is not None
-        )
-        best = max(moves, default=None)
-        return Order(*best[2:]) if best is not None and best[0] > 0 else None
+    def _chosen(self, job: Job, offer: placement.Offer, how: How) -> placement.Choice | None:
+        if not offer.slots:
+            return None
+        return job.seated(offer) if isinstance(job, Stage) and job.seated_only else how(job, offer)
 
     def _second_run(self, free: Sequence[Slot], now: float) -> Order | None:
         """Of the chunks that are late and would be done sooner by a free slot, the one that is left longest."""
@@ -96,7 +97,7 @@ class Assignment:
         for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
             ready = lease.slot.worker.ready_at(now) <= now
             offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
-            choice = self._choose(job, offer, now) if offer.slots else None
+            choice = self._chosen(job, offer, functools.partial(placement.choose_ahead, now=now))
             if choice is not None:
                 return Order(job, replace(choice, slot=lease.slot), lease)
         return None
@@ -119,9 +120,9 @@ class Assignment:
         found = (slot for worker in ready for slot in which(worker))
         return [slot for slot in found if not any(stage.keeps(slot) for stage in stages)]
 
-    def _offer(self, job: Job, slots: Sequence[Slot]) -> placement.Offer:
+    def _offer(self, job: Job, slots: Sequence[Slot], ahead: Sequence[ChunkRecord] = ()) -> placement.Offer:
         daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
-        return placement.Offer([slot for slot in slots if slot.worker.accepts(job.custom)], daemons)
+        return placement.Offer([slot for slot in slots if slot.worker.accepts(job.custom)], daemons, ahead)
 
     def _second_runs(self, free: Sequence[Slot], now: float) -> Iterator[_SecondRun]:
         """All that there could be, one for each chunk, preferably by another daemon."""
@@ -139,7 +140,24 @@ class Assignment:
         seconds = work / choice.slot.speed if choice.slot.speed else work * job.pace
         return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
 
+    def _ahead(self) -> _ByJob:
+        """All that lies ahead of slots and could be done by others, in order."""
+        found: dict[str, list[ChunkRecord]] = defaultdict(list)
+        for lease, job, record in self._held():
+            if lease is lease.slot.ahead and not (isinstance(job, Stage) and job.pinned):
+                insort(found[job.id], record, key=lambda it: it.chunk.index)
+        return found
+
     def _held(self) -> Iterator[tuple[Lease, Job, ChunkRecord]]:
         for lease in self._leases.values():
             job = self._jobs[lease.job]
             yield lease, job, job.records[lease.chunk.index]
+
+
+def _first(jobs: Iterable[Job], choose: Callable[[Job], placement.Choice | None]) -> Order | None:
+    """The choice of the first of these jobs, by their turn, that has one."""
+    for job in sorted(jobs, key=fair_share.turn):
+        choice = choose(job)
+        if choice is not None:
+            return Order(job, choice, choice.record.lease)
+    return None

@@ -73,11 +73,10 @@ class ChunksPlanned:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkProgressed:
-    """A slot has finished so many frames of a lease."""
+class ChunksProgressed:
+    """How many frames slots have finished, by lease."""
 
-    lease: int
-    frames: int
+    frames: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Tick:
 
 
 Event = (
-    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunkProgressed
+    WorkerJoined | WorkerLost | WorkerDraining | WorkerLimited | JobSubmitted | ChunksPlanned | ChunksProgressed
     | ChunkFinished | ChunkFailed | ChunkPersisted | ChunkDelivered | JobCancelled | Tick
 )
 

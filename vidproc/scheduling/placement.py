@@ -1,22 +1,26 @@
-"""Which chunk goes to which slot, within one job. A slot at work may have one more lease ahead, which its daemon holds
-until it gets to it; then the rules are the same, as of when it will be free.
+"""Which chunk goes to which slot, within one job.
 
 A decoder can begin only at a seek point, so a chunk in the middle of a group of pictures costs a lead-in: frames that
 are decoded and dropped. A slot that goes on with the very next chunk has its decoder open there and pays nothing. So:
 
 1. A free slot whose last chunk was k gets k+1, if k+1 goes on from the same seek point.
 2. Otherwise the first waiting chunk that no slot is heading for. (A slot heads for the chunks behind the one it works
-   on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again.
+   on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again. When
+   few are left, the one that begins the longest stretch goes first, so that all slots end together.
 3. Otherwise all that waits lies ahead of slots at work. The stretch with the most work left is split so that its
    owner and the newcomer would finish together, if that is any quicker. So a film with a single keyframe comes to use
-   all slots, and each then goes on along a stretch of its own.
+   all slots, and each then goes on along a stretch of its own. For a free slot a stretch begins with what is leased to
+   its owner already and not begun, which then is taken back if need be.
+
+A slot at work may have one more lease ahead, which its daemon holds until it gets to it. For that the first two rules
+are as if it were done. The third waits until it is: where to split best is not known sooner.
 
 A chunk that has failed is kept for the daemons that it failed on least often, though they be busy, and of those for the
 ones without a setback of their own. So a daemon on which everything fails takes no chunk a second time while there is
 another that can have it, however quickly its slots are free again.
 
-Where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen changes the
-speed, never the bytes of the result.
+Elsewhere, and where several are as good, early chunks go first, which keeps the reorder buffer small. What is chosen
+changes the speed, never the bytes of the result.
 """
 
 from __future__ import annotations
@@ -24,10 +28,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
-from vidproc.scheduling.workers import Lease, Slot, Worker
+from vidproc.scheduling.workers import Slot, Worker
+
+_FEW = 4
+"""Stretches for each slot: no more are left at the end, where the longest goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +51,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Waiting chunks that one decoder could do one after another, and the lease whose slot is heading for them."""
+    """Chunks that nobody has begun and one decoder could do one after another; the slot that is heading for them, if
+    any, and the work that it has to do before."""
 
     records: list[ChunkRecord]
-    owner: Lease | None
+    owner: Slot | None
+    before: float
 
     @property
     def begin(self) -> float:
@@ -63,10 +74,11 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What a job may choose from: slots that are free, or have nothing ahead, of `daemons`, which are all that take its
-    chunks."""
+    chunks. `ahead` are its chunks that lie ahead of other slots and may be taken from there, ascending."""
 
     slots: Sequence[Slot]
     daemons: Sequence[Worker]
+    ahead: Sequence[ChunkRecord] = ()
 
     def slots_for(self, record: ChunkRecord) -> Sequence[Slot]:
         """Those that may have this chunk."""
@@ -81,32 +93,46 @@ def _reluctance(record: ChunkRecord, worker: Worker) -> tuple[int, bool]:
 
 
 def choose(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
-    """The best use of one of the slots on offer for this job, or None if they are better left idle."""
-    return _continue(job, offer) or _begin(job, offer, now) or _split(job, offer, lead_in_cost, now)
+    """The best use of one of the free slots on offer for this job, or None if they are better left idle."""
+    return choose_ahead(job, offer, now) or _split(job, offer, lead_in_cost, now)
 
 
-def stretches(job: Job, offer: Offer) -> Iterator[Stretch]:
+def choose_ahead(job: Job, offer: Offer, now: float) -> Choice | None:
+    """The best lease to lie ahead of one of the slots at work on offer."""
+    return _continue(job, offer) or _begin(job, offer, now)
+
+
+def stretches(job: Job, offer: Offer, now: float) -> Iterator[Stretch]:
     """The chunks that slots on offer may have, in order, cut wherever a decoder would have to seek."""
     run: list[ChunkRecord] = []
-    for record in map(job.records.__getitem__, job.leasable):
+    waiting = map(job.records.__getitem__, job.leasable)
+    for record in merge(waiting, offer.ahead, key=lambda record: record.chunk.index) if offer.ahead else waiting:
         if not offer.slots_for(record):
             continue
-        if run and not follows(run[-1].chunk, record.chunk):
-            yield Stretch(run, _owner(job, run[0]))
+        if run and (record.lease is not None or not follows(run[-1].chunk, record.chunk)):
+            yield _stretch(job, run, now)
             run = []
         run.append(record)
     if run:
-        yield Stretch(run, _owner(job, run[0]))
+        yield _stretch(job, run, now)
 
 
-def _owner(job: Job, head: ChunkRecord) -> Lease | None:
+def _stretch(job: Job, records: list[ChunkRecord], now: float) -> Stretch:
+    head = records[0]
+    if head.lease is not None:
+        return Stretch(records, head.lease.slot, head.lease.slot.work_left(now) - (head.end - head.begin))
+    owner = _owner(job, head)
+    return Stretch(records, owner, owner.work_left(now) if owner else 0.0)
+
+
+def _owner(job: Job, head: ChunkRecord) -> Slot | None:
     before = job.records.get(head.chunk.index - 1)
     if before is None or before.state is not ChunkState.LEASED or not follows(before.chunk, head.chunk):
         return None
     lease = before.lease
     if lease is None or lease is not lease.slot.last or not lease.open_end:
         return None
-    return lease if _goes_on_with(lease.slot.worker, head) else None
+    return lease.slot if _goes_on_with(lease.slot.worker, head) else None
 
 
 def _goes_on_with(worker: Worker, record: ChunkRecord) -> bool:
@@ -131,34 +157,37 @@ def _successor(job: Job, slot: Slot) -> Choice | None:
 
 
 def _begin(job: Job, offer: Offer, now: float) -> Choice | None:
-    heads = (stretch.records[0] for stretch in stretches(job, offer) if stretch.owner is None)
-    record = next(heads, None)
-    return Choice(_slot_for(job, record, offer, now), record, False) if record else None
+    unowned = (stretch for stretch in stretches(job, offer, now) if stretch.owner is None)
+    few = _FEW * sum(len(daemon.slots) for daemon in offer.daemons) if job.final and job.admitted == job.planned else 0
+    first = list(islice(unowned, few + 1))
+    if not first:
+        return None
+    longest = max(first, key=lambda stretch: stretch.work) if len(first) <= few else first[0]
+    return Choice(_slot_for(job, longest.records[0], offer, now), longest.records[0], False)
 
 
 def _split(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
-    work = {it: it.work + (it.owner.slot.work_left(now) if it.owner else 0.0) for it in stretches(job, offer)}
-    delay = min(slot.work_left(now) for slot in offer.slots)
+    work = {stretch: stretch.before + stretch.work for stretch in stretches(job, offer, now)}
     for stretch in sorted(work, key=lambda stretch: -work[stretch]):
-        record = _meeting_point(stretch, stretch.end - work[stretch], delay, lead_in_cost)
+        record = _meeting_point(stretch, stretch.end - work[stretch], lead_in_cost)
         if record is not None:
             return Choice(_slot_for(job, record, offer, now), record, False)
     return None
 
 
-def _meeting_point(stretch: Stretch, position: float, delay: float, lead_in_cost: float) -> ChunkRecord | None:
+def _meeting_point(stretch: Stretch, position: float, lead_in_cost: float) -> ChunkRecord | None:
     """Where a newcomer should begin so that it reaches the end when the owner reaches it, or None if it doesn't pay.
 
     All on the job's scale of work. `position` is where the owner would stand if all its other work lay before the
-    stretch; `delay` is what the newcomer must do before. A newcomer at s works off c (s - seek) of lead-in and end - s
-    of its own, the owner s - position, equal at s = (position + end + delay - c seek) / (2 - c).
+    stretch. A newcomer at s works off c (s - seek) of lead-in and end - s of its own, the owner s - position, equal at
+    s = (position + end - c seek) / (2 - c).
     """
     seek = stretch.records[0].seek
-    point = (position + stretch.end + delay - lead_in_cost * seek) / (2 - lead_in_cost)
+    point = (position + stretch.end - lead_in_cost * seek) / (2 - lead_in_cost)
     index = bisect_left(stretch.records, point, key=lambda record: record.begin)
 
     def newcomers(record: ChunkRecord) -> float:
-        return delay + (record.begin - seek) * lead_in_cost + stretch.end - record.begin
+        return (record.begin - seek) * lead_in_cost + stretch.end - record.begin
 
     around = stretch.records[max(0, index - 1) : index + 1]
     record = min(around, key=lambda record: max(newcomers(record), record.begin - position))
@@ -173,11 +202,6 @@ def work_of(record: ChunkRecord, continues: bool, lead_in_cost: float) -> float:
 def begin_anew(job: Job, record: ChunkRecord, offer: Offer, now: float) -> Choice | None:
     """The best of the slots on offer for this chunk, without a decoder to go on from."""
     return Choice(_slot_for(job, record, offer, now), record, False) if offer.slots_for(record) else None
-
-
-def gain_of_moving(ahead: Lease, record: ChunkRecord, lead_in_cost: float, now: float) -> float:
-    """How much sooner a free slot would be done with what lies ahead of one at work, in work. Not above 0: leave it."""
-    return ahead.slot.work_left(now) - work_of(record, False, lead_in_cost)
 
 
 def _slot_for(job: Job, record: ChunkRecord, offer: Offer, now: float) -> Slot:

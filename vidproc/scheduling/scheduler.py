@@ -168,10 +168,11 @@ class Scheduler:
             self._complete(job, now)
 
     @_on.register
-    def _chunk_progressed(self, event: ev.ChunkProgressed, now: float) -> None:
-        lease = self._live(event.lease)
-        if lease is not None and lease is lease.slot.lease:
-            lease.note_progress(event.frames, now)
+    def _chunks_progressed(self, event: ev.ChunksProgressed, now: float) -> None:
+        for number, frames in event.frames.items():
+            lease = self._live(number)
+            if lease is not None and lease is lease.slot.lease:
+                lease.note_progress(frames, now)
 
     @_on.register
     def _chunk_finished(self, event: ev.ChunkFinished, now: float) -> None:

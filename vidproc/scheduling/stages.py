@@ -19,7 +19,7 @@ from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.events import Sequential
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord, ChunkState, follows
-from vidproc.scheduling.placement import Choice, Offer, choose
+from vidproc.scheduling.placement import Choice, Offer
 from vidproc.scheduling.reorder import ReorderBuffer
 from vidproc.scheduling.workers import Slot
 
@@ -91,11 +91,16 @@ class Stage(Job):
         self._replay_if_unseated()
         self.balance()
 
-    def choose(self, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:
-        """A slot for its next chunk: the seat, where its state is."""
-        if not self.pinned or self.seat is None:
-            return choose(self, offer, lead_in_cost, now)
-        return Choice(self.seat, self.records[self.leasable[0]], False) if self.seat in offer.slots else None
+    @property
+    def seated_only(self) -> bool:
+        """Whether nothing of it can be done in another slot than its seat."""
+        return self.pinned and self.seat is not None
+
+    def seated(self, offer: Offer) -> Choice | None:
+        """Its next chunk, if its seat is on offer."""
+        if self.seat is None or self.seat not in offer.slots or not self.leasable:
+            return None
+        return Choice(self.seat, self.records[self.leasable[0]], False)
 
     def goes_on(self, chunk: Chunk) -> bool:
         """Whether a pinned stage's decoder, which is its own, stands where this chunk begins."""
