@@ -117,8 +117,7 @@ def examine(asked: JobSpec, video: str) -> Examined:
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
         part = sequential_part(job.filters)
-        tuning = tuning_for(part is not None and part.pinned)
-        request = Request(job.start, job.duration, check(job.filters), tuning)
+        request = Request(job.start, job.duration, check(job.filters), tuning_for(part is not None and part.pinned))
         source = ingest(video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
     stream = source.info.stream
     encoder, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from math import inf
 
 from vidproc.model import LeaseKind
@@ -18,6 +18,7 @@ from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
 Which = Callable[[Worker], list[Slot]]
+How = Callable[[Job, placement.Offer], placement.Choice | None]
 _ByJob = Mapping[str, Sequence[ChunkRecord]]
 
 
@@ -64,7 +65,9 @@ class Assignment:
         ahead = self._ahead() if free else {}
 
         def choose(job: Job) -> placement.Choice | None:
-            return self._choose(job, self._offer(job, free, ahead.get(job.id, ())), now)
+            offer = self._offer(job, free, ahead.get(job.id, ()))
+            how = functools.partial(placement.choose, lead_in_cost=self._policy.lead_in_cost, now=now)
+            return self._chosen(job, offer, how)
 
         return _first((job for job in self._jobs.values() if free and (job.leasable or job.id in ahead)), choose)
 
@@ -72,21 +75,15 @@ class Assignment:
         slots = self._ready(Worker.slots_to_read_ahead, now) if self._policy.read_ahead else ()
 
         def choose(job: Job) -> placement.Choice | None:
-            return self._choose_ahead(job, self._offer(job, slots), now)
+            offer = self._offer(job, slots)
+            return self._chosen(job, offer, functools.partial(placement.choose_ahead, now=now))
 
         return _first((job for job in self._jobs.values() if slots and job.leasable), choose)
 
-    def _choose(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
+    def _chosen(self, job: Job, offer: placement.Offer, how: How) -> placement.Choice | None:
         if not offer.slots:
             return None
-        chosen = partial(placement.choose, job, offer, self._policy.lead_in_cost, now)
-        return job.choose(offer, chosen) if isinstance(job, Stage) else chosen()
-
-    def _choose_ahead(self, job: Job, offer: placement.Offer, now: float) -> placement.Choice | None:
-        if not offer.slots:
-            return None
-        chosen = partial(placement.choose_ahead, job, offer, now)
-        return job.choose(offer, chosen) if isinstance(job, Stage) else chosen()
+        return job.seated(offer) if isinstance(job, Stage) and job.seated_only else how(job, offer)
 
     def _second_run(self, free: Sequence[Slot], now: float) -> Order | None:
         """Of the chunks that are late and would be done sooner by a free slot, the one that is left longest."""
@@ -99,8 +96,8 @@ class Assignment:
         """What lies ahead of a slot for one job, and by rights is the turn of another."""
         for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
             ready = lease.slot.worker.ready_at(now) <= now
-            slots = [replace(lease.slot, ahead=None)] if ready else []
-            choice = self._choose_ahead(job, self._offer(job, slots), now)
+            offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
+            choice = self._chosen(job, offer, functools.partial(placement.choose_ahead, now=now))
             if choice is not None:
                 return Order(job, replace(choice, slot=lease.slot), lease)
         return None
@@ -144,7 +141,7 @@ class Assignment:
         return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
 
     def _ahead(self) -> _ByJob:
-        """All that lies ahead of slots, in order, and could as well be done by others."""
+        """All that lies ahead of slots and could be done by others, in order."""
         found: dict[str, list[ChunkRecord]] = defaultdict(list)
         for lease, job, record in self._held():
             if lease is lease.slot.ahead and not (isinstance(job, Stage) and job.pinned):

@@ -13,7 +13,7 @@ To the scheduler a stage is a job of its own beside the film's, with a window of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.events import Sequential
@@ -91,11 +91,16 @@ class Stage(Job):
         self._replay_if_unseated()
         self.balance()
 
-    def choose(self, offer: Offer, chosen: Callable[[], Choice | None]) -> Choice | None:
-        """A slot for its next chunk: the seat, where its state is, or else what would be chosen for any job."""
-        if not self.pinned or self.seat is None:
-            return chosen()
-        return Choice(self.seat, self.records[self.leasable[0]], False) if self.seat in offer.slots else None
+    @property
+    def seated_only(self) -> bool:
+        """Whether nothing of it can be done in another slot than its seat."""
+        return self.pinned and self.seat is not None
+
+    def seated(self, offer: Offer) -> Choice | None:
+        """Its next chunk, if its seat is on offer."""
+        if self.seat is None or self.seat not in offer.slots or not self.leasable:
+            return None
+        return Choice(self.seat, self.records[self.leasable[0]], False)
 
     def goes_on(self, chunk: Chunk) -> bool:
         """Whether a pinned stage's decoder, which is its own, stands where this chunk begins."""
