@@ -62,6 +62,7 @@ class World:
         self.working: dict[int, ev.Grant] = {}
         self.begun: set[int] = set()
         self.passed: set[int] = set()
+        self.blamed: tuple[str, int] | None = None
         self.taken_back: list[ev.Grant] = []
         self.persisting: dict[int, ev.Grant] = {}
         self.granted: list[int] = []
@@ -176,6 +177,7 @@ class World:
             assert self.wake is None, f"{command} after a WakeAt"
             self._check(command)
         assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
+        self.blamed = None
         self.begun.update(queue[0] for queue in self.queues().values())
         self._check_ahead()
         self._check_figures()
@@ -256,8 +258,9 @@ class World:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
-        if retryable and self._at_work_on(grant):
+        if lost and retryable and self._at_work_on(grant):
             return
+        self.blamed = (grant.job, grant.chunk)
         (film.losses if lost else film.errors)[grant.chunk] += 1
         if not retryable:
             film.hopeless.add(grant.chunk)
@@ -302,7 +305,8 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        done = any((other.job, other.chunk) == (grant.job, grant.chunk) for other in self.persisting.values())
+        over = [self.blamed, *((other.job, other.chunk) for other in self.persisting.values())]
+        done = (grant.job, grant.chunk) in over and grant.lease in self.begun
         assert film.end or done or grant.lease not in self.begun, "work is thrown away"
         if not (film.end or done):
             self._unbegun(grant)

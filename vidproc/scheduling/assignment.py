@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from vidproc.model import LeaseKind
 from vidproc.scheduling import fair_share, placement, stragglers
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
-Which = Callable[[Worker], list[Slot]]
+_Which = Callable[[Worker], list[Slot]]
 _ByJob = Mapping[str, Sequence[ChunkRecord]]
 
 
@@ -105,7 +104,7 @@ class Assignment:
         jobs = self._jobs.values() if worker.free_slots() else ()
         return any(job.leasable and worker.accepts(job.custom) for job in jobs)
 
-    def _ready(self, which: Which, now: float) -> list[Slot]:
+    def _ready(self, which: _Which, now: float) -> list[Slot]:
         ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
         return [slot for worker in ready for slot in which(worker)]
 
@@ -117,7 +116,7 @@ class Assignment:
         """All that there could be, one for each chunk, preferably by another daemon."""
         well = [slot for slot in free if not slot.worker.setbacks]
         for lease, job, record in self._held() if well else ():
-            if lease is lease.slot.lease and lease.kind is LeaseKind.CHUNK and not record.rerun and job.pace:
+            if lease is lease.slot.lease and stragglers.may_be_rerun(lease, record) and job.pace:
                 offer = self._offer(job, well)
                 others = [slot for slot in offer.slots if slot.worker is not lease.slot.worker]
                 choice = placement.begin_anew(job, record, replace(offer, slots=others or offer.slots), now)
@@ -127,7 +126,7 @@ class Assignment:
     def _second_run_of(self, lease: Lease, job: Job, choice: placement.Choice) -> _SecondRun:
         work = placement.work_of(choice.record, False, self._policy.lead_in_cost)
         seconds = work / choice.slot.speed if choice.slot.speed else work * job.pace
-        return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
+        return _SecondRun(lease, lease.begun + self._policy.late_after(lease.work * job.pace), job, choice, seconds)
 
     def _ahead(self) -> _ByJob:
         """All that lies ahead of slots, in order."""

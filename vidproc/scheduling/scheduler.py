@@ -188,7 +188,7 @@ class Scheduler:
             job.note_pace(lease.work, now - lease.begun)
 
     def _stop_other(self, lease: Lease, now: float) -> None:
-        """Of two leases of a chunk the first that is finished counts."""
+        """Of two leases of a chunk the first that is finished counts, or whose filter raises."""
         record = self._of(lease)[1]
         other = record.lease if lease is record.second else record.second
         if other is not None:
@@ -271,11 +271,16 @@ class Scheduler:
         if failure.of_the_daemon:
             worker.set_back(lease.granted, now, self._policy)
             self._take_all_back(worker, now, but=lease)
+        forgiven = record.second is not None and failure.of_the_daemon and failure.retryable
+        if not forgiven:
+            self._stop_other(lease, now)
         self._void(lease, now)
         if failure.lost:
             lease.slot.tail = None
-        if record.lease is not None and failure.retryable:
-            return  # to the one that is left
+        if not forgiven:
+            self._count_failure(job, record, worker, failure, now)
+
+    def _count_failure(self, job: Job, record: ChunkRecord, worker: Worker, failure: Failure, now: float) -> None:
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
@@ -323,7 +328,7 @@ class Scheduler:
         lease.slot.worker.bucket.spend(-lease.chunk.frames, now)
         if record.lease is not None:
             return
-        self._count_attempt(job, record, -1)
+        self._retries += job.count_attempt(record, -1)
         job.move(record, ChunkState.WAITING)
 
     def _take_back(self, lease: Lease, now: float) -> None:
@@ -378,21 +383,13 @@ class Scheduler:
         else:
             record.lease = lease
             job.move(record, ChunkState.LEASED)
-            self._count_attempt(job, record, 1)
+            self._retries += job.count_attempt(record, 1)
         self._commands.append(
             ev.Grant(
                 lease.id, slot.worker.name, slot.number, job.id, record.chunk.index,
                 record.attempts, lease.kind, lease.continues, lease is slot.ahead, lease.second,
             )
         )
-
-    def _count_attempt(self, job: Job, record: ChunkRecord, step: int) -> None:
-        """One more, or one less than was thought."""
-        self._retries += step if max(record.attempts, record.attempts + step) > 1 else 0
-        record.attempts += step
-        job.retries[record.chunk.index] = record.attempts - 1
-        if record.attempts < 2:
-            del job.retries[record.chunk.index]
 
     # Time
 
