@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 READY := .venv/ready
 
-# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, bench and docs.
+# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, bench, guard and docs.
 VIDEO ?=
 PROCESSING ?= blur
 OUT ?=
@@ -17,7 +17,7 @@ LOCAL := .venv/bin/python -P -m vidproc.cli.local \
 	$${VIDEO:+--video "$$VIDEO"} $${PROCESSING:+--processing "$$PROCESSING"} $${OUT:+--out "$$OUT"}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-local serve test style types bench docs clean lock
+.PHONY: help setup run-local serve test style types bench guard docs clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,9 @@ types: $(READY) ## check the types
 
 bench: $(READY) ## measure speed against the floor, ffmpeg, PyAV and OpenCV; keep the machine idle (ARGS="--help")
 	.venv/bin/python -m benchmarks $(ARGS)
+
+guard: $(READY) ## find what takes more than benchmarks/baseline.json says; on a busy machine too (ARGS=--update)
+	.venv/bin/python -m benchmarks.guard $(ARGS)
 
 docs: $(READY) ## write again the documents that are made from the code
 	.venv/bin/python -m vidproc.cli.docs $(ARGS)

@@ -23,9 +23,9 @@ _LEASES = 400
 _BLOCK = bytes(64 * 1024)
 _READ = 256 * 1024
 
-_FRAMES, _KEYFRAME_EVERY, _PACKET = 20_000, 250, 25_000
+_FRAMES, _KEYFRAME_EVERY, _PACKET = 10_000, 250, 25_000
 
-_DAEMONS, _SLOTS, _JOBS, _CHUNKS = 8, 4, 4, 400
+_DAEMONS, _SLOTS, _JOBS, _CHUNKS = 8, 4, 4, 120
 
 
 def messages(place: Place) -> Work:
@@ -69,7 +69,7 @@ def _encoder() -> EncoderSpec:
 
 
 def planning(place: Place) -> Work:
-    """The ranks and the chunks of eleven minutes with B frames, without a file."""
+    """The ranks and the chunks of five minutes with B frames, without a file."""
     facts = [PacketFacts(_shown_at(number), seek=number % _KEYFRAME_EVERY == 0) for number in range(_FRAMES)]
 
     reach = Reach((ReachStep(-1, 0),))

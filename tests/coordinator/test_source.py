@@ -9,7 +9,7 @@ import pytest
 
 from tests.coordinator.jobs import run
 from vidproc.coordinator.source import Source
-from vidproc.errors import ClientError
+from vidproc.errors import ClientError, StorageError
 
 MIB = 2**20
 SIZE = 200 * MIB
@@ -68,6 +68,14 @@ def test_only_what_was_wanted_is_taken(source: Source, asked: list[range]) -> No
         assert await source.news(0) == (7, [])
 
     run(main())
+
+
+def test_one_that_is_gone_is_the_disk_s_fault(source: Source) -> None:
+    source.check()
+    source.want(100 * MIB)
+    source.take(100 * MIB, b"ahead")
+    with pytest.raises(StorageError, match="cannot read the source: No such file"):
+        source.check()
 
 
 def test_what_came_twice_must_be_the_same(tmp_path: Path, asked: list[range]) -> None:

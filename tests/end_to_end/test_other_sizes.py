@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_explain_tells_the_size(film: Path, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().out
     assert "h264 38x51 yuv420p" in said
     assert "loss:      the picture was padded from 38x51 to 38x52, as yuv420p demands" in said
+    assert re.search(r"^memory:    a slot needs at most \d+ MiB$", said, re.MULTILINE)
+
+
+def test_a_dry_run_on_this_host_only_explains(film: Path, tmp_path: Path) -> None:
+    asked = (film, "-o", tmp_path / "out.mp4", "--dry-run", "--filter", "blur")
+    outcome, tight = run(*asked), run(*asked, "--memory-limit", "650MiB")
+    assert (outcome.code, tight.code) == (0, 0)
+    assert outcome.out == tight.out
+    assert b"a slot needs at most" in outcome.out
+    assert (outcome.err, tight.err) == ("", "warning:   --memory-limit leaves a slot 50 MiB of memory\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_explain_tells_what_filters_remember(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

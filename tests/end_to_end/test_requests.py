@@ -102,6 +102,7 @@ def test_a_dry_run_sends_nothing(shared: Cluster, film: Path, tmp_path: Path) ->
     outcome = send("--video", tmp_path / "new.mp4", *shared.by_tcp, "--dry-run", "--filter", "motion:kind=mog2")
     assert outcome.code == 0
     assert "would take this job" in outcome.err
+    assert re.search(r"^a slot needs at most \d+ MiB$", outcome.err, re.MULTILINE)
     assert "MB). motion kind=mog2: Remembers what came before, and begins anew every 250 frames." in outcome.err
     assert send("--video", film, *shared.by_tcp, "--dry-run", "--filter", "edge").code == 2
     assert shared.log("job") == before
@@ -123,8 +124,8 @@ def test_the_figures(shared: Cluster, film: Path, tmp_path: Path) -> None:
     figures = figures_of(shared, film, tmp_path, "--filter", "blur")
     assert set(figures) >= {
         "job_id", "frames_in", "frames_out", "fps_in", "fps_out", "wall_s", "processing_fps", "retries",
-        "fallback_frames", "latency_ms", "cpu_percent", "memory_mb", "queue", "workers", "bytes_in", "bytes_out",
-        "sha256", "losses", "bottleneck", "reproducible",
+        "fallback_frames", "latency_ms", "cpu_percent", "memory_mb", "slot_memory_mb", "queue", "workers",
+        "bytes_in", "bytes_out", "sha256", "losses", "bottleneck", "reproducible",
     }  # fmt: skip
     assert figures["frames_in"] == figures["frames_out"] == 60
     assert figures["fps_in"] == figures["fps_out"] == 24
@@ -142,6 +143,7 @@ def test_the_figures(shared: Cluster, film: Path, tmp_path: Path) -> None:
     assert set(figures["cpu_percent"]) == set(figures["memory_mb"]) == {"coordinator", *figures["workers"]}
     assert min(figures["cpu_percent"].values()) > 0
     assert min(figures["memory_mb"].values()) > 10
+    assert 10 < figures["slot_memory_mb"]["highest"] <= figures["slot_memory_mb"]["at_most"]
     assert figures["reproducible"] is True
 
 

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tests.media.films import pixels
 from tests.media.remake import first_field
-from vidproc.media.encode import ChunkEncoder, EncodedChunk
+from vidproc.errors import MediaError
+from vidproc.media.encode import ChunkEncoder, EncodedChunk, open_encoder
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, unpack
 from vidproc.model import Colour, EncoderSpec
@@ -189,3 +190,32 @@ def test_a_chunk_without_frames_is_empty() -> None:
     chunk = ChunkEncoder(SPEC).finish()
     assert (chunk.records, chunk.frames) == (b"", 0)
     assert chunk.extradata == encode(SPEC).extradata
+
+
+_STARVED = """
+import resource, sys
+from vidproc.errors import VidprocError
+from vidproc.media import encode, ffmpeg
+from vidproc.model import EncoderSpec
+ffmpeg.silence()
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (60 << 20),) * 2)
+try:
+    encoder = encode.ChunkEncoder(EncoderSpec(sys.argv[1], 3840, 2160, "yuv420p"))
+    for rank in range(30):
+        encoder.encode(rank, encoder.new_frame())
+except VidprocError as error:
+    print(error.code, error)
+"""
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp9", "av1", "ffv1"])
+def test_an_encoder_without_memory_is_told_as_such_whatever_it_says_itself(codec: str) -> None:
+    """x264 speaks of its library, libvpx of an argument."""
+    done = subprocess.run([sys.executable, "-c", _STARVED, codec], capture_output=True, text=True, check=True)
+    assert done.stdout == f"worker not enough memory to encode {codec} at 3840x2160: raise --memory-limit\n"
+
+
+def test_what_an_encoder_refuses_is_no_want_of_memory() -> None:
+    with pytest.raises(MediaError, match="h264 can't be encoded at 20000x48"):
+        open_encoder(replace(SPEC, width=20000, height=48))

@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from vidproc.errors import one_line
 
 if TYPE_CHECKING:
     from vidproc.media.ingest import Ingested
-    from vidproc.model import Chunk, JobSpec
+    from vidproc.media.probe import SourceInfo
+    from vidproc.model import Chunk, EncoderSpec, JobSpec
 
 _EXAMPLES = """\
   vidproc explain in.mp4 --filter blur:ksize=5 --filter edges
@@ -27,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc explain",
         "Read a film and show what a job would make of it: its facts, the pixel formats on the way, where it would be "
-        "cut into chunks, and what would be lost. Filters of your own are read here, and not run.",
+        "cut into chunks, how much memory that takes, and what would be lost. Filters of your own are read here, and "
+        "not run.",
         _EXAMPLES,
     )
     made.add_argument("video", metavar="IN", help="the film")
@@ -42,52 +45,85 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(given: argparse.Namespace) -> int:
+    print("\n".join(examine(job_of(given, given.out), given.video).lines()))
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A job on a film that was read, and not worked on."""
+
+    job: JobSpec
+    source: Ingested
+    encoder: EncoderSpec
+    losses: tuple[str, ...]
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def slot_bytes(self) -> int:
+        """Memory that a slot needs at most."""
+        from vidproc.media.slot_memory import Load, slot_bytes
+
+        streams = [self.source.info.stream, *(segment.stream for segment in self.source.segments)]
+        return slot_bytes(streams, self.encoder, self.job.filters, Load.of(self.chunks))
+
+    @property
+    def need(self) -> str:
+        """The same in words."""
+        return f"a slot needs at most {self.slot_bytes >> 20} MiB"
+
+    def lines(self) -> Iterator[str]:
+        from vidproc.media.pictures import working_format
+        from vidproc.pipelines.plan import outline, remembered
+
+        info, stream, spec = self.source.info, self.source.info.stream, self.encoder
+        yield f"source:    {info.container}, {stream.codec} {stream.width}x{stream.height} {stream.pix_fmt}"
+        yield f"           {self.source.frames} frames at {float(stream.frame_rate):.3f} a second, {_streams(info)}"
+        yield f"filters:   {outline(self.job.filters, working_format(stream.pix_fmt), spec.pix_fmt).explain()}"
+        for line in remembered(self.job.filters):
+            yield f"           {line}"
+        yield (
+            f"result:    {self.job.container}, {spec.codec} {spec.width}x{spec.height} {spec.pix_fmt}, "
+            f"CRF {spec.crf:g}"
+        )
+        lengths = [chunk.frames for chunk in self.chunks]
+        inside = sum(one.packets_start == other.packets_start for one, other in pairwise(self.chunks))
+        sizes = f"{min(lengths)} to {max(lengths)} frames"
+        yield f"chunks:    {len(self.chunks)} of {sizes}, {inside} of them begin inside a group of pictures"
+        if shared := sum(chunk.start - chunk.first for chunk in self.chunks):
+            yield f"           {shared} frames are needed by the chunk after their own too"
+        yield f"memory:    {self.need}"
+        for loss in (*self.losses, *self.source.losses):
+            yield f"loss:      {one_line(loss)}"
+
+
+def examine(asked: JobSpec, video: str) -> Examined:
+    """Read the film as a coordinator would, with its settings at their defaults. Raises as submitting the job does."""
     from vidproc.client.files import gathered
     from vidproc.config import CoordinatorSettings
     from vidproc.coordinator import validation
     from vidproc.media import ffmpeg
     from vidproc.media.ingest import Listener, Request, ingest
+    from vidproc.media.output_format import encoder_spec, shape_of
     from vidproc.pipelines.files import read
-    from vidproc.pipelines.plan import check
+    from vidproc.pipelines.plan import check, shapes
 
     ffmpeg.silence()
-    job, files = gathered(job_of(given, given.out))
+    job, files = gathered(asked)
     job = validation.completed(job, CoordinatorSettings())
     validation.check(job)
     read(job.filters, files)
     chunks: list[Chunk] = []
     with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
         request = Request(job.start, job.duration, check(job.filters))
-        source = ingest(given.video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
-    print("\n".join(_lines(source, job, chunks)))
-    return 0
+        source = ingest(video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
+    stream = source.info.stream
+    encoder, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])
+    return Examined(job, source, encoder, losses, tuple(chunks))
 
 
-def _lines(source: Ingested, job: JobSpec, chunks: Sequence[Chunk]) -> Iterator[str]:
-    from vidproc.media.output_format import encoder_spec, shape_of
-    from vidproc.media.pictures import working_format
-    from vidproc.pipelines.plan import outline, remembered, shapes
-
-    info, stream = source.info, source.info.stream
-    spec, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])
-    yield f"source:    {info.container}, {stream.codec} {stream.width}x{stream.height} {stream.pix_fmt}"
-    yield f"           {source.frames} frames at {float(stream.frame_rate):.3f} a second, {_streams(source)}"
-    yield f"filters:   {outline(job.filters, working_format(stream.pix_fmt), spec.pix_fmt).explain()}"
-    for line in remembered(job.filters):
-        yield f"           {line}"
-    yield f"result:    {job.container}, {spec.codec} {spec.width}x{spec.height} {spec.pix_fmt}, CRF {spec.crf:g}"
-    lengths = [chunk.frames for chunk in chunks]
-    inside = sum(one.packets_start == other.packets_start for one, other in pairwise(chunks))
-    sizes = f"{min(lengths)} to {max(lengths)} frames"
-    yield f"chunks:    {len(chunks)} of {sizes}, {inside} of them begin inside a group of pictures"
-    if shared := sum(chunk.start - chunk.first for chunk in chunks):
-        yield f"           {shared} frames are needed by the chunk after their own too"
-    for loss in (*losses, *source.losses):
-        yield f"loss:      {one_line(loss)}"
-
-
-def _streams(source: Ingested) -> str:
-    return ", ".join(f"{stream.type} {stream.codec}" for stream in source.info.streams)
+def _streams(info: SourceInfo) -> str:
+    return ", ".join(f"{stream.type} {stream.codec}" for stream in info.streams)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from vidproc.cli.job_options import add_job_options, add_output_options, check_o
 
 if TYPE_CHECKING:
     from vidproc.config import WorkerSettings
+    from vidproc.model import JobSpec
 
 _EXAMPLES = """\
   vidproc-run in.mp4 -o out.mp4 --filter blur:ksize=9
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-o", "--out", required=True, metavar="OUT", help="where the result goes, or - for standard output"
     )
+    made.add_argument("--dry-run", action="store_true", help="only tell what would be done, and the memory it takes")
     made.add_argument("--processes", metavar="N", help="how many at once (default: the usable cores)")
     made.add_argument("--frame-timeout", metavar="T", help="seconds that a process may stay on one frame (default: 30)")
     made.add_argument(
@@ -50,11 +52,27 @@ def _run(given: argparse.Namespace) -> int:
     from vidproc.client import films
 
     worker = _worker(given)
-    check_outputs(given, given.overwrite)
+    check_outputs(given, given.overwrite or given.dry_run)
     job = job_of(given, given.out)
+    if given.dry_run:
+        return _explain(worker, job, given.video)
     with films.on_disk(given.video) as video, reporting.progress(given.quiet) as tell:
         metrics = asyncio.run(local.run(worker, job, video, given.out, given.overwrite, tell))
     reporting.conclude(metrics, given)
+    return 0
+
+
+def _explain(worker: WorkerSettings, job: JobSpec, film: str) -> int:
+    from vidproc.cli.explain import examine
+    from vidproc.client import films
+    from vidproc.media.slot_memory import ADDRESSES
+
+    with films.on_disk(film) as video:
+        examined = examine(job, video)
+    print("\n".join(examined.lines()))
+    room = worker.memory_limit - ADDRESSES
+    if worker.memory_limit and examined.slot_bytes > room:
+        print(f"warning:   --memory-limit leaves a slot {max(0, room) >> 20} MiB of memory", file=sys.stderr)
     return 0
 
 

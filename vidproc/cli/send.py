@@ -27,7 +27,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--video", required=True, metavar="IN", help="the film to process, or - for standard input")
     made.add_argument("--out", metavar="OUT", help="where the result goes, or - for standard output")
-    made.add_argument("--dry-run", action="store_true", help="only ask the coordinator whether it would take the job")
+    made.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only ask the coordinator whether it would take the job, and tell how much memory a slot needs for it",
+    )
     add_output_options(made)
     add_job_options(made)
     options.add_where(made)
@@ -61,9 +65,11 @@ def _send(given: argparse.Namespace) -> int:
 def _ask(endpoint: Endpoint, job: JobSpec, video: str) -> None:
     import asyncio
 
+    from vidproc.cli.explain import examine
     from vidproc.client import remote
 
     print(one_line(asyncio.run(remote.dry_run(endpoint, job, video))), file=sys.stderr)
+    print(examine(job, video).need, file=sys.stderr)
 
 
 def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Namespace) -> None:

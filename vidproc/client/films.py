@@ -20,11 +20,12 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from vidproc.client import standard_input
 from vidproc.errors import ClientError, StorageError
 
 _BLOCK = 2**20
 STANDARD = "-"
-_STDIN, _STDOUT = 0, 1
+_STDOUT = 1
 
 
 class Source(Struct, frozen=True):
@@ -85,11 +86,10 @@ def on_disk(video: str) -> Iterator[str]:
     if video != STANDARD:
         yield video
         return
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        path = Path(folder) / "standard input"
-        place = f"standard input, kept as {path}"
-        with _disk_errors(place), open(_STDIN, "rb", closefd=False) as given, open(path, "wb") as kept:
-            shutil.copyfileobj(given, kept, _BLOCK)
+    folder = standard_input.new_folder()
+    with contextlib.ExitStack() as stack:
+        with _disk_errors(f"standard input, kept in {folder}"):
+            path = stack.enter_context(standard_input.kept_in(folder))
         if path.stat().st_size == 0:
             raise ClientError("standard input is empty")
         yield str(path)

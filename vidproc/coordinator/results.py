@@ -16,6 +16,8 @@ from typing import Any
 
 from vidproc.coordinator.job import Done, Job
 from vidproc.media import field_order
+from vidproc.media.encoder_memory import MiB
+from vidproc.media.slot_memory import Load, slot_bytes
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
@@ -59,6 +61,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
         "cpu_percent": _cpu_percent(around, workers),
         "memory_mb": _memory_mb(around, workers),
+        "slot_memory_mb": _slot_memory_mb(job, reports),
         "queue": {"highest": job.queue_highest, "mean": round(job.queue_mean, 2)},
         "workers": _frames(around, workers),
         "chunks": len(reports),
@@ -133,6 +136,15 @@ def _memory_mb(around: Surroundings, workers: _Workers) -> dict[str, float]:
     """A worker's is what its slots held at their highest, added up."""
     highest = {name: sum(_highest(chunks).values()) for name, chunks in workers.items()}
     return {name: round(mb, 1) for name, mb in {"coordinator": around.memory_mb, **highest}.items()}
+
+
+def _slot_memory_mb(job: Job, reports: Sequence[ChunkReport]) -> dict[str, float]:
+    """What one slot held at its highest, and the most that was to be expected of this job."""
+    highest, load, most = max((report.memory_mb for report in reports), default=0.0), Load.of(job.chunks), 0
+    if job.opened is not None:
+        streams = [job.opened.stream, *job.streams.values()]
+        most = slot_bytes(streams, job.opened.encoder, job.spec.filters, load)
+    return {"highest": round(highest, 1), "at_most": round(most / MiB, 1)}
 
 
 def _highest(chunks: Sequence[Done]) -> dict[int, float]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vidproc.errors import ClientError
+from vidproc.storage.spool import disk_errors
 
 _FAR = 16 * 2**20
 """Bytes. What is nearer than this comes soon in its turn: it is on its way."""
@@ -59,8 +60,11 @@ class Source:
         return True
 
     def check(self) -> None:
-        """Raises `ClientError` where what came out of its turn was something else than what came in it."""
-        with open(self.path, "rb") as file:
+        """Raises `ClientError` where what came out of its turn was something else than what came in it, and
+        `StorageError` where it cannot be read."""
+        if not self._digests:
+            return
+        with disk_errors("cannot read the source"), open(self.path, "rb") as file:
             for offset, size, digest in self._digests:
                 if hashlib.sha256(os.pread(file.fileno(), size, offset)).digest() != digest:
                     raise ClientError("the film was changed while it was sent; send it again")

@@ -3,7 +3,7 @@
 The picture's colours are written once in the film's own codes, by its own matrix and range, weighted by how opaque each
 pixel is; so a frame costs one multiplication a sample where the picture lies, and films stay in YUV. A sample of chroma
 gets the mean of the pixels that it covers, which is what mixing in BGR and converting back would give. Mixing is done
-in whole numbers.
+in whole numbers. Primaries and transfer curves are left alone: in an HDR film the picture's white is the film's.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from av.codec.context import Flags, ThreadType
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from vidproc.errors import MediaError
+from vidproc.errors import MediaError, WorkerError
 from vidproc.media import ffmpeg
-from vidproc.media.output_codecs import Display, codec
+from vidproc.media.encoder_memory import encoder_bytes
+from vidproc.media.output_codecs import KEYFRAME_DISTANCE, Display, codec
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
 from vidproc.model import Colour, EncoderSpec
@@ -89,7 +90,8 @@ def _display_words(display: Display, colour: Colour) -> str:
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
-    """An encoder ready for its first frame. Raises `MediaError` when FFmpeg refuses the settings."""
+    """An encoder ready for its first frame. Raises `MediaError` when FFmpeg refuses the settings, `WorkerError` where
+    that may be for want of memory."""
     context = av.CodecContext.create(codec(spec.codec).encoder, "w")
     assert isinstance(context, av.VideoCodecContext)
     configure(context, spec)
@@ -97,9 +99,17 @@ def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
         with ffmpeg.ordinary_priority():
             context.open()
     except av.FFmpegError as error:
+        _check_memory(spec, error)
         wide, high = fit(spec)
         raise MediaError(f"{spec.codec} can't be encoded at {wide}x{high}: {error.strerror}") from error
     return context
+
+
+def _check_memory(spec: EncoderSpec, error: av.FFmpegError) -> None:
+    """Raises `WorkerError` if it may be memory that the encoder lacks: most say something else then, or hide it."""
+    if isinstance(error, ffmpeg.OUT_OF_MEMORY) or ffmpeg.room() < encoder_bytes(spec, KEYFRAME_DISTANCE):
+        wide, high = fit(spec)
+        raise WorkerError(f"not enough memory to encode {spec.codec} at {wide}x{high}: raise --memory-limit") from error
 
 
 def plane_views(frame: av.VideoFrame, width: int, height: int) -> tuple[NDArray[Any], ...]:
@@ -173,10 +183,14 @@ class ChunkEncoder:
         )
 
     def _take(self, frame: av.VideoFrame | None, alive: Callable[[], None] = lambda: None) -> None:
-        for packet in self._context.encode_lazy(frame):
-            alive()
-            rank, flags = self._ranks[packet.pts or 0], PacketFlag.KEY if packet.is_keyframe else 0
-            self._records.append(PacketRecord(rank, len(self._records), 1, int(flags), bytes(packet)))
+        try:
+            for packet in self._context.encode_lazy(frame):
+                alive()
+                rank, flags = self._ranks[packet.pts or 0], PacketFlag.KEY if packet.is_keyframe else 0
+                self._records.append(PacketRecord(rank, len(self._records), 1, int(flags), bytes(packet)))
+        except av.FFmpegError as error:
+            _check_memory(self._spec, error)
+            raise
 
     def _fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
         picture, size = (self._spec.width, self._spec.height), (frame.width, frame.height)

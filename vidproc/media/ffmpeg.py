@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,15 @@ import av
 
 VERSION: str = av.ffmpeg_version_info
 OUT_OF_MEMORY = (MemoryError, av.error.MemoryError)
+
+
+def room() -> float:
+    """Bytes of address space that this process may still take; infinite where nothing limits it."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return math.inf
+    pages = int(Path("/proc/self/statm").read_bytes().split()[0])  # see proc_pid_statm(5)
+    return limit - pages * resource.getpagesize()
 
 
 def silence() -> None:

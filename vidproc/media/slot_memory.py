@@ -18,17 +18,14 @@ from types import MappingProxyType
 import av
 
 from vidproc.filters.contract import Shape
-from vidproc.filters.formats import plane_shapes, yuv_layout
 from vidproc.media import nal_units
-from vidproc.media.output_codecs import codec
-from vidproc.media.output_format import fit, shape_of
+from vidproc.media.encoder_memory import MiB, encoder_bytes, picture_bytes
+from vidproc.media.output_format import shape_of
 from vidproc.media.pictures import working_format
 from vidproc.model import Chunk, EncoderSpec, FilterSpec, StreamFormat
 from vidproc.pipelines.plan import outline, shapes
 from vidproc.pipelines.run import Step
 from vidproc.reach import Reach
-
-MiB = 2**20
 
 PROCESS = 80 * MiB
 """A slot that has nothing to do: Python, FFmpeg, OpenCV and NumPy."""
@@ -74,19 +71,31 @@ class Load:
         return cls(max((frames for frames, _ in sizes), default=0), max((packets for _, packets in sizes), default=0))
 
 
-def slot_bytes(stream: StreamFormat, encoder: EncoderSpec, filters: Sequence[FilterSpec], load: Load) -> int:
-    """Bytes of memory that a slot needs at most for chunks of this stream.
+def slot_bytes(
+    streams: Iterable[StreamFormat], encoder: EncoderSpec, filters: Sequence[FilterSpec], load: Load
+) -> int:
+    """Bytes of memory that a slot needs at most for chunks of a film, given its segments' streams, the first one first.
 
     Raises `ClientError` for filters that don't fit. Executes no custom text.
     """
-    frame = frame_bytes(stream)
+    first, *others = streams
+    passing = shapes(filters, shape_of(first))
+    before = max(_decoded_and_filtered(stream, first, filters, encoder, passing) for stream in (first, *others))
+    return int(PROCESS + _ON_TOP * (2 * load.packets + before + encoder_bytes(encoder, load.frames)))
+
+
+def _decoded_and_filtered(
+    stream: StreamFormat,
+    first: StreamFormat,
+    filters: Sequence[FilterSpec],
+    encoder: EncoderSpec,
+    passing: Sequence[Shape],
+) -> float:
+    """The decoder's frames, and what the filters see and give."""
     pipeline = outline(filters, working_format(stream.pix_fmt), encoder.pix_fmt)
-    passing = shapes(filters, shape_of(stream))
-    held = _references(stream) * _TABLES
-    held += _BEYOND + 2 * stream.reorder_depth + _kept(pipeline.reach, stream)
-    worked_on = sum(_stage(step, *ends) for step, *ends in zip(pipeline.steps, passing, passing[1:], strict=False))
-    parts = 2 * load.packets + held * frame + worked_on + encoder_bytes(encoder, load.frames)
-    return int(PROCESS + _ON_TOP * parts)
+    held = _references(stream) * _TABLES + _BEYOND + 2 * stream.reorder_depth + _kept(pipeline.reach, first)
+    ends = zip(pipeline.steps, passing, passing[1:], strict=False)
+    return held * frame_bytes(stream) + sum(_stage(step, before, after) for step, before, after in ends)
 
 
 def _references(stream: StreamFormat) -> int:
@@ -101,43 +110,10 @@ def _references(stream: StreamFormat) -> int:
     return 2 + min(16, max(said)) if said else _MOST_REFERENCES
 
 
-def encoder_bytes(spec: EncoderSpec, frames: int) -> int:
-    """Of that, what the encoder and the chunk's result need; all memory that it holds was taken after it was opened."""
-    row = codec(spec.codec)
-    wide, high = fit(spec)
-    area = (wide + row.memory.border) * (high + row.memory.border)
-    most = row.memory.most.get(spec.preset, max(row.memory.most.values()))
-    form = av.VideoFormat(spec.pix_fmt)
-    heavier = form.padded_bits_per_pixel / 12
-    inside = area * heavier * min(most, row.memory.first + row.memory.each * frames)
-    canvas = 3 * picture_bytes(spec.pix_fmt, wide, high)
-    return int(row.memory.fixed * MiB + inside + canvas + 2 * frames * _coded_bytes(spec))
-
-
-def _coded_bytes(spec: EncoderSpec) -> float:
-    """A guess at a frame of the result: never more than its samples."""
-    quality, samples = codec(spec.codec).quality, picture_bytes(spec.pix_fmt, spec.width, spec.height)
-    if quality is None:
-        return samples
-    finer = 2 ** ((quality.default - spec.crf) / 6)
-    return min(samples, spec.width * spec.height * finer / 4)
-
-
 def frame_bytes(stream: StreamFormat) -> int:
     """A decoded frame, with the room around it that FFmpeg aligns it by."""
     wide, high = stream.width + 64, stream.height + 32
     return wide * high * av.VideoFormat(stream.pix_fmt).padded_bits_per_pixel // 8
-
-
-def picture_bytes(form: str, width: int, height: int) -> int:
-    """A picture's planes, as filters see them."""
-    layout = yuv_layout(form)
-    size = 2 if layout is not None and layout.bits > 8 else 1
-    samples = 0
-    for shape in plane_shapes(form, height, width):
-        rows, *rest = shape
-        samples += rows * rest[0] * (rest[1] if len(rest) > 1 else 1)
-    return size * samples
 
 
 def _stage(step: Step, before: Shape, after: Shape) -> float:

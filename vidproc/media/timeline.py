@@ -16,7 +16,7 @@ class Timeline:
     def __init__(self) -> None:
         self.times = array("q")
         self.durations = array("q")
-        self._decode_times: list[int] = []
+        self._decode_times = array("q")
         self._gaps = False
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class Timeline:
         without presentation times spaces those like frames; failing that, frames follow at a constant rate."""
         if not self._gaps:
             return
-        known = self._decode_times if len(self._decode_times) == len(self.times) else []
+        known = self._decode_times if len(self._decode_times) == len(self.times) else None
         for rank, time in enumerate(self.times):
             if time != _UNKNOWN:
                 continue
