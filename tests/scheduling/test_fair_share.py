@@ -12,7 +12,7 @@ from vidproc.scheduling.policies import Policy
 
 pytestmark = pytest.mark.unit
 
-POLICY = Policy(late_after=inf)
+POLICY = Policy(lateness=inf)
 
 
 def simulation(**daemons: list[float]) -> Simulation:

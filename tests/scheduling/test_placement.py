@@ -16,7 +16,7 @@ from vidproc.scheduling.scheduler import Scheduler
 
 pytestmark = pytest.mark.unit
 
-ONE_BY_ONE = Policy(read_ahead=False, late_after=inf)
+ONE_BY_ONE = Policy(read_ahead=False, lateness=inf)
 COST = ONE_BY_ONE.lead_in_cost
 
 
@@ -251,7 +251,7 @@ def uneven(frames: list[int]) -> tuple[Chunk, ...]:
 @pytest.mark.parametrize("read_ahead", [False, True])
 def test_at_the_end_the_longest_go_first(read_ahead: bool) -> None:
     frames = [10, 10, 10, 10, 40]
-    it = Simulation(Policy(read_ahead=read_ahead, late_after=inf), a=[1.0, 1.0])
+    it = Simulation(Policy(read_ahead=read_ahead, lateness=inf), a=[1.0, 1.0])
     it.submit("j", uneven(frames), [float(count) for count in frames])
     it.run()
     assert it.films["j"].ended_at == 40.0, "in order it would be 60"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def desk() -> Desk:
-    return Desk(Policy(late_after=inf))
+    return Desk(Policy(lateness=inf))
 
 
 def ahead(grants: list[ev.Grant]) -> list[tuple[int, int, bool]]:

@@ -29,7 +29,7 @@ class Desk:
     """A scheduler at a desk: events go in at a time that is set by hand."""
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.scheduler = Scheduler(policy or Policy(read_ahead=False, late_after=inf), HalfWay())
+        self.scheduler = Scheduler(policy or Policy(read_ahead=False, lateness=inf), HalfWay())
         self.now = 100.0
 
     def __call__(self, *events: ev.Event) -> list[ev.Command]:

@@ -28,7 +28,7 @@ class Sick:
     """A scheduler, daemons of one slot each, and the time; what dies dies within a millisecond."""
 
     def __init__(self, *daemons: str, slots: int = 1) -> None:
-        self.scheduler = Scheduler(Policy(read_ahead=False, late_after=inf), random.Random(0))
+        self.scheduler = Scheduler(Policy(read_ahead=False, lateness=inf), random.Random(0))
         self.now = 50.0
         for name in daemons:
             self.send(ev.WorkerJoined(name, slots))

@@ -103,6 +103,7 @@ class World:
         self.working: dict[int, ev.Grant] = {}
         self.begun: set[int] = set()
         self.passed: set[int] = set()
+        self.blamed: tuple[str, LeaseKind, int] | None = None
         self.taken_back: list[ev.Grant] = []
         self.persisting: dict[int, ev.Grant] = {}
         self.granted: list[int] = []
@@ -224,6 +225,7 @@ class World:
             assert self.wake is None, f"{command} after a WakeAt"
             self._check(command)
         assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
+        self.blamed = None
         self.begun.update(queue[0] for queue in self.queues().values())
         self._check_ahead()
         self._check_figures()
@@ -329,9 +331,10 @@ class World:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
-        if retryable and self._at_work_on(grant):
+        if lost and retryable and self._at_work_on(grant):
             return
         books = film.books(grant.kind)
+        self.blamed = (grant.job, grant.kind, grant.chunk)
         (books.losses if lost else books.errors)[grant.chunk] += 1
         if not retryable:
             books.hopeless.add(grant.chunk)
@@ -387,8 +390,8 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        sought = grant.job, grant.kind, grant.chunk
-        done = any((other.job, other.kind, other.chunk) == sought for other in self.persisting.values())
+        over = [self.blamed, *((other.job, other.kind, other.chunk) for other in self.persisting.values())]
+        done = (grant.job, grant.kind, grant.chunk) in over and grant.lease in self.begun
         if grant.lease in self.begun:
             self._unseat(grant.worker, grant.slot)
         assert film.end or done or grant.lease not in self.begun, "work is thrown away"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from vidproc.model import LeaseKind
 from vidproc.scheduling import fair_share, placement, stragglers
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord
@@ -17,8 +16,8 @@ from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.stages import Stage
 from vidproc.scheduling.workers import Lease, Slot, Worker
 
-Which = Callable[[Worker], list[Slot]]
-How = Callable[[Job, placement.Offer], placement.Choice | None]
+_Which = Callable[[Worker], list[Slot]]
+_How = Callable[[Job, placement.Offer], placement.Choice | None]
 _ByJob = Mapping[str, Sequence[ChunkRecord]]
 
 
@@ -80,7 +79,7 @@ class Assignment:
 
         return _first((job for job in self._jobs.values() if slots and job.leasable), choose)
 
-    def _chosen(self, job: Job, offer: placement.Offer, how: How) -> placement.Choice | None:
+    def _chosen(self, job: Job, offer: placement.Offer, how: _How) -> placement.Choice | None:
         if not offer.slots:
             return None
         return job.seated(offer) if isinstance(job, Stage) and job.seated_only else how(job, offer)
@@ -114,7 +113,7 @@ class Assignment:
         jobs = self._jobs.values() if worker.free_slots() else ()
         return any(job.leasable and worker.accepts(job.custom) for job in jobs)
 
-    def _ready(self, which: Which, now: float) -> list[Slot]:
+    def _ready(self, which: _Which, now: float) -> list[Slot]:
         ready = [worker for worker in self._workers.values() if worker.ready_at(now) <= now]
         stages = [job for job in self._jobs.values() if isinstance(job, Stage)]
         found = (slot for worker in ready for slot in which(worker))
@@ -128,7 +127,7 @@ class Assignment:
         """All that there could be, one for each chunk, preferably by another daemon."""
         well = [slot for slot in free if not slot.worker.setbacks]
         for lease, job, record in self._held() if well else ():
-            if lease is lease.slot.lease and lease.kind is LeaseKind.CHUNK and not record.rerun and job.pace:
+            if lease is lease.slot.lease and stragglers.may_be_rerun(lease, record) and job.pace:
                 offer = self._offer(job, well)
                 others = [slot for slot in offer.slots if slot.worker is not lease.slot.worker]
                 choice = placement.begin_anew(job, record, replace(offer, slots=others or offer.slots), now)
@@ -138,7 +137,7 @@ class Assignment:
     def _second_run_of(self, lease: Lease, job: Job, choice: placement.Choice) -> _SecondRun:
         work = placement.work_of(choice.record, False, self._policy.lead_in_cost)
         seconds = work / choice.slot.speed if choice.slot.speed else work * job.pace
-        return _SecondRun(lease, lease.begun + self._policy.late_after * lease.work * job.pace, job, choice, seconds)
+        return _SecondRun(lease, lease.begun + self._policy.late_after(lease.work * job.pace), job, choice, seconds)
 
     def _ahead(self) -> _ByJob:
         """All that lies ahead of slots and could be done by others, in order."""

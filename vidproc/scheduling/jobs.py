@@ -98,6 +98,13 @@ class Job:
         """All before this chunk have what they need now."""
         self.ceiling = max(self.ceiling, ceiling)
         self._admit()
+    def count_attempt(self, record: ChunkRecord, step: int) -> int:
+        """One attempt more, or one less than was thought; by how many retries that is more."""
+        before, record.attempts = record.attempts, record.attempts + step
+        self.retries[record.chunk.index] = record.attempts - 1
+        if record.attempts < 2:
+            del self.retries[record.chunk.index]
+        return max(record.attempts, 1) - max(before, 1)
 
     def delivered(self, index: int) -> None:
         """The muxer has this chunk: forget it, and let the window move on."""

@@ -28,7 +28,8 @@ class Policy:
     lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
         blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
     read_ahead: whether a slot at work is given its next lease.
-    late_after: a lease that has taken so many times what is usual is late, and may be run a second time.
+    lateness, least_lateness: a lease is late, and may be run a second time, when it has taken longer than usual by this
+        part of that, and by so many seconds.
     """
 
     retries: int = 3
@@ -40,7 +41,8 @@ class Policy:
     burst: float = 1.0
     lead_in_cost: float = 1 / 8
     read_ahead: bool = True
-    late_after: float = 1.5
+    lateness: float = 0.5
+    least_lateness: float = 0.5
 
     def exhausted(self, errors: int, losses: int) -> bool:
         return errors > self.retries or losses >= self.losses
@@ -52,6 +54,10 @@ class Policy:
         """
         doublings = min(errors - 1, 64)
         return rng.uniform(0.0, min(self.backoff_cap, self.backoff_base * 2.0**doublings))
+
+    def late_after(self, usual: float) -> float:
+        """Seconds after which a lease is late that usually takes so many."""
+        return usual + max(self.lateness * usual, self.least_lateness)
 
     def rest(self, setbacks: int) -> float:
         """Seconds that a daemon gets no work after its `setbacks`-th setback in a row.

@@ -202,7 +202,7 @@ class Scheduler:
             job.note_pace(lease.work, now - lease.begun)
 
     def _stop_other(self, lease: Lease, now: float) -> None:
-        """Of two leases of a chunk the first that is finished counts."""
+        """Of two leases of a chunk the first that is finished counts, or whose filter raises."""
         record = self._of(lease)[1]
         other = record.lease if lease is record.second else record.second
         if other is not None:
@@ -297,12 +297,17 @@ class Scheduler:
         if failure.of_the_daemon:
             worker.set_back(lease.granted, now, self._policy)
             self._take_all_back(worker, now, but=lease)
+        forgiven = record.second is not None and failure.of_the_daemon and failure.retryable
+        if not forgiven:
+            self._stop_other(lease, now)
         self._void(lease, now)
         if failure.lost:
             lease.slot.tail = None
             self._unseat([lease.slot])
-        if record.lease is not None and failure.retryable:
-            return  # to the one that is left
+        if not forgiven:
+            self._count_failure(job, record, worker, failure, now)
+
+    def _count_failure(self, job: Job, record: ChunkRecord, worker: Worker, failure: Failure, now: float) -> None:
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
@@ -353,7 +358,7 @@ class Scheduler:
         lease.slot.worker.bucket.spend(-lease.chunk.frames, now)
         if record.lease is not None:
             return
-        self._count_attempt(job, record, -1)
+        self._retries += job.count_attempt(record, -1)
         job.move(record, ChunkState.WAITING)
         if isinstance(job, Stage):
             job.not_begun()
@@ -414,7 +419,7 @@ class Scheduler:
         else:
             record.lease = lease
             job.move(record, ChunkState.LEASED)
-            self._count_attempt(job, record, 1)
+            self._retries += job.count_attempt(record, 1)
         continues, replays = choice.continues, False
         if isinstance(job, Stage):
             job.seat, replays = slot, job.replaying
@@ -425,14 +430,6 @@ class Scheduler:
                 record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, replays,
             )
         )
-
-    def _count_attempt(self, job: Job, record: ChunkRecord, step: int) -> None:
-        """One more, or one less than was thought."""
-        self._retries += step if max(record.attempts, record.attempts + step) > 1 else 0
-        record.attempts += step
-        job.retries[record.chunk.index] = record.attempts - 1
-        if record.attempts < 2:
-            del job.retries[record.chunk.index]
 
     # Time
 
