@@ -75,6 +75,7 @@ def test_what_it_declares_goes_with_it(tmp_path: Path) -> None:
     assert found.reach({}) == (ReachStep(every=9),)
     result = found.apply((PICTURE,), room_like(PICTURE), state={"by": 3})
     assert np.array_equal(result.array, PICTURE.array + 3)
+    assert loaded(as_spec(vidproc.filter(fields="apart")(lambda frame: frame), tmp_path)).fields == "apart"
 
 
 def test_several_do_not_get_in_each_others_way(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,8 @@ def from_function(function: Callable[..., Any], pickles: Path) -> FilterSpec:
 
 def _said(declared: Declaration) -> dict[str, str]:
     """A declaration and what its function takes, in Python; without limits of parameters, since it is given none."""
-    said = {"formats": declared.formats, "window": declared.window, "memory": declared.memory, "every": declared.every}
-    written = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    said = (each.name for each in fields(declared) if each.name != "params")
+    written = ", ".join(f"{name}={getattr(declared, name)!r}" for name in said)
     return {"declaration": written, "gets": ", ".join(declared.gets)}
 
 
