@@ -75,13 +75,13 @@ def planning(place: Place) -> Work:
     reach = Reach((ReachStep(-1, 0),))
 
     def work() -> None:
-        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, reach, 2))
+        indexer, planner = PacketIndexer(), ChunkPlanner(PlanHints(_FRAMES, 30.0, 1920 * 1080, reach))
         chunks, offset = [], 0
         for fact in facts:
             for entry in indexer.add(fact):
-                chunks += planner.add(entry, offset, offset := offset + _PACKET)
+                chunks += planner.add(entry, offset, offset := offset + _PACKET, reorder_depth=2)
         for entry in indexer.finish():
-            chunks += planner.add(entry, offset, offset := offset + _PACKET)
+            chunks += planner.add(entry, offset, offset := offset + _PACKET, reorder_depth=2)
         chunks += planner.finish()
         assert chunks[-1].stop == _FRAMES
 

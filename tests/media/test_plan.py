@@ -42,9 +42,9 @@ def film(ranks: list[int], seeks: set[int], segments: dict[int, int] | None = No
     return packets
 
 
-def plan(packets: list[Packet], hints: PlanHints, tuning: Tuning | None = None) -> list[Chunk]:
+def plan(packets: list[Packet], hints: PlanHints, tuning: Tuning | None = None, depth: int = 0) -> list[Chunk]:
     planner = ChunkPlanner(hints, tuning)
-    chunks = [chunk for packet in packets for chunk in planner.add(packet.entry, packet.offset, packet.end)]
+    chunks = [chunk for packet in packets for chunk in planner.add(packet.entry, packet.offset, packet.end, depth)]
     return chunks + planner.finish()
 
 
@@ -87,7 +87,6 @@ hints = st.builds(
     frame_rate=st.sampled_from([1.0, 10.0, 25.0]),
     pixels=st.sampled_from([0, 1920 * 1080, 8192 * 4320]),
     reach=st.builds(lambda steps: Reach(tuple(steps)), st.lists(STEPS, max_size=3)),
-    reorder_depth=st.integers(0, 4),
 )
 
 
@@ -131,9 +130,9 @@ def test_a_chunk_has_all_its_packets_from_a_seek_point_on(packets: list[Packet],
         assert max(before, default=-1) < chunk.first
 
 
-@given(films(), hints)
-def test_enough_packets_follow_to_push_the_last_frame_out(packets: list[Packet], hints: PlanHints) -> None:
-    for chunk in plan(packets, hints):
+@given(films(), hints, st.integers(0, 4))
+def test_enough_packets_follow_to_push_the_last_frame_out(packets: list[Packet], hints: PlanHints, depth: int) -> None:
+    for chunk in plan(packets, hints, depth=depth):
         beyond = [
             p.entry for p in packets
             if p.offset >= chunk.packets_stop and p.entry.segment == chunk.segment and p.entry.rank != HIDDEN
@@ -141,7 +140,7 @@ def test_enough_packets_follow_to_push_the_last_frame_out(packets: list[Packet],
         inside = [p.entry.rank for p in packets if chunk.packets_start <= p.offset < chunk.packets_stop]
         last = max(place for place, rank in enumerate(inside) if HIDDEN != rank < chunk.last)
         following = [rank for rank in inside[last + 1 :] if rank != HIDDEN]
-        assert not beyond or len(following) > hints.reorder_depth
+        assert not beyond or len(following) > depth
 
 
 @given(films(), hints, st.data())

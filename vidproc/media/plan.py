@@ -71,7 +71,6 @@ class PlanHints:
     frame_rate: float = 25.0
     pixels: int = 0
     reach: Reach = NO_REACH
-    reorder_depth: int = 0
 
 
 def chunk_length(start: int, hints: PlanHints, tuning: Tuning) -> int:
@@ -130,7 +129,7 @@ class ChunkPlanner:
         self._seek_points: list[_SeekPoint] = []
         self._highest = -1
         self._end = 0
-        self._depth = hints.reorder_depth
+        self._depth = 0
         self._ends = array("q")  # where the record of each shown packet ends, in decode order
         self._numbers: dict[int, int] = {}  # of ranks beyond the frontier: place in decode order
         self._highest_by = array("q")  # the highest rank among the shown packets so far, in decode order
@@ -142,7 +141,7 @@ class ChunkPlanner:
         if entry.segment != self._segment:
             chunks = self._cut(ended=True)
             self._begin_segment(entry.segment, offset)
-            self._depth = max(reorder_depth, self._hints.reorder_depth)
+            self._depth = reorder_depth
         if entry.seek:
             self._seek_points.append(_SeekPoint(entry.position, offset, self._highest))
         self._end = end
