@@ -64,7 +64,7 @@ class Link:
     leases: list[ev.Grant] = field(default_factory=list)
     heard: list[Message] = field(default_factory=list)
 
-    def lease(self, grant: ev.Grant, job: Job) -> None:
+    def lease(self, grant: ev.Grant) -> None:
         self.leases.append(grant)
 
     def post(self, message: Message) -> None:

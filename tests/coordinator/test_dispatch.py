@@ -241,7 +241,7 @@ def test_what_an_event_causes_waits_its_turn(clean: Clean, tmp_path: Path) -> No
             name, versions, leases, heard = link.name, link.versions, link.leases, link.heard
             post = link.post
 
-            def lease(self, grant: ev.Grant, _: object) -> None:
+            def lease(self, grant: ev.Grant) -> None:
                 finish(dispatch, grant.lease)
 
         dispatch.workers["w"] = Eager()

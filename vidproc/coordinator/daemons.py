@@ -74,7 +74,7 @@ class DaemonLink:
     def post(self, message: Message) -> None:
         self._outbox.post(message)
 
-    def lease(self, grant: ev.Grant, job: Job) -> None:
+    def lease(self, grant: ev.Grant) -> None:
         self._leases.put_nowait((grant.ahead, grant.lease))
 
     async def _send_leases(self) -> None:

@@ -35,7 +35,7 @@ class WorkerLink(Protocol):
     name: str
     versions: Mapping[str, str]
 
-    def lease(self, grant: ev.Grant, job: Job) -> None:
+    def lease(self, grant: ev.Grant) -> None:
         """Send the lease and its packets; never waits."""
 
     def post(self, message: Message) -> None:
@@ -204,7 +204,7 @@ class Dispatch:
             "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
             slot=grant.slot,
         )  # fmt: skip
-        self.workers[grant.worker].lease(grant, job)
+        self.workers[grant.worker].lease(grant)
 
     def _withdraw(self, lease: int, worker: str) -> None:
         if link := self.workers.get(worker):
