@@ -23,6 +23,9 @@ MOST_FILTERS = 64
 MOST_FILE_BYTES = 64 * 2**20
 """Of all files that go with one job beside its film. Daemons and slots hold them in memory."""
 
+TIME_BYTES = 8
+"""Of each rank in `ChunkTask.times`."""
+
 
 class JobState(StrEnum):
     """Where a job is. The last three are final."""
@@ -41,7 +44,8 @@ class JobState(StrEnum):
 
 
 class LeaseKind(StrEnum):
-    """What a slot can be given: a run of frames, one frame, or a stage that stays with it until the job ends."""
+    """What a slot can be given: a run of frames, one frame, or a run of frames for the part of the work that goes
+    through the film in order."""
 
     CHUNK = "chunk"
     FRAME = "frame"
@@ -165,7 +169,7 @@ class ChunkTask(Struct, frozen=True):
     pictures that have another, runs the filters and encodes [start, stop). `continues` says that the
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open. `files` are the
     job's: whoever lacks one asks for it. `times` are when the ranks [first, last) are shown in the result, in
-    microseconds, each 8 bytes, signed and little-endian; none where no filter wants to know.
+    microseconds, each `TIME_BYTES`, signed and little-endian; none where no filter wants to know.
 
     `kind` STAGE is the part of the work that goes through the film in order: nothing is encoded, and the answer is the
     filters' state behind the chunk or, where one can't leave its process, the frames that they made. `begins`: the

@@ -13,14 +13,12 @@ from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
-from vidproc.model import Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
+from vidproc.model import TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
-_TIME_BYTES = 8
-"""Of a frame's in `ChunkTask.times`."""
 
 Listener = Callable[[Message], None]
 
@@ -162,7 +160,7 @@ class Job:
             digest_frames=self.spec.digest_frames,
             continues=grant.continues,
             files=self.spec.files,
-            times=self.times[_TIME_BYTES * it.first : _TIME_BYTES * it.last],
+            times=self.times[TIME_BYTES * it.first : TIME_BYTES * it.last],
         )
         if self.staging is None:
             return task

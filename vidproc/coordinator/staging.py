@@ -18,13 +18,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from vidproc.filters.contract import Shape
-from vidproc.model import Chunk, ChunkReport, ChunkTask, FilterSpec, LeaseKind
+from vidproc.model import TIME_BYTES, Chunk, ChunkReport, ChunkTask, FilterSpec, LeaseKind
 from vidproc.pipelines.plan import SequentialPart
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder
-
-_TIME_BYTES = 8
-"""Of each rank in `ChunkTask.times`."""
 
 Piece = tuple[Path, int, int]
 """A range of bytes of a file."""
@@ -118,7 +115,7 @@ class Staging:
             task,
             first=first,
             last=last,
-            times=task.times[_TIME_BYTES * (first - task.first) : _TIME_BYTES * (last - task.first)],
+            times=task.times[TIME_BYTES * (first - task.first) : TIME_BYTES * (last - task.first)],
             stream=self._made.made,
             filters=self._behind,
             width=self._shape.width,

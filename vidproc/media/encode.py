@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from vidproc.errors import MediaError, WorkerError
 from vidproc.media import ffmpeg
+from vidproc.media.colour import FULL
 from vidproc.media.encoder_memory import encoder_bytes
 from vidproc.media.output_codecs import KEYFRAME_DISTANCE, Display, codec
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
 from vidproc.model import Colour, EncoderSpec
 
-FULL_RANGE = 2
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
 """FFmpeg's AVFieldOrder."""
 
@@ -58,7 +58,7 @@ def configure(context: av.VideoCodecContext, spec: EncoderSpec) -> None:
     context.color_primaries, context.color_trc = spec.colour.primaries, spec.colour.transfer
     context.colorspace, context.color_range = spec.colour.matrix, spec.colour.range
     if spec.pix_fmt.startswith("yuvj"):
-        context.color_range = FULL_RANGE
+        context.color_range = FULL
     context.gop_size = row.gop
     context.reorder_depth = row.reorder
     context.thread_count, context.thread_type = 1, ThreadType.FRAME

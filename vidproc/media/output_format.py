@@ -12,16 +12,14 @@ from msgspec.structs import replace
 
 from vidproc.errors import BadParameterError, ClientError
 from vidproc.filters.contract import PROGRESSIVE, Shape
-from vidproc.media.colour import matrix_of
+from vidproc.media.colour import BT709, FULL, matrix_of
 from vidproc.media.field_order import SAID
 from vidproc.media.output_codecs import CODECS, CONTAINERS, OutputCodec, allowed, codec
 from vidproc.model import Colour, EncoderSpec, JobSpec, StreamFormat
 
 UNSPECIFIED = 2
 HDR_TRANSFERS: Mapping[int, str] = MappingProxyType({16: "PQ", 18: "HLG"})
-FULL_RANGE = 2
 LIMITED_RANGE = 1
-BT709 = 1
 RGB_MATRIX = 0
 DEFAULT_PRESET = "veryfast"
 PIX_FMTS = ("", "source")
@@ -145,7 +143,7 @@ def _colour(row: OutputCodec, pix_fmt: str, stream: StreamFormat, result: Shape)
     if is_rgb(stream.pix_fmt):
         return replace(colour, matrix=row.matrix or BT709, range=LIMITED_RANGE)
     if stream.pix_fmt.startswith("yuvj"):
-        colour = replace(colour, range=FULL_RANGE)
+        colour = replace(colour, range=FULL)
     if colour.matrix == RGB_MATRIX:  # a wrong tag on YUV planes; an encoder of 4:2:0 refuses it
         colour = replace(colour, matrix=UNSPECIFIED)
     matrix = matrix_of(colour, stream.width, stream.height)
