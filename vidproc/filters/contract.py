@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
@@ -326,7 +325,3 @@ class Filter:
 
 Chosen = tuple[Filter, Mapping[str, ParamValue]]
 """A filter that can be run: with a checked value for each of its parameters."""
-
-__all__ = [
-    "Apply", "Array", "BadParameterError", "Chosen", "Filter", "Param", "Picture", "Sequence", "Shape", "np", "suggest",
-]  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture, Shape
+from vidproc.errors import BadParameterError
+from vidproc.filters.contract import Array, Filter, Param, Picture, Shape
 from vidproc.filters.formats import LARGEST_SIDE, steps_of
 
 

@@ -117,15 +117,11 @@ def _lend(picture: Picture | None, room: Picture | None) -> Array | Picture | No
     if picture is None:
         return None
     if room is None:
-        copy = Picture(picture.format, tuple(plane.copy() for plane in picture.planes))
+        lent = Picture(picture.format, tuple(plane.copy() for plane in picture.planes))
     else:
-        copy = room
-        _fill(room, picture)
-    return copy.array if len(copy.planes) == 1 else copy
-
-
-def _fill(room: Picture, picture: Picture) -> None:
-    copy(picture.planes, room.planes)
+        lent = room
+        copy(picture.planes, room.planes)
+    return lent.array if len(lent.planes) == 1 else lent
 
 
 def _as_picture(result: object, out: Picture) -> Picture:
@@ -150,7 +146,7 @@ def _checked_planes(result: Picture, out: Picture) -> Picture:
     if result.format != out.format or [(plane.shape, plane.dtype) for plane in result.planes] != shapes:
         raise FilterError(f"the custom filter returned a {result.format} picture unlike the {out.format} it was given")
     if result is not out:
-        _fill(out, result)
+        copy(result.planes, out.planes)
     return out
 
 

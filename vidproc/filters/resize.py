@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import cv2
 
-from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture, Shape
+from vidproc.errors import BadParameterError
+from vidproc.filters.contract import Array, Filter, Param, Picture, Shape
 from vidproc.filters.formats import LARGEST_SIDE
 from vidproc.filters.levels import bits_of, clip
 from vidproc.filters.writing import settle

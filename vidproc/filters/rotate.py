@@ -13,16 +13,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from vidproc.filters.contract import (
-    OTHER_ORDER,
-    PROGRESSIVE,
-    Array,
-    BadParameterError,
-    Filter,
-    Param,
-    Picture,
-    Shape,
-)
+from vidproc.errors import BadParameterError
+from vidproc.filters.contract import OTHER_ORDER, PROGRESSIVE, Array, Filter, Param, Picture, Shape
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
 from vidproc.filters.writing import settle
 

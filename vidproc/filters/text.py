@@ -14,7 +14,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from vidproc.filters.contract import Array, BadParameterError, Filter, Param, Picture
+from vidproc.errors import BadParameterError
+from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
 from vidproc.filters.placement import PLACES, corner
 from vidproc.filters.writing import copy
