@@ -11,7 +11,7 @@ from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
-from vidproc.scheduling.workers import Lease
+from vidproc.scheduling.workers import Lease, Slot
 
 
 class Job:
@@ -112,6 +112,33 @@ class Job:
         self.move(self.records[index], ChunkState.DELIVERED)
         del self.records[index]
         self._admit()
+
+    def take_ready(self) -> int | None:
+        """The next chunk for the muxer, if its result is here and the last one was delivered."""
+        return self.reorder.take()
+
+    # What has a meaning for a sequential stage alone
+
+    @property
+    def replaying(self) -> bool:
+        """Whether what it does next was done before."""
+        return False
+
+    def goes_on(self, chunk: Chunk) -> bool:
+        """Whether it has a decoder of its own that stands where this chunk begins."""
+        return False
+
+    def seat_in(self, slot: Slot) -> None:
+        """A chunk of it was leased to this slot."""
+
+    def note_decoder(self, chunk: Chunk | None) -> None:
+        """The decoder that it last had stands at the end of this chunk; None: nobody knows where."""
+
+    def not_begun(self) -> None:
+        """Its lease was taken back."""
+
+    def unseat(self) -> None:
+        """What the slot that it last had knew is gone."""
 
     def _append(self, chunk: Chunk, begin: float, end: float) -> None:
         before = self.records.get(chunk.index - 1)

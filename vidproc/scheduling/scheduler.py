@@ -189,8 +189,7 @@ class Scheduler:
             self._leave(lease, Tail(lease.job, lease.chunk) if open_end else None, now)
             job, record = self._of(lease)
             job.move(record, ChunkState.PERSISTING)
-            if isinstance(job, Stage):
-                job.decoder_at = lease.chunk if event.can_continue else None
+            job.note_decoder(lease.chunk if event.can_continue else None)
             self._commands.append(ev.Persist(lease.id, job.name, lease.chunk.index))
 
     def _note_pace(self, lease: Lease, now: float) -> None:
@@ -259,11 +258,7 @@ class Scheduler:
     # Delivery
 
     def _deliver(self, job: Job) -> None:
-        if isinstance(job, Stage):
-            job.pass_on()
-            return
-        index = job.reorder.take()
-        if index is not None:
+        if (index := job.take_ready()) is not None:
             self._commands.append(ev.Deliver(job.id, index))
 
     def _complete(self, job: Job, now: float) -> None:
@@ -320,8 +315,7 @@ class Scheduler:
             job.move(record, ChunkState.WAITING)
         else:
             self._back_off(job, record, now)
-        if isinstance(job, Stage):
-            job.unseat()
+        job.unseat()
 
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
@@ -360,8 +354,7 @@ class Scheduler:
             return
         self._retries += job.count_attempt(record, -1)
         job.move(record, ChunkState.WAITING)
-        if isinstance(job, Stage):
-            job.not_begun()
+        job.not_begun()
 
     def _take_back(self, lease: Lease, now: float) -> None:
         """What lies ahead of a slot is to lie there no more."""
@@ -420,14 +413,12 @@ class Scheduler:
             record.lease = lease
             job.move(record, ChunkState.LEASED)
             self._retries += job.count_attempt(record, 1)
-        continues, replays = choice.continues, False
-        if isinstance(job, Stage):
-            job.seat, replays = slot, job.replaying
-            continues = continues or job.goes_on(record.chunk)
+        job.seat_in(slot)
+        continues = choice.continues or job.goes_on(record.chunk)
         self._commands.append(
             ev.Grant(
                 lease.id, slot.worker.name, slot.number, job.name, record.chunk.index,
-                record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, replays,
+                record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, job.replaying,
             )
         )
 
@@ -437,8 +428,7 @@ class Scheduler:
         for name, chunk in self._backoffs.end(now):
             job = self._jobs[name]
             job.move(job.records[chunk], ChunkState.WAITING)
-            if isinstance(job, Stage):
-                job.unseat()
+            job.unseat()
 
     def _ask_to_be_woken(self, now: float) -> None:
         at = min(self._assignment.next_chance(now), self._backoffs.next_end)

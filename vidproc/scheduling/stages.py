@@ -62,7 +62,6 @@ class Stage(Job):
 
     @property
     def replaying(self) -> bool:
-        """Whether what it does next was passed on before."""
         return self.reorder.next < self.passed
 
     def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
@@ -79,8 +78,8 @@ class Stage(Job):
         if self.replaying or self.feeds.ceiling - self.feeds.reorder.next < MOST_AHEAD:
             self.admit_to(self.reorder.next + 1)
 
-    def pass_on(self) -> None:
-        """The result that is ready is the film's now."""
+    def take_ready(self) -> None:
+        """The result that is ready is the film's now. The muxer gets nothing of it."""
         index = self.reorder.take()
         assert index is not None
         record = self.records[index]
@@ -103,20 +102,23 @@ class Stage(Job):
         return Choice(self.seat, self.records[self.leasable[0]], False)
 
     def goes_on(self, chunk: Chunk) -> bool:
-        """Whether a pinned stage's decoder, which is its own, stands where this chunk begins."""
         return self.pinned and self.decoder_at is not None and follows(self.decoder_at, chunk)
 
     def keeps(self, slot: Slot) -> bool:
         """Whether this slot is to stay free for it for a moment."""
         return self.seat is slot and self.counts[ChunkState.PERSISTING] > 0
 
+    def seat_in(self, slot: Slot) -> None:
+        self.seat = slot
+
+    def note_decoder(self, chunk: Chunk | None) -> None:
+        self.decoder_at = chunk
+
     def not_begun(self) -> None:
-        """Its lease was taken back."""
         if self.reorder.next == 0:
             self.seat = None
 
     def unseat(self) -> None:
-        """What its seat knew is gone."""
         self.seat = self.decoder_at = None
         self._replay_if_unseated()
 
