@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tests.filters.pictures import bits_of, noise, smooth_bgr
 from vidproc.filters.contract import Picture
 from vidproc.filters.formats import plane_shapes, yuv_layout
-from vidproc.media.convert import Converter, from_picture, to_picture
+from vidproc.media.convert import Converter
+from vidproc.media.pictures import from_picture, to_picture
 from vidproc.model import Colour
 
 Floats = NDArray[np.float64]

@@ -19,6 +19,7 @@ from vidproc.filters.formats import steps_of
 from vidproc.filters.levels import bits_of
 from vidproc.filters.placement import PLACES, corner
 from vidproc.filters.still_picture import PICTURE, StillPicture
+from vidproc.filters.subsampling import averaged
 from vidproc.filters.writing import copy
 
 Rows = tuple[tuple[float, ...], ...]
@@ -88,7 +89,7 @@ def _patches(look: _Look, form: str, width: int, height: int, bits: int, rows: R
     steps = steps_of(form)
     canvas = _canvas(look, width, height)
     by_plane = [rows] if len(steps) == 1 else [(row,) for row in rows]
-    return tuple(_patch(_averaged(canvas, step), row, bits) for step, row in zip(steps, by_plane, strict=True))
+    return tuple(_patch(averaged(canvas, step), row, bits) for step, row in zip(steps, by_plane, strict=True))
 
 
 def _canvas(look: _Look, width: int, height: int) -> Array:
@@ -115,16 +116,6 @@ def _layer(look: _Look, width: int, height: int) -> Array:
     factor = min(look.scale * width / part[0], look.scale * height / part[1])
     size = max(1, round(part[0] * factor)), max(1, round(part[1] * factor))
     return cv2.resize(layer, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-
-
-def _averaged(canvas: Array, step: tuple[int, int]) -> Array:
-    """At the size of a plane with one sample in `step` pixels. The last column and row count double where one lacks."""
-    if step == (1, 1):
-        return canvas
-    size = -(-canvas.shape[1] // step[0]), -(-canvas.shape[0] // step[1])
-    right, below = size[0] * step[0] - canvas.shape[1], size[1] * step[1] - canvas.shape[0]
-    whole = cv2.copyMakeBorder(canvas, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
 
 
 def _patch(layer: Array, rows: Rows, bits: int) -> _Patch | None:

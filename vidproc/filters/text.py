@@ -18,6 +18,7 @@ from vidproc.errors import BadParameterError
 from vidproc.filters.contract import Array, Filter, Param, Picture
 from vidproc.filters.formats import code_range, steps_of, yuv_layout
 from vidproc.filters.placement import PLACES, corner
+from vidproc.filters.subsampling import averaged
 from vidproc.filters.writing import copy
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -63,16 +64,6 @@ def _corner(picture: Picture, room: tuple[int, ...], position: str, margin: int)
     return max(x, 0) // across * across, max(y, 0) // down * down
 
 
-def _shrunk(mask: Array, step: tuple[int, int]) -> Array:
-    """A mask at the size of a plane with one sample in `step` pixels."""
-    if step == (1, 1):
-        return mask
-    high, wide = -(-mask.shape[0] // step[1]), -(-mask.shape[1] // step[0])
-    below, right = high * step[1] - mask.shape[0], wide * step[0] - mask.shape[1]
-    whole = cv2.copyMakeBorder(mask, 0, below, 0, right, cv2.BORDER_CONSTANT, value=0)
-    return cv2.resize(whole, (wide, high), interpolation=cv2.INTER_AREA)
-
-
 def _lay(plane: Array, at: tuple[int, int], mask: Array, code: int) -> None:
     """Mix the code into the plane, as far as the mask says."""
     x, y = at
@@ -90,7 +81,7 @@ def _write(picture: Picture, ink: Array, white: Array, at: tuple[int, int], full
     _lay(picture.planes[0], at, white, black + luma)
     for plane, step in zip(picture.planes[1:], steps_of(picture.format)[1:], strict=True):
         assert layout is not None
-        _lay(plane, (at[0] // step[0], at[1] // step[1]), _shrunk(ink, step), layout.neutral)
+        _lay(plane, (at[0] // step[0], at[1] // step[1]), averaged(ink, step, cv2.BORDER_CONSTANT), layout.neutral)
 
 
 def _clock(time: Fraction) -> str:

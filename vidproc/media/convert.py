@@ -24,6 +24,7 @@ from vidproc.errors import MediaError
 from vidproc.filters import fields
 from vidproc.filters.contract import Array, Picture
 from vidproc.filters.formats import Layout, family, yuv_layout
+from vidproc.filters.subsampling import averaged
 from vidproc.filters.writing import settle
 from vidproc.media import colour as colours
 from vidproc.media.pictures import (
@@ -36,8 +37,6 @@ from vidproc.media.pictures import (
     working_format,
 )
 from vidproc.model import Colour
-
-__all__ = ["Converter", "FramePicture", "from_picture", "new_picture", "to_picture", "working_format"]
 
 _SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
@@ -177,8 +176,8 @@ class Converter:
     def _bgr_to_yuv(self, picture: Picture, out: Picture) -> Picture:
         layout = _layout(out.format)
         pixels = self._yuv_pixels(picture.array, self.is_full(out.format), layout.bits)
-        averaged = _averaged(pixels, layout)
-        for channel, (source, plane) in enumerate(zip((pixels, averaged, averaged), out.planes, strict=True)):
+        chroma = averaged(pixels, (layout.across, layout.down))
+        for channel, (source, plane) in enumerate(zip((pixels, chroma, chroma), out.planes, strict=True)):
             settle(cv2.extractChannel(source, channel, dst=plane), plane)
         return out
 
@@ -232,14 +231,3 @@ def _repeated(picture: Picture, layout: Layout) -> tuple[Array, ...]:
     size = (width * layout.across, height * layout.down)
     larger = (cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST) for plane in picture.planes[1:])
     return tuple(plane[: picture.height, : picture.width] for plane in larger)
-
-
-def _averaged(pixels: Array, layout: Layout) -> Array:
-    """Interleaved pixels at the size of the chroma planes; the last column and row count double where one lacks."""
-    if layout.across == layout.down == 1:
-        return pixels
-    height, width = layout.chroma_shape(*pixels.shape[:2])
-    right, below = width * layout.across - pixels.shape[1], height * layout.down - pixels.shape[0]
-    if right or below:
-        pixels = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
