@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class ReachStep(Struct, frozen=True):
-    """One stage of a chain: it works from the last multiple of `every` on, and looks from each frame that it works on
+    """One step of a chain: it works from the last multiple of `every` on, and looks from each frame that it works on
     at those from `before` to `after`, before <= 0 <= after."""
 
     before: int = 0
@@ -18,7 +18,7 @@ class ReachStep(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """The stages of a chain, in order.
+    """The steps of a chain, in order.
 
     What it says holds within a continuity segment: its first frame is a beginning like any multiple of `every`, and
     beyond its ends there is nothing to look at. So whoever uses `first` and `last` cuts them there.

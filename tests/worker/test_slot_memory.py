@@ -16,7 +16,7 @@ from msgspec import structs
 from tests.filters.sample_files import cube, encoded
 from tests.worker.work import Work, work_on
 from vidproc.media.encoder_memory import MiB
-from vidproc.media.slot_memory import Load, slot_bytes
+from vidproc.media.slot_memory import LargestChunk, slot_bytes
 from vidproc.model import ChunkReport, FilterSpec
 from vidproc.worker.slot import Slot
 
@@ -82,7 +82,7 @@ def measured(work: Work) -> ChunkReport:
 
 def bound(work: Work) -> float:
     task, packets = work.whole()
-    return slot_bytes([task.stream], task.encoder, task.filters, Load(task.stop, len(packets))) / MiB
+    return slot_bytes([task.stream], task.encoder, task.filters, LargestChunk(task.stop, len(packets))) / MiB
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ class Examined:
     @property
     def slot_bytes(self) -> int:
         """Memory that a slot needs at most."""
-        from vidproc.media.slot_memory import Load, slot_bytes
+        from vidproc.media.slot_memory import LargestChunk, slot_bytes
 
         streams = [self.source.info.stream, *(segment.stream for segment in self.source.segments)]
-        return slot_bytes(streams, self.encoder, self.job.filters, Load.of(self.chunks))
+        return slot_bytes(streams, self.encoder, self.job.filters, LargestChunk.of(self.chunks))
 
     @property
     def need(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from vidproc.coordinator.job import Done, Job
 from vidproc.media import field_order
 from vidproc.media.encoder_memory import MiB
-from vidproc.media.slot_memory import Load, slot_bytes
+from vidproc.media.slot_memory import LargestChunk, slot_bytes
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
@@ -153,10 +153,10 @@ def _memory_mb(around: Surroundings, workers: _Workers) -> dict[str, float]:
 
 def _slot_memory_mb(job: Job, reports: Sequence[ChunkReport]) -> dict[str, float]:
     """What one slot held at its highest, and the most that was to be expected of this job."""
-    highest, load, most = max((report.memory_mb for report in reports), default=0.0), Load.of(job.chunks), 0
+    highest, largest, most = max((report.memory_mb for report in reports), default=0.0), LargestChunk.of(job.chunks), 0
     if job.opened is not None:
         streams = [job.opened.stream, *job.streams.values()]
-        most = slot_bytes(streams, job.opened.encoder, job.spec.filters, load)
+        most = slot_bytes(streams, job.opened.encoder, job.spec.filters, largest)
     return {"highest": round(highest, 1), "at_most": round(most / MiB, 1)}
 
 

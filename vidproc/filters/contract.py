@@ -190,6 +190,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+Window = tuple[Picture | None, ...]
+"""A frame among its neighbours, as `Filter.window` says; None where there is none."""
+
 Apply = Callable[..., Any]
 """`apply(window, out, **params)`: see `Filter`."""
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from vidproc.errors import ClientError, FilterError
 from vidproc.filters import CUSTOM
-from vidproc.filters.contract import Array, Filter, Picture
+from vidproc.filters.contract import Array, Filter, Picture, Window
 from vidproc.filters.custom_source import FILENAME
 from vidproc.filters.custom_source import read as read_source
 from vidproc.filters.decorator import MARK, Declaration
@@ -79,7 +79,7 @@ def _defaults(function: Callable[..., Any], gets: tuple[str, ...]) -> dict[str, 
     return {p.name: p.default for p in others if p.default is not p.empty}
 
 
-def _only_read(window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
+def _only_read(window: Window, out: Picture, **params: Any) -> Picture:
     raise FilterError("this custom filter was read, not loaded")
 
 
@@ -95,7 +95,7 @@ class _Caller:
     def of(cls, function: Callable[..., Any], declared: Declaration) -> _Caller:
         return cls(function, declared, getattr(getattr(function, "__code__", None), "co_filename", FILENAME))
 
-    def __call__(self, window: tuple[Picture | None, ...], out: Picture, **params: Any) -> Picture:
+    def __call__(self, window: Window, out: Picture, **params: Any) -> Picture:
         own = self._lent(window, out)
         frames: Any = own if self.declared.window != (0, 0) else own[0]
         given = (frames, params.pop("state")) if self.declared.memory else (frames,)
@@ -106,7 +106,7 @@ class _Caller:
             raise FilterError(f"the custom filter failed: {_last_line(error, self.filename)}{way_out}") from error
         return _as_picture(result, out)
 
-    def _lent(self, window: tuple[Picture | None, ...], out: Picture) -> list[Array | Picture | None]:
+    def _lent(self, window: Window, out: Picture) -> list[Array | Picture | None]:
         """The frames as the function sees them; none of them in the result's memory if it may keep them."""
         here = -1 if self.declared.memory else -self.declared.window[0]
         return [_lend(picture, out if number == here else None) for number, picture in enumerate(window)]

@@ -14,10 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from vidproc.errors import FilterError
-from vidproc.filters.contract import PROGRESSIVE, Array, Picture
+from vidproc.filters.contract import PROGRESSIVE, Array, Picture, Window
 from vidproc.filters.formats import plane_shapes
-
-Window = tuple[Picture | None, ...]
 
 
 def is_interlaced(picture: Picture) -> bool:

@@ -59,20 +59,20 @@ _ON_TOP = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LargestChunk:
     """The largest of a job's chunks: its frames, and the bytes of its packets, lead-in and all."""
 
     frames: int
     packets: int
 
     @classmethod
-    def of(cls, chunks: Iterable[Chunk]) -> Load:
+    def of(cls, chunks: Iterable[Chunk]) -> LargestChunk:
         sizes = [(chunk.frames, chunk.packets_stop - chunk.packets_start) for chunk in chunks]
         return cls(max((frames for frames, _ in sizes), default=0), max((packets for _, packets in sizes), default=0))
 
 
 def slot_bytes(
-    streams: Iterable[StreamFormat], encoder: EncoderSpec, filters: Sequence[FilterSpec], load: Load
+    streams: Iterable[StreamFormat], encoder: EncoderSpec, filters: Sequence[FilterSpec], largest: LargestChunk
 ) -> int:
     """Bytes of memory that a slot needs at most for chunks of a film, given its segments' streams, the first one first.
 
@@ -81,7 +81,7 @@ def slot_bytes(
     first, *others = streams
     passing = shapes(filters, shape_of(first))
     before = max(_decoded_and_filtered(stream, first, filters, encoder, passing) for stream in (first, *others))
-    return int(PROCESS + _ON_TOP * (2 * load.packets + before + encoder_bytes(encoder, load.frames)))
+    return int(PROCESS + _ON_TOP * (2 * largest.packets + before + encoder_bytes(encoder, largest.frames)))
 
 
 def _decoded_and_filtered(
@@ -95,7 +95,7 @@ def _decoded_and_filtered(
     pipeline = outline(filters, working_format(stream.pix_fmt), encoder.pix_fmt)
     held = _references(stream) * _TABLES + _BEYOND + 2 * stream.reorder_depth + _kept(pipeline.reach, first)
     ends = zip(pipeline.steps, passing, passing[1:], strict=False)
-    return held * frame_bytes(stream) + sum(_stage(step, before, after) for step, before, after in ends)
+    return held * frame_bytes(stream) + sum(_around(step, before, after) for step, before, after in ends)
 
 
 def _references(stream: StreamFormat) -> int:
@@ -116,7 +116,7 @@ def frame_bytes(stream: StreamFormat) -> int:
     return wide * high * av.VideoFormat(stream.pix_fmt).padded_bits_per_pixel // 8
 
 
-def _stage(step: Step, before: Shape, after: Shape) -> float:
+def _around(step: Step, before: Shape, after: Shape) -> float:
     """What a filter sees, is given for its result, and takes while it works; and a frame that is being converted."""
     reach = step.filter.reach(step.params)
     seen = 1 + max(each.after for each in reach) - step.filter.window[0]

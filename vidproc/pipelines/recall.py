@@ -21,7 +21,7 @@ its errors name the filter and the rank."""
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """Where one run of a chain goes over into the next, for one stage: the state that it takes up, if there is one, and
+    """Where one run of a chain goes over into the next, for one step: the state that it takes up, if there is one, and
     to whom it leaves the one that is there when all ranks before `at` are done."""
 
     take: Callable[[], Any] | None = None
@@ -132,5 +132,5 @@ _AT_WORK: Mapping[type, Callable[[Any, Call, range, Seam], Nothing]] = {
 
 
 def recall(memory: Memory | None, call: Call, wanted: range, seam: Seam = NO_SEAM) -> Nothing:
-    """The memory of a stage that is to give the ranks `wanted`."""
+    """The memory of a step that is to give the ranks `wanted`."""
     return _AT_WORK[type(memory)](memory, call, wanted, seam)

@@ -1,9 +1,9 @@
 """Running a chain of filters over frames as they come.
 
-Each filter is a stage that pulls from the one before. A stage with a window (before, after) holds just the frames that
+Each filter is a step that pulls from the one before. A step with a window (before, after) holds just the frames that
 a later frame may still look at, and gives out a frame once the `after`-th frame behind it has come, or the frames have
-ended. One that remembers (`recall.py`) begins earlier. Its windows are over the results of the stage before it, so an
-early stage has to work on more than the ranks [start, stop): on as many more, to both sides, as the stages behind it
+ended. One that remembers (`recall.py`) begins earlier. Its windows are over the results of the step before it, so an
+early step has to work on more than the ranks [start, stop): on as many more, to both sides, as the steps behind it
 reach.
 
 The caller gives the frames [first(start), last(stop)) of the whole chain's `Reach`, as far as they exist. A neighbour
@@ -21,10 +21,10 @@ from typing import Any, Protocol
 
 from vidproc.errors import FilterError, VidprocError
 from vidproc.filters import fields
-from vidproc.filters.contract import Filter, Picture, Shape
+from vidproc.filters.contract import Filter, Picture, Shape, Window
 from vidproc.filters.formats import steps_of
 from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
-from vidproc.pipelines.windows import Frames, Window, complete, only, widened, windows
+from vidproc.pipelines.windows import Frames, complete, only, widened, windows
 from vidproc.reach import Reach
 
 
@@ -48,10 +48,10 @@ class Converter(Protocol):
 
 
 class Handover(Protocol):
-    """What stages go on from, and leave for the run that comes after."""
+    """What steps go on from, and leave for the run that comes after."""
 
     def seam(self, number: int, at: int) -> Seam:
-        """For the stage of this number, whose next run begins with rank `at`."""
+        """For the step of this number, whose next run begins with rank `at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def no_times(rank: int) -> Fraction:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What the stages of one run share, and the stages themselves."""
+    """What the steps of one run share, and the steps themselves."""
 
     converter: Converter
     clock: Callable[[], float] = no_clock
@@ -113,11 +113,11 @@ class Runner:
             later = steps[number + 1 :]
             at = _needed(range(wanted.stop, wanted.stop), later).start  # where the run after this one begins here
             seam = self.handover.seam(number, at) if self.handover else NO_SEAM
-            frames = self._stage(step, frames, _needed(wanted, later), direct, seam)
+            frames = self._results(step, frames, _needed(wanted, later), direct, seam)
         for rank, picture in complete(frames, wanted):
             yield rank, self._converted(picture, target, self.out)
 
-    def _stage(
+    def _results(
         self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None, seam: Seam
     ) -> Frames:
         filter_ = step.filter
@@ -199,7 +199,7 @@ class Runner:
 
 
 def _needed(wanted: range, steps: Iterable[Step]) -> range:
-    """The ranks that must go into these stages for these to come out, as far as they exist."""
+    """The ranks that must go into these steps for these to come out, as far as they exist."""
     reach = Reach(tuple(each for step in steps for each in step.filter.reach(step.params)))
     return range(reach.first(wanted.start), reach.last(wanted.stop))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vidproc.errors import MediaError
-from vidproc.filters.contract import Picture
+from vidproc.filters.contract import Picture, Window
 
 Frames = Iterator[tuple[int, Picture]]
-Window = tuple[Picture | None, ...]
 
 
 def only(frames: Frames, needed: range) -> Frames:
