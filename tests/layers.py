@@ -35,7 +35,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "processes": GROUND | LAYER_1,
     "transport": GROUND | LAYER_1,
     "storage": GROUND | LAYER_1,
-    "media": GROUND | LAYER_1 | {"pipelines", "scheduling"},
+    "media": GROUND | LAYER_1 | {"pipelines"},
     "coordinator": BELOW_4,
     "worker": BELOW_4,
     "client": GROUND | LAYER_1 | {"transport"},
