@@ -9,6 +9,7 @@ All frame ranges are half-open, [start, stop).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
@@ -25,6 +26,13 @@ MOST_FILE_BYTES = 64 * 2**20
 
 TIME_BYTES = 8
 """Of each rank in `ChunkTask.times`."""
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def is_sha256(text: str) -> bool:
+    """Whether this could be a SHA-256 as films, files and results are named by: 64 lower-case hexadecimal digits."""
+    return _SHA256.fullmatch(text) is not None
 
 
 class JobState(StrEnum):

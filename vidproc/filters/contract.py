@@ -17,9 +17,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vidproc.errors import BadParameterError
-from vidproc.filters.file_type import FileType, Load, is_sha256
+from vidproc.filters.file_type import FileType, Load
 from vidproc.filters.memory import Memory
-from vidproc.model import ParamValue
+from vidproc.model import ParamValue, is_sha256
 from vidproc.reach import ReachStep
 
 Array = NDArray[Any]

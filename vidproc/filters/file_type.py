@@ -6,15 +6,12 @@ path, which mean nothing on another host. What a filter gets is what its declara
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 Load = Callable[["FileType", str], Any]
 """`load(type, sha256)`: what filters of this type get for the file of this hash."""
-
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,3 @@ class FileType:
         *others, last = self.endings
         endings = f"{', '.join(others)} or {last}" if others else last
         return f"a {endings} file of at most {self.most >> 20} MiB"
-
-
-def is_sha256(value: str) -> bool:
-    """Whether this could be the hash of a file, written as jobs carry it."""
-    return _SHA256.fullmatch(value) is not None

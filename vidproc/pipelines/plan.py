@@ -34,7 +34,7 @@ class Pipeline:
     @property
     def reach(self) -> Reach:
         """The source's frames that frames of the result depend on."""
-        return reach_of([(step.filter, step.params) for step in self.steps])
+        return reach_of(self._chain)
 
     def explain(self) -> str:
         """One line such as `yuv420p -> blur(yuv420p) -> gray -> edges(gray) -> yuv420p`."""
@@ -50,12 +50,16 @@ class Pipeline:
     @property
     def cut(self) -> int:
         """How many of its filters, from the first, make up the part that goes in order; 0 where none does."""
-        return cut_of((step.filter, step.params) for step in self.steps)
+        return cut_of(self._chain)
 
     @property
     def pinned(self) -> bool:
         """Whether that part keeps what can't leave its process."""
-        return pinned((step.filter, step.params) for step in self.steps)
+        return pinned(self._chain)
+
+    @property
+    def _chain(self) -> list[Chosen]:
+        return [(step.filter, step.params) for step in self.steps]
 
     def until(self, number: int) -> Pipeline:
         """The first `number` filters, as far as their results."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind
+from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind, is_sha256
 from vidproc.protocol.structure import from_plain, to_plain
 
 VERSION = 1
@@ -44,12 +44,13 @@ class Message(Struct, frozen=True):
         return from_plain(cls, header)
 
 
-_SHA256 = re.compile("[0-9a-f]{64}")
-
-
 def _check(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
+
+
+def _check_sha256(text: str) -> None:
+    _check(is_sha256(text), "a SHA-256 is 64 lower-case hexadecimal digits")
 
 
 # Opening a connection: handshake -> [challenge -> proof ->] ack, or error
@@ -136,7 +137,7 @@ class Submit(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
-        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+        _check_sha256(self.sha256)
 
 
 class Accepted(Message, frozen=True):
@@ -158,7 +159,7 @@ class FileWanted(Message, frozen=True):
     sha256: str
 
     def __post_init__(self) -> None:
-        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+        _check_sha256(self.sha256)
 
 
 class FileBlock(Message, frozen=True):
@@ -170,7 +171,7 @@ class FileBlock(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.offset >= 0, "an offset is not negative")
-        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+        _check_sha256(self.sha256)
 
 
 class UploadBlock(Message, frozen=True):
@@ -316,7 +317,7 @@ class Result(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
-        _check(_SHA256.fullmatch(self.sha256) is not None, "a SHA-256 is 64 lower-case hexadecimal digits")
+        _check_sha256(self.sha256)
 
 
 class ResultBlock(Message, frozen=True):

@@ -21,7 +21,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -29,11 +28,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vidproc.errors import ClientError, StorageError
+from vidproc.model import is_sha256
 
 _BLOCK = 2**20
 _AT_REST = ("", ".part")
 """Sources that no upload is writing to."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _RESERVE = 64 * 2**20
 """Free bytes that are left to the rest of the system."""
 
@@ -196,7 +195,7 @@ class Spool:
         return JobFolder(self._jobs / job_id)
 
     def source(self, sha256: str) -> Path:
-        if not _SHA256.fullmatch(sha256):
+        if not is_sha256(sha256):
             raise ClientError("the SHA-256 of the source must be 64 lower-case hexadecimal digits")
         return self._sources / sha256
 
