@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.media import clips
 from tests.worker.work import MOTION, Work, work_on
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.processes.child import preload
+from vidproc.processes.gauge import Gauge
+from vidproc.worker.chunk import ChunkRunner
 from vidproc.worker.daemon import PRELOADED as FOR_SLOTS
 
 preload(*FOR_MEDIA, *FOR_SLOTS)
@@ -30,3 +33,16 @@ def one_keyframe(folder: Path) -> Work:
 def work(folder: Path) -> Work:
     """Five chunks of 12 frames of a film with B-frames; give it other filters with `through`."""
     return work_on(clips.make("constant rate", folder), folder)
+
+
+@pytest.fixture
+def gauge() -> Iterator[Gauge]:
+    made = Gauge()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runner(gauge: Gauge) -> ChunkRunner:
+    """What a slot's process has, in this one."""
+    return ChunkRunner(gauge)

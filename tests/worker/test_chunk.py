@@ -24,18 +24,6 @@ from vidproc.worker.chunk import ChunkRunner
 pytestmark = pytest.mark.media
 
 
-@pytest.fixture
-def gauge() -> Iterator[Gauge]:
-    made = Gauge()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runner(gauge: Gauge) -> ChunkRunner:
-    return ChunkRunner(gauge)
-
-
 def test_a_chunk_that_goes_on_from_the_last_is_the_same_as_one_from_its_seek_point(
     one_keyframe: Work, runner: ChunkRunner
 ) -> None:

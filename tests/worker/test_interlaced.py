@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,19 +19,11 @@ from vidproc.media.decode import Decoder
 from vidproc.media.encode import plane_views
 from vidproc.media.records import unpack
 from vidproc.model import FilterSpec
-from vidproc.processes.gauge import Gauge
 from vidproc.worker.chunk import ChunkRunner
 
 pytestmark = pytest.mark.media
 
 Planes = list[NDArray[np.uint8]]
-
-
-@pytest.fixture
-def runner() -> Iterator[ChunkRunner]:
-    gauge = Gauge()
-    yield ChunkRunner(gauge)
-    gauge.close()
 
 
 def planes(frame: av.VideoFrame) -> Planes:

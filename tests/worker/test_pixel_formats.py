@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -16,19 +15,11 @@ from tests.worker.work import BLUR, work_on
 from vidproc.media.encode import plane_views
 from vidproc.media.records import unpack
 from vidproc.model import Colour, FilterSpec
-from vidproc.processes.gauge import Gauge
 from vidproc.worker.chunk import ChunkRunner
 
 pytestmark = pytest.mark.media
 
 SIZE = (63, 47)
-
-
-@pytest.fixture
-def runner() -> Iterator[ChunkRunner]:
-    gauge = Gauge()
-    yield ChunkRunner(gauge)
-    gauge.close()
 
 
 def planes(frame: av.VideoFrame) -> list[NDArray[np.uint16]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,18 +71,6 @@ CHAINS = [
     lambda memory: (mean("snapshot"), AHEAD, mean(memory), BACKGROUND),
     lambda memory: (CLOCK, AHEAD, mean(memory), MOTION, CLOCK),
 ]
-
-
-@pytest.fixture
-def gauge() -> Iterator[Gauge]:
-    made = Gauge()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def runner(gauge: Gauge) -> ChunkRunner:
-    return ChunkRunner(gauge)
 
 
 def lossless(folder: Path, *filters: FilterSpec, clip: str = "one keyframe") -> Work:
