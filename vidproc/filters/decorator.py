@@ -151,11 +151,12 @@ def filter(
     params: limits of the function's keyword parameters: `{"gain": {"low": 0, "high": 10, "help": "..."}}`, and `odd`,
         `choices`. Types and defaults are those of the function's own signature.
     memory: for a function that remembers: it is called with a dict as second argument, the same from frame to frame, in
-        order, which is empty at the film's beginning. `"reset"`: a new and empty one at each frame whose number `every`
-        divides, too, so that films can be worked on in pieces and come out the same; some frames are filtered twice
-        for it. `"snapshot"`: never, and it may hold plain values and arrays only, which go with it from piece to
-        piece; all frames are filtered twice, once of these in order. `"opaque"`: never, and it may hold anything; the
-        function then runs in one process, over the whole film in order.
+        order, which is empty at the film's beginning, and where a film that was joined goes over into the next.
+        `"reset"`: a new and empty one at each frame whose number `every` divides, too, so that films can be worked on
+        in chunks and come out the same; some frames are filtered twice for it. `"snapshot"`: nowhere else, and it may
+        hold plain values and arrays only, which go with it from chunk to chunk; all frames are filtered twice, once of
+        these in order. `"opaque"`: nowhere else, and it may hold anything; the function then runs in one process, over
+        the whole film in order.
     fields: `"apart"` calls it for each field of an interlaced frame, as a picture of half the height: right for what
         looks at neighbouring pixels, and wrong for what draws.
 

@@ -54,8 +54,8 @@ It sees whole frames, and with `fields="apart"` each field of an interlaced one.
 
 The function must be a pure one: films are worked on in chunks, on many machines, in no certain order. What it is to
 remember from frame to frame goes into a dict, which it gets as its second argument. That is a new and empty one at the
-film's beginning and at each frame whose number `every` divides. So the result is the same wherever the film is cut; in
-return some frames are filtered twice.
+film's beginning, at that of each further piece where it was joined of several, and at each frame whose number `every`
+divides. So the result is the same wherever the film is cut; in return some frames are filtered twice.
 
 ```python
 import numpy
@@ -67,13 +67,13 @@ def brightest(frame, state):
     return state["so far"]
 ```
 
-Two kinds of memory last from the film's first frame to its last. With `memory="snapshot"` the dict may hold plain
-values (numbers, strings, bytes, lists, tuples, dicts) and NumPy's arrays, so that it can go from worker to worker: one
-goes through the film ahead of the others, in order, and tells them what the dict holds where their chunks begin; so
-the function runs twice on each frame. With `memory="opaque"` it may hold anything, such as a model of OpenCV's. The
-function then runs in one process over the whole film, in order, and only the filters behind it and the encoding are
-shared out; where that process dies it begins again from the film's first frame. Either way the film can't be done
-sooner than one process can decode it and run the filters up to this one.
+Two kinds of memory last from the film's, or such a piece's, first frame to its last. With `memory="snapshot"` the dict
+may hold plain values (numbers, strings, bytes, lists, tuples, dicts) and NumPy's arrays, so that it can go from worker
+to worker: one goes through the film ahead of the others, in order, and tells them what the dict holds where their
+chunks begin; so the function runs twice on each frame. With `memory="opaque"` it may hold anything, such as a model of
+OpenCV's. The function then runs in one process over the whole film, in order, and only the filters behind it and the
+encoding are shared out; where that process dies it begins again from the film's first frame. Either way the film can't
+be done sooner than one process can decode it and run the filters up to this one.
 
 ```python
 import cv2
