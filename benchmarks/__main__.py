@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--film", action="append", default=[], type=Path, metavar="FILE", help="measure `films` on this too; repeatable"
     )
-    made.add_argument("--seconds", default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)")
+    made.add_argument("--seconds", type=two_lengths, default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)")
     made.add_argument("--height", type=int, default=1080, metavar="N", help="of the drawn films (default: 1080)")
     known = f"of {', '.join(TASKS)} (default: blur,edges,motion; all for `heights`)"
     made.add_argument("--filters", default="", metavar="NAME,...", help=known)
@@ -76,14 +76,19 @@ def _names(given: argparse.Namespace, options: argparse.ArgumentParser) -> list[
     return wanted
 
 
+def two_lengths(text: str) -> tuple[float, float]:
+    """Of the longer and the shorter film. Raises `ValueError`."""
+    long, short = map(float, text.split(","))
+    return long, short
+
+
 def _settings(given: argparse.Namespace, folder: Path, options: argparse.ArgumentParser) -> Settings:
     filters = tuple(filter(None, given.filters.split(",")))
     if unknown := [name for name in filters if name not in TASKS]:
         options.error(f"--filters: there is nothing to compare {unknown[0]!r} with, only {', '.join(TASKS)}")
-    long, short = map(float, given.seconds.split(","))
     course = Course(given.rounds, folder, _tell)
     return Settings(
-        course, FOLDER, given.slots, given.unix, given.height, (long, short), tuple(given.film), filters, given.every
+        course, FOLDER, given.slots, given.unix, given.height, given.seconds, tuple(given.film), filters, given.every
     )
 
 

@@ -33,6 +33,18 @@ def test_all_that_can_be_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("2:00:00", 7200)])
+def test_times_as_people_write_them(text: str, seconds: float) -> None:
+    assert job("--start", text, "--duration", text) == JobSpec((), codec="", start=seconds, duration=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "x", "inf", "nan", "1:2:3:4", "1.5:00", "1:"])
+def test_what_is_no_time_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        job("--start", text)
+    assert f"argument --start: invalid seconds value: {text!r}" in capsys.readouterr().err
+
+
 def test_filters_in_their_order() -> None:
     expected = (FilterSpec("blur", {"ksize": "5"}), FilterSpec("edges"), FilterSpec("blur"))
     assert job("--filter", "blur:ksize=5", "--filter", "edges", "--filter", "blur").filters == expected

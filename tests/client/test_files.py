@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,13 @@ def test_a_job_without_files_stays_as_it_is() -> None:
 def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MOST_FILE_BYTES", 2**20)
     (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(bytes(2**20 + 1))
     for name, words in {
         "nothing": "cannot read {}: No such file or directory",
         "": "cannot read {}: Is a directory",
         "empty": "{} is empty",
+        "pipe": "{} is a named pipe, not a file",
         "large": "{} is larger than the 1 MiB that a job can carry",
         "a\0b": "cannot read {}: embedded null byte",
     }.items():

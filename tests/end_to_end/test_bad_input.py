@@ -186,7 +186,7 @@ def test_damage_can_be_made_to_fail_the_job(refused: Refused, films: Path) -> No
         ("--crf nan", "0 to 51"),
         ("--crf x", "--crf"),
         ("--start -1", "start -1 must be"),
-        ("--start nan", "start nan must be"),
+        ("--start nan", "invalid seconds value: 'nan'"),
         ("--duration 0", "duration 0 must be"),
         ("--audio maybe", "--audio"),
         ("--frobnicate", "--frobnicate"),

@@ -63,6 +63,28 @@ def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, num
     assert list(spool.iterdir()) == []
 
 
+@SIGNALS
+def test_a_client_that_waits_for_a_named_pipe(shared: Cluster, film: Path, tmp_path: Path, number: int) -> None:
+    """It holds no job, so all that can end the wait is the signal itself."""
+    pipe = tmp_path / "filter.py"
+    os.mkfifo(pipe)
+    sending = shared.sending(film, tmp_path / "out.mp4", "--filter", pipe)
+
+    def opened() -> int:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads it yet
+            return 0
+
+    writing = until(opened, "the client to read the filter")
+    try:
+        sending.signal(number)
+        assert sending.wait(15) == 130
+    finally:
+        os.close(writing)
+    assert outputs(tmp_path) == []
+
+
 def test_a_client_that_waits_for_a_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path) -> None:
     sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
     gate.reached()

@@ -105,6 +105,12 @@ def test_a_part_of_the_film(name: str, clip: Clip, tmp_path: Path) -> None:
     assert found == expected
 
 
+def test_a_part_of_a_joined_film_is_refused(clip: Clip, tmp_path: Path) -> None:
+    """Its seconds come twice."""
+    with pytest.raises(MediaError, match="process it whole, and cut the result"):
+        read(clip("joined"), tmp_path, Request(start=0.5, duration=0.5))
+
+
 def test_a_part_beyond_the_end_is_refused(clip: Clip, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no frame in the part"):
         read(clip("mpegts"), tmp_path, Request(start=100))

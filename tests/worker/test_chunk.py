@@ -48,6 +48,26 @@ def test_window_filters_see_across_the_edges_of_chunks(folder: Path, runner: Chu
     assert chunked == sequential
 
 
+_DICE = """
+import random
+import cv2
+import numpy
+
+def noisy(frame):
+    noise = numpy.empty_like(frame)
+    cv2.randu(noise, 0, random.randrange(1, 50))
+    return cv2.add(frame, noise + numpy.random.randint(0, 9, frame.shape, numpy.uint8))
+"""
+
+
+def test_chance_begins_alike_whatever_a_slot_did_before(folder: Path, gauge: Gauge) -> None:
+    job = work_on(clips.make("one keyframe", folder), folder, (FilterSpec("custom", code=_DICE),))
+    used, fresh = ChunkRunner(gauge), ChunkRunner(gauge)
+    before = [used.run(job.task(index), job.packets(index))[1] for index in job.chunks]
+    assert [fresh.run(job.task(index), job.packets(index))[1] for index in reversed(job.chunks)] == before[::-1]
+    assert len(set(before)) == len(before)
+
+
 def test_sizes_and_numbers_of_frames_are_the_same_in_every_chunk(folder: Path, runner: ChunkRunner) -> None:
     smaller, numbered = FilterSpec("resize", {"width": 44}), FilterSpec("text", {"position": "center"})
     lossless = work_on(clips.make("one keyframe", folder), folder, (smaller, MOTION, numbered), crf=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from vidproc.client import films, specs
 from vidproc.client.containers import container_of
@@ -43,8 +44,8 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         default="copy",
         help="keep the sound, as it is where the container can carry it, or drop it",
     )
-    result.add_argument("--start", type=float, metavar="T", help="begin at this second of the film")
-    result.add_argument("--duration", type=float, metavar="T", help="stop after so many seconds")
+    result.add_argument("--start", type=seconds, metavar="T", help="begin at this second, or H:MM:SS, of the film")
+    result.add_argument("--duration", type=seconds, metavar="T", help="stop after so many seconds, or H:MM:SS")
     result.add_argument(
         "--on-decode-error",
         choices=("conceal", "fail"),
@@ -56,6 +57,14 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
 def _codecs() -> str:
     goes_into = {codec: [name for name, row in CONTAINERS.items() if codec in row.codecs] for codec in CODECS}
     return ", ".join(f"{codec} ({' '.join(containers)})" for codec, containers in goes_into.items())
+
+
+def seconds(text: str) -> float:
+    """`90`, `1:30` and `0:01:30.0` alike. Raises `ValueError`."""
+    *larger, last = text.split(":")
+    if len(larger) > 2 or not math.isfinite(float(last)):
+        raise ValueError(text)
+    return sum(int(part) * 60**power for power, part in enumerate(reversed(larger), 1)) + float(last)
 
 
 def _qualities() -> str:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import NoReturn
 
 from vidproc._version import __version__
@@ -90,10 +91,18 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Python's own answer to Ctrl-C is given at once: of a signal raised here, what waits in the system would not hear
+    before its wait is over, as that for somebody to write into a named pipe never is."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 @contextlib.contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
     """Whoever is asked to stop tidies up, whichever way it is asked. Daemons put handlers of their own over this."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
         yield
     finally:

@@ -36,6 +36,8 @@ def _with_hash(spec: FilterSpec, files: dict[str, bytes]) -> FilterSpec:
 
 def _read(filter_name: str, path: Path) -> bytes:
     try:
+        if path.is_fifo():  # opening it would wait for whoever writes into it
+            raise ClientError(f"{filter_name}: {path} is a named pipe, not a file")
         with open(path, "rb") as file:
             data = file.read(MOST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:

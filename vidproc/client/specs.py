@@ -11,6 +11,8 @@ from pathlib import Path
 from vidproc.errors import ClientError
 from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 
+_WITH_COMMAS = "--processing NAME --param name=value"
+
 _MOST_CODE = 240 * 1024
 """Bytes: a job goes in one message, whose header takes 256 KiB."""
 
@@ -29,7 +31,7 @@ def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not (name and equals):
-            raise ClientError(f"parameter {pair!r}: write name=value")
+            raise ClientError(f"parameter {pair!r}: write name=value (for a value with a comma: {_WITH_COMMAS})")
         if name in params:
             raise ClientError(f"parameter {name!r} is given twice, as {params[name]!r} and as {value!r}")
         params[name] = value

@@ -82,7 +82,7 @@ import vidproc
 @vidproc.filter(memory="opaque")
 def moving(frame, state):
     if "model" not in state:
-        state["model"] = cv2.createBackgroundSubtractorKNN()
+        state["model"] = cv2.createBackgroundSubtractorMOG2()
     return state["model"].apply(frame)
 ```
 """

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
+from vidproc.errors import MediaError
 from vidproc.media.index import PacketFacts
 from vidproc.media.ordering import Placed
 from vidproc.media.probe import SourceInfo
@@ -28,6 +29,7 @@ class FilmWindow:
             end = Fraction(1 << 40) if duration is None else begin + Fraction(duration)
             self.kept = (begin, end)
         self._past = 0
+        self._latest: Fraction | None = None
 
     @property
     def begin(self) -> int | None:
@@ -43,10 +45,20 @@ class FilmWindow:
         return placed.facts if self.holds(placed) else replace(placed.facts, shown=False)
 
     def is_past(self, placed: Placed) -> bool:
-        """Whether no packet from this one on can matter. Ask once for each packet."""
+        """Whether no packet from this one on can matter. Ask once for each packet.
+
+        Raises `MediaError` where a film was joined from pieces each with its own clock: its seconds come twice.
+        """
         if self.kept is None:
             return False
         seconds = self._seconds(placed)
+        if seconds is not None:
+            if placed.stream is not None and self._latest is not None and seconds < self._latest:
+                raise MediaError(
+                    "this film is joined from pieces, each with its own clock, so its seconds are not told by "
+                    "--start and --duration: process it whole, and cut the result"
+                )
+            self._latest = seconds if self._latest is None else max(seconds, self._latest)
         self._past = self._past + 1 if seconds is not None and seconds >= self.kept[1] else 0
         return self._past > _PAST
 

@@ -6,14 +6,17 @@ memory of FFmpeg's, seen as arrays without a copy, and filtered into the encoder
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import platform
+import random
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import cv2
+import numpy as np
 
 from vidproc._version import __version__
 from vidproc.errors import CannotContinueError, WorkerError
@@ -43,6 +46,8 @@ _TELLING = Telling(
     WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
+
+_LIBC = ctypes.CDLL(None)
 
 _MOST_LOADED = 4
 """Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
@@ -101,6 +106,7 @@ class ChunkRunner:
     def run(self, task: ChunkTask, payload: bytes | memoryview) -> tuple[ChunkReport, bytes]:
         """The task's report, and its packet records or its state. Raises `MediaError`, `FilterError`, `WorkerError`."""
         began = time.perf_counter()
+        _seed(task.start)
         packets, state = _parts(payload, task.state_size)
         if task.kind is LeaseKind.STAGE and not task.begins and task.job_id in self._stages:
             return self._run_live(self._stages.pop(task.job_id), task, packets)
@@ -142,6 +148,15 @@ class ChunkRunner:
         if not task.ends:
             self._stages[task.job_id] = stage
         return result
+
+
+def _seed(number: int) -> None:
+    """Chance begins alike for each chunk, in whichever slot: some of OpenCV's models, and functions of users' own, draw
+    from generators that belong to the process, and so would depend on what else it has done."""
+    random.seed(number)
+    np.random.seed(number)
+    cv2.setRNGSeed(number)
+    _LIBC.srand(number)
 
 
 def _parts(payload: bytes | memoryview, state_size: int) -> tuple[memoryview, memoryview]:
