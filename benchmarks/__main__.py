@@ -34,7 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--film", action="append", default=[], type=Path, metavar="FILE", help="measure `films` on this too; repeatable"
     )
-    made.add_argument("--seconds", type=two_lengths, default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)")
+    made.add_argument(
+        "--seconds", type=two_lengths, default="30,10", metavar="S,S", help="of the two drawn films (default: 30,10)"
+    )
     made.add_argument("--height", type=int, default=1080, metavar="N", help="of the drawn films (default: 1080)")
     known = f"of {', '.join(TASKS)} (default: blur,edges,motion; all for `heights`)"
     made.add_argument("--filters", default="", metavar="NAME,...", help=known)
