@@ -64,7 +64,10 @@ def seconds(text: str) -> float:
     *larger, last = text.split(":")
     if len(larger) > 2 or not math.isfinite(float(last)):
         raise ValueError(text)
-    return sum(int(part) * 60**power for power, part in enumerate(reversed(larger), 1)) + float(last)
+    sixties = 0
+    for part in larger:
+        sixties = 60 * (sixties + int(part))
+    return sixties + float(last)
 
 
 def _qualities() -> str:
