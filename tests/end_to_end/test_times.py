@@ -37,7 +37,7 @@ def labelled(picture: Picture, time: Fraction) -> Picture:
         ("variable rate", {"start": 0.4}),
         ("start offset", {}),
         ("joined", {}),
-        ("joined", {"start": 0.3, "duration": 1.0}),
+        ("start offset", {"start": 0.3, "duration": 0.6}),
         ("h264 in avi", {}),
     ],
     ids=str,
