@@ -196,6 +196,12 @@ def test_boundaries_go_to_seek_points_nearby() -> None:
     assert stops == [180, 430, 700, 900, 1000]
 
 
+def test_what_filters_see_before_a_chunk_is_of_its_own_group_of_pictures() -> None:
+    packets = film(list(range(1000)), {0, 180, 430, 700})
+    chunks = plan(packets, PlanHints(frames=100_000, reach=Reach((ReachStep(-1), ReachStep(-2, 1)))))
+    assert [(chunk.first, chunk.start) for chunk in chunks] == [(0, 0), (180, 183), (430, 433), (700, 703), (900, 903)]
+
+
 def test_boundaries_go_to_multiples_of_the_filters_period() -> None:
     packets = straight(2000, 10_000)
     stops = [chunk.stop for chunk in plan(packets, PlanHints(frames=100_000, reach=period(250)))]

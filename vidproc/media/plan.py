@@ -202,9 +202,14 @@ class ChunkPlanner:
     def _snapped(self, target: int) -> int:
         length = target - self._start
         reach, longest = length * self._tuning.snap, self._warm_up(target) + length * self._tuning.warm_up
-        places = (point.position for point in self._seek_points)
+        places = (self._served_by(point.position) for point in self._seek_points)
         near = [place for place in places if abs(place - target) <= reach and self._warm_up(place) <= longest]
         return min(near, key=lambda place: (abs(place - target), place), default=target)
+
+    def _served_by(self, position: int) -> int:
+        """Where a chunk may begin whose filters see no further back than to this seek point: with one frame less, all
+        of the group before it would be decoded for what they see of it."""
+        return 2 * position - self._hints.reach.first(position) if self._hints.reach.period == 1 else position
 
     def _warm_up(self, start: int) -> int:
         """How many frames would be filtered before those of a chunk that begins there."""
