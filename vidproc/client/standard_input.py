@@ -52,11 +52,11 @@ def _input_or_signal() -> Iterator[Callable[[], None]]:
     ours, pythons = socket.socketpair()
     with ours, pythons:
         pythons.setblocking(False)
-        before = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
         try:
+            signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
             yield lambda: _wait(ours)
         finally:
-            signal.set_wakeup_fd(before)
+            signal.set_wakeup_fd(-1)  # not what was there before: a signal may come before that is known
 
 
 def _wait(signals: socket.socket) -> None:
