@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -45,9 +46,17 @@ def another_thread_gets(number: int) -> Iterator[threading.Event]:
 
 
 def kept(go: threading.Event, folder: Path) -> bytes:
-    go.set()
-    with standard_input.kept_in(folder) as path:
-        return path.read_bytes()
+    """What comes, the event being set when it is waited for: a signal before would meet the preparations."""
+    wait = select.select
+
+    def waited(*lists: list[int]) -> tuple[list[int], list[int], list[int]]:
+        go.set()
+        return wait(*lists)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(select, "select", waited)
+        with standard_input.kept_in(folder) as path:
+            return path.read_bytes()
 
 
 def test_a_signal_ends_the_wait(pipe: int, tmp_path: Path) -> None:
