@@ -41,6 +41,9 @@ from vidproc.reach import NO_REACH, Reach
 _FASTEST, _SLOWEST = 240.0, 1.0
 """Frame rates beyond these are a header's fancy; the plan counts with the nearest."""
 
+_BUFFER = 2**20
+"""Bytes of packets that are written at a time: a call for each of them costs as much as its bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -122,7 +125,7 @@ def ingest(
 def _ingest(file: GrowingFile, packets_path: Path, request: Request, heard: _Heard) -> Ingested:
     def attempt(way: _Way) -> Ingested:
         heard.start_over()
-        with closing(open_lightly(file)) as source, packets_path.open("r+b") as packets:
+        with closing(open_lightly(file)) as source, packets_path.open("r+b", buffering=_BUFFER) as packets:
             return _Reading(file, source, packets, request, heard, way).read()
 
     way = _Way(skips=True)

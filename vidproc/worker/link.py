@@ -35,7 +35,7 @@ from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
 
 _BLOCK = 2**20
-_HEARTBEAT_S = 0.25
+_HEARTBEAT_S = 0.5
 
 log = structlog.get_logger()
 
