@@ -34,5 +34,6 @@ def test_a_filter_whose_result_depends_on_its_process(film: Path, capsys: pytest
     code.write_text(PROCESS_COLOURED)
     assert verify.main([str(film), "--filter", f"custom:file={code}", "--processes", "2", "--quiet"]) == 1
     frames, films = capsys.readouterr().out.splitlines()
-    assert frames.startswith("frames before encoding: DIFFERENT: in ") and "chunks, the first is number " in frames
+    assert frames.startswith("frames before encoding: DIFFERENT: in ")
+    assert "chunks, the first is number " in frames
     assert films.startswith("films (SHA-256): DIFFERENT: ")
