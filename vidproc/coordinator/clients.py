@@ -57,7 +57,10 @@ class Desk(Protocol):
         """Stop, or forget a job that ended."""
 
     def find(self, job_id: str) -> Job:
-        """Raises `ClientError`."""
+        """One that goes on, or has just ended. Raises `ClientError`."""
+
+    async def recall(self, job_id: str) -> Job:
+        """Any that is known. Raises `ClientError` or `StorageError`."""
 
 
 class ClientLink:
@@ -105,11 +108,11 @@ class ClientLink:
             case UploadBlock():
                 self._upload(message, payload)
             case Watch(job_id):
-                self._watch(self._desk.find(job_id))
+                self._watch(await self._desk.recall(job_id))
             case Fetch(job_id, offset):
-                await self._fetch(self._desk.find(job_id), offset)
+                await self._fetch(await self._desk.recall(job_id), offset)
             case Cancel(job_id):
-                self._desk.cancel(self._desk.find(job_id))
+                self._desk.cancel(await self._desk.recall(job_id))
             case _:
                 raise PeerError(f"a client may not send {message.kind}")
 
@@ -182,6 +185,8 @@ class ClientLink:
     async def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
+        if not job.folder.result.exists():
+            raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
         if job in self._sending:
             await _end([self._sending[job]])
         self._sending[job] = task = asyncio.create_task(self._send_result(job, offset))

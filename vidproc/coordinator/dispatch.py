@@ -11,7 +11,8 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -24,6 +25,7 @@ from vidproc.protocol.messages import Committed, Message, Revoke
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
+from vidproc.storage.journal import Attempt, Journal, KeptChunk, NoJournal
 from vidproc.storage.spool import ResultFile
 
 log = structlog.get_logger()
@@ -45,17 +47,19 @@ class WorkerLink(Protocol):
 @dataclass(slots=True)
 class _Lease:
     """A grant, since when its slot waits for it or works on it, and the seconds that it has spent reading and writing
-    files."""
+    files. `began_at` is in seconds since 1970."""
 
     grant: ev.Grant
     since: float
     disk_s: float = 0.0
+    began_at: float = field(default_factory=time.time)
 
 
 class Dispatch:
     """Jobs, daemons and leases by their names, and the scheduler over them."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal or NoJournal()
         self.scheduler = Scheduler(Policy(), random.Random())
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
@@ -94,7 +98,7 @@ class Dispatch:
         self.workers.pop(link.name, None)
         self.feed(ev.WorkerLost(link.name))
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
-            self._forget(lease)
+            self._forget(lease, "lost")
 
     def progressed(self, finished: Mapping[int, int]) -> None:
         """A daemon tells how many frames of its leases its slots have finished."""
@@ -157,7 +161,7 @@ class Dispatch:
     def lease_failed(self, event: ev.ChunkFailed) -> None:
         if grant := self.grant_of(event.lease):
             self._note_turn(grant)
-        self._forget(event.lease)
+        self._forget(event.lease, f"failed: {event.message}")
         self.feed(event)
 
     def fail(self, job: Job, error: VidprocError) -> None:
@@ -176,7 +180,7 @@ class Dispatch:
             case ev.Persist(lease):
                 self._persist(lease)
             case ev.Discard(lease):
-                self._forget(lease)
+                self._forget(lease, "late")
             case ev.Acknowledge(lease, worker):
                 self._acknowledge(lease, worker)
             case ev.Deliver(job, chunk):
@@ -209,7 +213,7 @@ class Dispatch:
     def _withdraw(self, lease: int, worker: str) -> None:
         if link := self.workers.get(worker):
             link.post(Revoke(lease))
-        self._forget(lease)
+        self._forget(lease, "withdrawn")
 
     def _persist(self, lease: int) -> None:
         (file, report), grant = self._results[lease], self._leases[lease].grant
@@ -218,12 +222,30 @@ class Dispatch:
             with self.disk(lease):
                 file.discard() if grant.replays else file.keep()
         except StorageError as error:
-            self._withdraw(lease, grant.worker)
-            self.fail(job, error)
-        else:
-            del self._results[lease]
-            self._note_done(job, grant, Done(report, link.name, grant.slot, link.versions))
-            self.feed(ev.ChunkPersisted(lease))
+            self._not_kept(job, grant, error)
+            return
+        del self._results[lease]
+        done = Done(report, link.name, grant.slot, link.versions)
+        then = partial(self._kept, job, grant, done)
+        if job.staging is None:
+            kept = KeptChunk(grant.chunk, file.size, file.sha256, report, done.worker, done.slot, done.versions)
+            self._journal.keep_chunk(job.id, kept, then)
+        else:  # such a job begins anew with its stage
+            then(None)
+
+    def _kept(self, job: Job, grant: ev.Grant, done: Done, error: VidprocError | None) -> None:
+        """A result is written down, or can't be. Its job may have ended meanwhile, and its daemon have left."""
+        if error is not None:
+            self._not_kept(job, grant, error)
+            return
+        self._note_done(job, grant, done)
+        self.feed(ev.ChunkPersisted(grant.lease))
+        if not self.scheduler.is_live(grant.lease):
+            self._forget(grant.lease, "kept")
+
+    def _not_kept(self, job: Job, grant: ev.Grant, error: VidprocError) -> None:
+        self._withdraw(grant.lease, grant.worker)
+        self.fail(job, error)
 
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
         if grant.kind is LeaseKind.CHUNK:
@@ -234,7 +256,7 @@ class Dispatch:
             job.stage_done.append(replace(done, report=structs.replace(done.report, frames=0, made_sizes=())))
 
     def _acknowledge(self, lease: int, worker: str) -> None:
-        self._forget(lease)
+        self._forget(lease, "kept")
         if link := self.workers.get(worker):
             link.post(Committed(lease))
 
@@ -244,12 +266,13 @@ class Dispatch:
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_at(at, self.feed, ev.Tick())
 
-    def _forget(self, lease: int) -> None:
+    def _forget(self, lease: int, outcome: str) -> None:
         held = self._leases.pop(lease, None)
         if held is not None and held.grant.job in self.jobs:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
             job.spend("disk", held.disk_s)
+            self._journal.note_attempt(_attempt(held, outcome))
         self._drop_result(lease)
 
     def _drop_result(self, lease: int) -> None:
@@ -260,4 +283,9 @@ class Dispatch:
         if self._alarm is not None:
             self._alarm.cancel()
         for lease in list(self._leases):
-            self._forget(lease)
+            self._forget(lease, "lost")
+
+
+def _attempt(held: _Lease, outcome: str) -> Attempt:
+    it = held.grant
+    return Attempt(it.job, it.chunk, it.attempt, it.kind, it.worker, it.slot, held.began_at, time.time(), outcome)
