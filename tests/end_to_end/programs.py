@@ -178,15 +178,24 @@ class Cluster:
         return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
-        return list((self.data / "jobs").iterdir())
+        """Folders of jobs that hold anything but a result."""
+        return [folder for folder in (self.data / "jobs").iterdir() if _listed(folder) not in ([], ["result"])]
 
     def nothing_left(self) -> None:
-        """Wait until the coordinator holds no job any more."""
+        """Wait until the coordinator holds nothing but results any more."""
         until(lambda: not self.jobs_left(), "the coordinator to forget its jobs")
 
     def close(self) -> None:
         codes = {program.command[0]: program.stop() for program in self.programs if program.process.poll() is None}
         assert set(codes.values()) <= {0}, codes
+
+
+def _listed(folder: Path) -> list[str]:
+    """The names in a folder, which may vanish at any moment."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 @contextlib.contextmanager
