@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vidproc.cli import options
-from vidproc.errors import ClientError, from_code, one_line
+from vidproc.errors import CancelledError, ClientError, VidprocError, from_code, one_line
 
 if TYPE_CHECKING:
     from vidproc.client.endpoint import Endpoint
@@ -54,7 +54,10 @@ def _run(given: argparse.Namespace) -> int:
     from vidproc.cli import where
 
     command: _Command = given.command
-    return command(where.endpoint(given), given)
+    try:
+        return command(where.endpoint(given), given)
+    except CancelledError as error:  # the job was, this program is not
+        raise VidprocError(str(error)) from None
 
 
 def _add(verbs: Any, name: str, command: _Command, help_: str, examples: str) -> argparse.ArgumentParser:
@@ -103,7 +106,7 @@ def _add_list(verbs: Any) -> None:
     )
     made.add_argument("--state", choices=_STATES, help="only the jobs in this state (default: all)")
     made.add_argument("--limit", type=_count, default=20, metavar="N", help="how many at most")
-    made.add_argument("--before", default="", metavar="ID", help="only jobs that were submitted before this one")
+    made.add_argument("--before", metavar="ID", help="only jobs that were submitted before this one")
 
 
 def _count(text: str) -> int:
@@ -119,7 +122,7 @@ def _list(endpoint: Endpoint, given: argparse.Namespace) -> int:
     from vidproc.model import JobState
 
     state = JobState(given.state) if given.state else None
-    found = asyncio.run(jobs.listed(endpoint, given.limit, state, given.before))
+    found = asyncio.run(jobs.listed(endpoint, given.limit, state, given.before or ""))
     if given.json:
         _print_json([job_views.summary_json(it) for it in found])
     elif found:

@@ -19,7 +19,7 @@ import structlog
 from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
-from vidproc.errors import StorageError, VidprocError, from_code
+from vidproc.errors import CannotContinueError, StorageError, VidprocError, from_code
 from vidproc.model import Attempt, ChunkReport, LeaseKind, Outcome
 from vidproc.protocol.messages import Committed, Message, Revoke
 from vidproc.scheduling import events as ev
@@ -61,8 +61,9 @@ class _Lease:
         """As its job's history tells of it."""
         it = self.grant
         return Attempt(
-            it.kind, it.chunk, it.attempt, it.worker, it.slot, self.began_at, ended_at, outcome, code, message, it.second
-        )
+            it.kind, it.chunk, it.attempt, it.worker, it.slot, self.began_at, ended_at,
+            outcome, code, message, it.second,
+        )  # fmt: skip
 
 
 class Dispatch:
@@ -98,6 +99,10 @@ class Dispatch:
     def grant_of(self, lease: int) -> ev.Grant | None:
         held = self._leases.get(lease)
         return held.grant if held else None
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """The leases of a job that have not ended."""
+        return [held.attempt(Outcome.RUNNING, None) for held in self._leases.values() if held.grant.job == job_id]
 
     def job_of(self, lease: int) -> Job | None:
         grant = self.grant_of(lease)
@@ -171,7 +176,9 @@ class Dispatch:
     def lease_failed(self, event: ev.ChunkFailed) -> None:
         if grant := self.grant_of(event.lease):
             self._note_turn(grant)
-        self._forget(event.lease, Outcome.FAILED, event.code, event.message)
+        passed_on = event.code == CannotContinueError.code  # which is no failure
+        outcome = Outcome.WITHDRAWN if passed_on else Outcome.FAILED
+        self._forget(event.lease, outcome, event.code, event.message)
         self.feed(event)
 
     def fail(self, job: Job, error: VidprocError) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from vidproc.errors import VidprocError
 from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.storage.history import History, NoHistory
 
 Then = Callable[[VidprocError | None], None]
 """Called when something is kept, or can't be."""
@@ -47,8 +48,8 @@ class KeptChunk:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended. `size` and `sha256` are its result's, `frames_done` and `frames_total` its figures at that moment
-    (0 for a total that was not known)."""
+    """How a job ended. `size` and `sha256` are its result's; `frames_done` of `frames_total` (0: not known) were done
+    by then."""
 
     state: JobState
     at: float
@@ -108,6 +109,9 @@ class Journal(Protocol):
     async def end(self, job_id: str, ending: Ending) -> None:
         """The job has ended, and nothing of this will change."""
 
+    def history(self) -> History:
+        """What there is to tell of its jobs, once it is open."""
+
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         """A job that has ended, if there is one of that id."""
 
@@ -147,6 +151,9 @@ class NoJournal:
     def note_attempt(self, job_id: str, attempt: Attempt) -> None: ...
 
     async def end(self, job_id: str, ending: Ending) -> None: ...
+
+    def history(self) -> History:
+        return NoHistory()
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         return None

@@ -17,6 +17,7 @@ from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
+from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.tables import attempts, chunks, jobs
 
 
@@ -148,6 +149,9 @@ class SqlJournal:
             _note(connection, noted)
 
         await self.database.write(work)
+
+    def history(self) -> SqlHistory:
+        return SqlHistory(self.database, self._spool)
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         asked = sa.select(*_RECORD, jobs.c.metrics).where(
