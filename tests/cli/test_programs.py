@@ -30,7 +30,7 @@ from vidproc.errors import (
 )
 from vidproc.quantities import parse_duration, parse_size
 
-WITH_PARSERS = ("send", "run", "coordinator", "worker", "explain", "verify")
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
 PROGRAMS = (*WITH_PARSERS, "filters")
 
 

@@ -52,7 +52,7 @@ class Desk:
         self._spool = spool
         self._dispatch = dispatch
         self._journal = journal
-        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self._discard)
+        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
         self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
@@ -190,6 +190,7 @@ class Desk:
             self._spool.job(job_id),
             submitted_at=time.monotonic(),
             cpu_began=time.process_time(),
+            detached=submission.detached,
         )
 
     def received(self, job: Job) -> None:
@@ -260,7 +261,7 @@ class Desk:
         await self._media.close()
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
-                self._discard(job_id)
+                self.discard(job_id)
         await asyncio.gather(*self._aside)
 
     def _pause(self) -> None:
@@ -330,9 +331,9 @@ class Desk:
         error, muxed = job.error, job.muxed
         said = (error.code, str(error)) if error else ("", "")
         if muxed is None or job.state is not JobState.DONE:
-            return Ending(job.state, time.time(), *said)
-        figures = metrics(job, self._surroundings(job, _since(job)))
-        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures)
+            return Ending(job.state, time.time(), *said, frames_done=job.frames_done, frames_total=job.frames_total)
+        figures, frames = metrics(job, self._surroundings(job, _since(job))), job.frames_done
+        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures, frames, job.frames_total)
 
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
@@ -370,7 +371,7 @@ class Desk:
         """Jobs whose clients are there: they may be about to fetch the result."""
         return {job.id for job in self._dispatch.jobs.values() if job.listeners}
 
-    def _discard(self, job_id: str) -> None:
+    def discard(self, job_id: str) -> None:
         """Aside: there may be thousands of files."""
         if job := self._dispatch.jobs.get(job_id):
             self._forget(job)

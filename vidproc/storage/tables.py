@@ -40,6 +40,8 @@ jobs = sa.Table(
     sa.Column("result_sha256", sa.String(64), nullable=False, default=""),
     sa.Column("result_removed", sa.Boolean, nullable=False, default=False),
     sa.Column("fetched_at", sa.Double),
+    sa.Column("frames_done", sa.Integer, nullable=False, default=0),
+    sa.Column("frames_total", sa.Integer, nullable=False, default=0),
     sa.Column("metrics", sa.JSON),
     sa.Index("jobs_by_time", "submitted_at"),
 )
@@ -69,5 +71,8 @@ attempts = sa.Table(
     sa.Column("slot", sa.Integer, nullable=False),
     sa.Column("began_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("second", sa.Boolean, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
 )
