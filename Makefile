@@ -43,7 +43,7 @@ test: $(READY) ## run the tests, but for the long ones: minutes (ARGS="-k name")
 	.venv/bin/python -m pytest -m "not long" $(ARGS)
 
 test-long: $(READY) ## run the long tests: faults that take their time, and floods
-	.venv/bin/python -m pytest -m long $(ARGS)
+	.venv/bin/python -m pytest -m "long" $(ARGS)
 
 style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .
