@@ -56,7 +56,7 @@ class Dispatch:
     """Jobs, daemons and leases by their names, and the scheduler over them."""
 
     def __init__(self) -> None:
-        self.scheduler = Scheduler(Policy(), random.Random())
+        self.scheduler = Scheduler(Policy(), random.Random(), leases_from=time.time_ns() // 1000)
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
         self._leases: dict[int, _Lease] = {}
