@@ -7,7 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 READY := .venv/ready
 
-# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, bench, guard and docs.
+# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, simulate, bench, guard
+# and docs.
 VIDEO ?=
 PROCESSING ?= blur
 OUT ?=
@@ -17,7 +18,7 @@ LOCAL := .venv/bin/python -P -m vidproc.cli.local \
 	$${VIDEO:+--video "$$VIDEO"} $${PROCESSING:+--processing "$$PROCESSING"} $${OUT:+--out "$$OUT"}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-local serve test style types bench guard docs clean lock
+.PHONY: help setup run-local serve test simulate style types bench guard docs clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +41,9 @@ serve: $(READY) ## the same, and stay: a coordinator and a worker until Ctrl-C
 
 test: $(READY) ## run the tests (ARGS="-k name")
 	.venv/bin/python -m pytest $(ARGS)
+
+simulate: $(READY) ## play clusters with faults, by seeds, against the scheduler (ARGS="--seeds 10000"; ARGS="--seed 7 --trace")
+	.venv/bin/python -m tests.simulation $(ARGS)
 
 style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .
