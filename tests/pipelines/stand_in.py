@@ -40,10 +40,13 @@ class PlainConverter:
 
     def resize(self, picture: Picture, width: int, height: int) -> Picture:
         """The nearest of its samples."""
-        rows = [np.arange(height) * picture.height // height, np.arange(width) * picture.width // width]
         if (picture.width, picture.height) == (width, height):
             return picture
-        return Picture(picture.format, tuple(plane[rows[0]][:, rows[1]] for plane in picture.planes))
+        made = self.allocate(picture.format, width, height)
+        for source, target in zip(picture.planes, made.planes, strict=True):
+            down, across = (np.arange(new) * old // new for old, new in zip(source.shape, target.shape, strict=False))
+            target[:] = source[down][:, across]
+        return made
 
     def is_full(self, format: str) -> bool:
         return yuv_layout(format) is None
