@@ -47,7 +47,7 @@ def process(
     processes: how many at once; by default one for each usable core.
     on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
     options: fields of `vidproc.model.JobSpec`: codec, crf, encoder_preset, pix_fmt, audio, start, duration,
-        on_decode_error.
+        on_decode_error, on_error.
 
     Returns the job's metrics (see docs/metrics.md). Raises kinds of `VidprocError`.
     """

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vidproc.model import Chunk
+from vidproc.scheduling.suspicion import Suspicion
 from vidproc.scheduling.workers import Lease
 
 
@@ -50,6 +51,8 @@ class ChunkRecord:
     with the slot alive, `losses` are slots or daemons that vanished under it. `failed_on` counts both by
     the daemon's name. `afresh`: a decoder that stood before it could not go on with it. `second` is another lease
     beside `lease`, of the same attempt: the first of them to be finished counts. `rerun`: it has had one.
+    `spent` are the failures of budgets that it had before. `in_a_filter`: one at least was; `isolated`, and what it is
+    suspected to fail at, are as `isolation.py` says.
     """
 
     chunk: Chunk
@@ -65,6 +68,19 @@ class ChunkRecord:
     afresh: bool = False
     second: Lease | None = None
     rerun: bool = False
+    spent: int = 0
+    in_a_filter: bool = False
+    isolated: bool = False
+    suspicion: Suspicion | None = None
+
+    @property
+    def failures(self) -> int:
+        return self.spent + self.errors + self.losses
+
+    def renew(self) -> None:
+        """It gets a fresh budget."""
+        self.spent, self.errors, self.losses = self.failures, 0, 0
+        self.suspicion = None
 
     def let_go(self, lease: Lease) -> None:
         """That lease is no more; another may be left."""
