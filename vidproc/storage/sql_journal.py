@@ -32,6 +32,7 @@ def _as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
 
 
 _RECORD = _as_text(jobs, "metrics")
+_WHOLE = _as_text(jobs)
 _CHUNK = _as_text(chunks)
 
 _Noted = tuple[str, Attempt]
@@ -154,11 +155,14 @@ class SqlJournal:
         return SqlHistory(self.database, self._spool)
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
-        asked = sa.select(*_RECORD, jobs.c.metrics).where(
+        asked = sa.select(*_WHOLE).where(
             jobs.c.id == job_id, jobs.c.spool == self._spool, jobs.c.ended_at.is_not(None)
         )
         row = await self.database.read(lambda connection: connection.execute(asked).mappings().first())
-        return (_record(row), _ending(row)) if row is not None else None
+        try:
+            return (_record(row), _ending(row)) if row is not None else None
+        except (ValueError, TypeError) as error:
+            raise StorageError(f"what is written down of job {job_id} cannot be read any more: {error}") from error
 
     async def fetched(self, job_id: str) -> None:
         change = jobs.update().where(jobs.c.id == job_id).values(fetched_at=time.time())
@@ -255,7 +259,7 @@ def _ending(row: Any) -> Ending:
         message=row["message"],
         size=row["result_size"],
         sha256=row["result_sha256"],
-        metrics=row["metrics"] or {},
+        metrics=json.loads(row["metrics"] or "{}"),
         frames_done=row["frames_done"],
         frames_total=row["frames_total"],
     )
