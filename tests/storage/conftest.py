@@ -24,6 +24,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgres | None]
 
 
 @pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    """Of SQLite's alone, for what PostgreSQL does not let happen: it takes no torn JSON."""
+    return url_of_file(tmp_path / "d")
+
+
+@pytest.fixture
 def url(server: postgres.Postgres | None, tmp_path: Path) -> str:
     """Of a database that holds nothing yet."""
     return server.new_database() if server else url_of_file(tmp_path / "d")
