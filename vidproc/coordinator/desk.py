@@ -297,9 +297,8 @@ class Desk:
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while time.monotonic() - heard < self._settings.client_patience:
-            if job.listeners or (job.detached and job.source.whole):
-                heard = time.monotonic()
+        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.awaited else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
