@@ -361,9 +361,9 @@ def test_a_detached_job_needs_nobody_once_its_film_is_here(tmp_path: Path, film:
                 await until(lambda: at.sources == [""])
             async with at.client() as client:
                 other = await accepted(client, submission(film))
+            await until(lambda: at.coordinator._desk.find(other.job_id).finished)
             async with at.client() as client:
-                await client.send(Watch(other.job_id))
-                assert (await ended(client, other.job_id)).state is JobState.CANCELLED
+                assert (await described(client, other.job_id)).summary.state is JobState.CANCELLED
                 assert not (await described(client, job.job_id)).summary.state.final
 
     run(main())

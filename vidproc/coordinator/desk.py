@@ -258,6 +258,9 @@ class Desk:
             for job in self._dispatch.jobs.values():
                 self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for job in self._dispatch.jobs.values():
+            if job.upload is not None:  # of one whose task had not begun, too
+                job.upload.pause()
         await self._media.close()
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
@@ -283,8 +286,6 @@ class Desk:
             await asyncio.wait({course})
         except asyncio.CancelledError:
             await self._come_to_rest(job, course, telling)
-            if job.upload is not None:
-                job.upload.pause()
             raise
         await self._come_to_rest(job, telling)
         await self._finish(job)
