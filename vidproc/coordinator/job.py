@@ -117,6 +117,11 @@ class Job:
     def error(self) -> VidprocError | None:
         return self._error
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody will want the result: a client is there, or comes back by itself."""
+        return bool(self.listeners) or (self.detached and self.source.whole)
+
     def enter(self, state: JobState) -> None:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:

@@ -18,22 +18,11 @@ from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
 from vidproc.storage.sql_history import SqlHistory
-from vidproc.storage.tables import attempts, chunks, jobs
+from vidproc.storage.tables import as_text, attempts, chunks, jobs
 
-
-def _as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
-    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
-    from being read."""
-    return [
-        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
-        for column in table.c
-        if column.name not in without
-    ]
-
-
-_RECORD = _as_text(jobs, "metrics")
-_WHOLE = _as_text(jobs)
-_CHUNK = _as_text(chunks)
+_RECORD = as_text(jobs, "metrics")
+_WHOLE = as_text(jobs)
+_CHUNK = as_text(chunks)
 
 _Noted = tuple[str, Attempt]
 """A job's id, and an attempt at it that is still to be written."""
