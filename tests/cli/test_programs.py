@@ -88,7 +88,8 @@ def test_every_option_is_explained_with_its_default(name: str) -> None:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration, "port": int,
+    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration,
+    "drain_timeout": parse_duration, "port": int,
     "preview_port": int, "rate_limit": lambda word: {"off": 0.0}[word],
 }  # fmt: skip
 _SAID_IN_WORDS = ("name", "data_dir", "processes")

@@ -20,13 +20,14 @@ _NOWHERE = ctypes.create_string_buffer(struct.pack("=H14x", socket.AF_UNSPEC))
 
 @dataclass
 class Way:
-    """One direction, over all connections. `cut_at`, `flip_at` and `stop_at` (where nothing passes any more) are
-    positions in all that passes, and strike once; so does `reset_in`, a number of messages. While `passing` is not set
-    bytes are held back. `singly`: one byte at a time."""
+    """One direction, over all connections. `cut_at`, `flip_at`, `hold_at` and `stop_at` (where nothing passes any more)
+    are positions in all that passes, and strike once; so does `reset_in`, a number of messages. While `passing` is not
+    set bytes are held back. `singly`: one byte at a time."""
 
     passed: int = 0
     cut_at: int | None = None
     stop_at: int | None = None
+    hold_at: int | None = None
     flip_at: int | None = None
     reset_in: int | None = None
     singly: bool = False
@@ -37,6 +38,9 @@ class Way:
 
     def through(self, data: bytes) -> bytes:
         begins, self.passed = self.passed, self.passed + len(data)
+        if self.hold_at is not None and self.passed >= self.hold_at:
+            self.hold_at = None
+            self.passing.clear()
         if self.flip_at is not None and begins <= self.flip_at < self.passed:
             at, self.flip_at = self.flip_at - begins, None
             return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
