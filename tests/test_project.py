@@ -92,7 +92,7 @@ def test_help_is_the_default_and_names_each_verb() -> None:
 @pytest.mark.parametrize("verb", [*VERBS, "lock"])
 def test_a_verb_calls_only_what_exists(verb: str) -> None:
     planned = dry_run(verb)
-    for module in re.findall(r"-m ([\w.]+)", planned):
+    for module in re.findall(r"python (?:-P )?-m ([\w.]+)", planned):
         assert importlib.util.find_spec(module) is not None, f"make {verb} calls {module}"
     for file in re.findall(r"[\w-]+\.(?:lock|toml)", planned):
         assert (ROOT / file).exists()

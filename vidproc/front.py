@@ -14,7 +14,7 @@ from typing import Any
 from vidproc import scratch
 from vidproc.client.containers import container_of
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Listener
+from vidproc.client.news import Listener
 from vidproc.client.remote import process as process_remotely
 from vidproc.config import WorkerSettings, as_token
 from vidproc.cores import usable_cores
@@ -47,7 +47,7 @@ def process(
     processes: how many at once; by default one for each usable core.
     on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
     options: fields of `vidproc.model.JobSpec`: codec, crf, encoder_preset, pix_fmt, audio, start, duration,
-        on_decode_error.
+        on_decode_error, on_error.
 
     Returns the job's metrics (see docs/metrics.md). Raises kinds of `VidprocError`.
     """
