@@ -126,7 +126,8 @@ class CoordinatorSettings(Settings):
 
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
-    for `client_patience` is cancelled.
+    for `client_patience` is cancelled. Jobs are written down in the database at `database_url`, or in a file in the
+    `data_dir`. Results, and what is known of jobs, are kept for `keep`, of the results at most `spool_limit` bytes.
     """
 
     table = "coordinator"
@@ -143,6 +144,9 @@ class CoordinatorSettings(Settings):
     client_patience: Seconds = 120.0
     upload_limit: Size = 0
     source_cache: Size = 20 * 1024**3
+    database_url: Annotated[str | None, _text] = field(default=None, repr=False)
+    keep: Seconds = 7 * 86400.0
+    spool_limit: Size = 20 * 1024**3
 
     def __post_init__(self) -> None:
         if self.silence_s <= self.heartbeat_s:

@@ -14,7 +14,7 @@ from typing import Any
 
 from vidproc.client.containers import container_of
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Listener
+from vidproc.client.news import Listener
 from vidproc.client.remote import process as process_remotely
 from vidproc.config import WorkerSettings, as_token
 from vidproc.cores import usable_cores

@@ -21,7 +21,8 @@ import structlog
 from msgspec import structs
 
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Listener, News, process
+from vidproc.client.news import Listener, News
+from vidproc.client.remote import process
 from vidproc.config import CoordinatorSettings, WorkerSettings
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator

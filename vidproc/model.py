@@ -63,6 +63,17 @@ class LeaseKind(StrEnum):
     STAGE = "stage"
 
 
+class Outcome(StrEnum):
+    """What came of leasing a piece of work to a slot. `LOST`: its daemon or the coordinator died over it; `WITHDRAWN`:
+    it was not wanted any more, since another slot was done sooner, or its job ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+    WITHDRAWN = "withdrawn"
+
+
 class FilterSpec(Struct, frozen=True):
     """A filter by name with its parameters; `code` is the text of a custom filter's file, `function` the name in it.
 
@@ -278,3 +289,42 @@ class ChunkReport(Struct, frozen=True):
     made: StreamFormat | None = None
     made_as: str = ""
     made_sizes: tuple[int, ...] = ()
+
+
+class JobSummary(Struct, frozen=True):
+    """A job in a line, for lists of jobs past and present. `submitted_at` and `ended_at` are seconds since 1970 (UTC),
+    `size` and `result_size` bytes. `result_held`: the result can still be fetched. `code` and `message` say what
+    failed, if anything did."""
+
+    id: str
+    state: JobState
+    name: str
+    filters: tuple[str, ...]
+    container: str
+    submitted_at: float
+    ended_at: float | None
+    frames_done: int
+    frames_total: int
+    size: int
+    result_size: int = 0
+    result_held: bool = False
+    detached: bool = False
+    code: str = ""
+    message: str = ""
+
+
+class Attempt(Struct, frozen=True):
+    """One lease, as the history of its job tells of it: which daemon's slot did which chunk, for the how manieth time,
+    and what came of it. Times are seconds since 1970 (UTC). `second`: another slot was at it too, and late."""
+
+    kind: LeaseKind
+    chunk: int
+    attempt: int
+    worker: str
+    slot: int
+    began_at: float
+    ended_at: float | None
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    second: bool = False

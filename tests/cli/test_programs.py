@@ -30,7 +30,7 @@ from vidproc.errors import (
 )
 from vidproc.quantities import parse_duration, parse_size
 
-WITH_PARSERS = ("send", "run", "coordinator", "worker", "explain", "verify")
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
 PROGRAMS = (*WITH_PARSERS, "filters")
 
 
@@ -88,10 +88,12 @@ def test_every_option_is_explained_with_its_default(name: str) -> None:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration, "port": int,
-    "preview_port": int, "rate_limit": lambda word: {"off": 0.0}[word],
-}  # fmt: skip
-_SAID_IN_WORDS = ("name", "data_dir", "processes")
+    **dict.fromkeys(("memory_limit", "source_cache", "spool_limit"), parse_size),
+    **dict.fromkeys(("frame_timeout", "keep"), parse_duration),
+    **dict.fromkeys(("port", "preview_port"), int),
+    "rate_limit": lambda word: {"off": 0.0}[word],
+}
+_SAID_IN_WORDS = ("name", "data_dir", "processes", "database_url")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("coordinator", CoordinatorSettings), ("worker", WorkerSettings)])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vidproc.cli import reporting
-from vidproc.client.remote import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import StorageError
 from vidproc.model import JobState
 from vidproc.protocol.messages import Progress

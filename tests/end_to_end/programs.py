@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,13 @@ def die_with_the_tests() -> None:
 
 
 class Program:
-    """One program in the background; what it says goes to a file."""
+    """One program in the background; what it says goes to a file. `door` is what starts it, if not the one in bin/."""
 
-    def __init__(self, name: str, *words: object, folder: Path, **options: Any) -> None:
+    def __init__(
+        self, name: str, *words: object, folder: Path, door: Sequence[object] | None = None, **options: Any
+    ) -> None:
         self.log_file = folder / f"{name}-{time.monotonic_ns()}.log"
-        self.command = [str(BIN / f"vidproc-{name}"), *map(str, words)]
+        self.command = [*map(str, door or [BIN / f"vidproc-{name}"]), *map(str, words)]
         with open(self.log_file, "wb") as log:
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             given = {**streams, "start_new_session": True, "preexec_fn": die_with_the_tests, **options}
@@ -178,15 +180,24 @@ class Cluster:
         return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
-        return list((self.data / "jobs").iterdir())
+        """Folders of jobs that hold anything but a result."""
+        return [folder for folder in (self.data / "jobs").iterdir() if _listed(folder) not in ([], ["result"])]
 
     def nothing_left(self) -> None:
-        """Wait until the coordinator holds no job any more."""
+        """Wait until the coordinator holds nothing but results any more."""
         until(lambda: not self.jobs_left(), "the coordinator to forget its jobs")
 
     def close(self) -> None:
         codes = {program.command[0]: program.stop() for program in self.programs if program.process.poll() is None}
         assert set(codes.values()) <= {0}, codes
+
+
+def _listed(folder: Path) -> list[str]:
+    """The names in a folder, which may vanish at any moment."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from vidproc.media.still import still
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
-_PROGRAMS = ("send", "run", "coordinator", "worker", "explain", "verify")
+_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
 _HEAD = """\
 # Options of the programs
 
@@ -42,7 +42,8 @@ first of these that gives it wins. Sizes may be written as `4GiB`, times as `90`
 
 def options_page() -> str:
     """The options of all programs, in Markdown."""
-    parsers = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
+    programs = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
+    parsers = [parser for program in programs for parser in (program, *_verbs(program))]
     return "\n".join(
         [_HEAD, _EXIT_CODES, *("\n".join(_section(parser)) for parser in parsers), _SETTINGS, *_settings(), ""]
     )
@@ -86,6 +87,13 @@ def _holds(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
+def _verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of its subcommands, in the order in which they were added."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
 def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"## {parser.prog}\n\n{parser.description}\n"
     if parser.epilog:
@@ -93,7 +101,8 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield "| option | meaning |\n| --- | --- |"
     formatter = parser._get_formatter()
     for action in parser._actions:
-        yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
+        if not isinstance(action, argparse._SubParsersAction):
+            yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
     yield ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vidproc.client.remote import Downloading, Listener, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, Listener, News, Reconnecting, Uploading
 from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
 

@@ -129,7 +129,8 @@ class Course:
         self._held += chunks
         if final or (self._held and not self._waits_for_times):
             chunks, self._held = tuple(self._held), []
-            self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final))
+            kept = self._job.results.keys() & {chunk.index for chunk in chunks}
+            self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final, frozenset(kept)))
 
     async def _mux(self, media: MediaProcess) -> None:
         job = self._job

@@ -53,6 +53,9 @@ class Job:
     `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
     `verifying` the one that looks at a source that has come.
+
+    A `detached` job needs no listener once its source is whole. `restarts` is how often a coordinator has gone on with
+    it; of the results that those before had kept `taken_over` were good, and `damaged` were not.
     """
 
     id: str
@@ -63,6 +66,10 @@ class Job:
     folder: JobFolder
     submitted_at: float
     cpu_began: float = 0.0
+    detached: bool = False
+    restarts: int = 0
+    taken_over: int = 0
+    damaged: int = 0
     upload: Upload | None = None
     verifying: asyncio.Task[None] | None = None
     course: asyncio.Task[None] | None = None
@@ -115,6 +122,10 @@ class Job:
         if state not in _NEXT[self._state]:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
         self._state = state
+
+    def recall(self, finished: Finished) -> None:
+        """It has ended, before this coordinator was started or long ago."""
+        self._state, self.finished = finished.state, finished
 
     def fail(self, error: VidprocError) -> bool:
         """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""

@@ -61,6 +61,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "processing_fps": round(_rate(frames, around), 2),
         "retries": _retries(job),
         "second_runs": {"total": job.second_runs, "won": job.second_runs_won},
+        "restarts": {"total": job.restarts, "chunks_kept": job.taken_over, "chunks_damaged": job.damaged},
         "fallback_frames": _fallback_frames(reports),
         "latency_ms": _latency(reports, seconds, frames),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},

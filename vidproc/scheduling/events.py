@@ -66,11 +66,13 @@ class JobSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class ChunksPlanned:
-    """More chunks of a job, in order; `final` when there are no others."""
+    """More chunks of a job, in order; `final` when there are no others. The results of those in `kept` are on disk
+    already, from before the coordinator was started anew. Where the job has a stage there are none."""
 
     job: str
     chunks: tuple[Chunk, ...]
     final: bool
+    kept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

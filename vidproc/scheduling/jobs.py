@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from vidproc.model import Chunk, Fault, LeaseKind
 from vidproc.scheduling.effort import Effort
@@ -45,6 +45,7 @@ class Job:
         self._effort = Effort()
         self.admitted = 0
         self.final = False
+        self._kept: set[int] = set()
         self.ceiling = sys.maxsize
 
     @property
@@ -75,13 +76,14 @@ class Job:
             lease.settled = True
             self.service += max(0.0, now - lease.begun) - lease.cost
 
-    def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
-        """Add chunks. Raises `ValueError` if they are not the next ones."""
+    def plan(self, chunks: Sequence[Chunk], final: bool, kept: Set[int] = frozenset()) -> None:
+        """Add chunks, of which some are done already. Raises `ValueError` if they are not the next ones."""
         for number, chunk in enumerate(chunks, self.planned):
             if chunk.index != number or self.final:
                 raise ValueError(f"job {self.id}: chunk {chunk.index} planned where {number} was due")
         for chunk, (begin, end) in zip(chunks, self._effort.measure(chunks), strict=True):
             self._append(chunk, begin, end)
+        self._kept |= kept
         self.final = final
         self._admit()
 
@@ -162,8 +164,17 @@ class Job:
 
     def _admit(self) -> None:
         limit = min(self.reorder.limit, self.planned, self.ceiling)
-        self.leasable.extend(range(self.admitted, limit))
+        new = range(self.admitted, limit)
+        self.leasable.extend(new)
         self.admitted = max(self.admitted, limit)
+        for index in self._kept.intersection(new):
+            self._take_as_done(self.records[index])
+
+    def _take_as_done(self, record: ChunkRecord) -> None:
+        """An earlier coordinator has its result, of some attempt."""
+        self.count_attempt(record, 1)
+        self.move(record, ChunkState.READY)
+        self.reorder.add(record.chunk.index)
 
     def _count(self, record: ChunkRecord, step: int) -> None:
         self.counts[record.state] += step

@@ -5,6 +5,8 @@
        │  └───────┘  ▼          │
        └──────── BACKING_OFF ◄──┘
 
+A chunk whose result was kept by an earlier coordinator goes from WAITING to READY at once.
+
 Every change of state goes through `Job.move`, which refuses a move that is not in the table.
 """
 
@@ -31,7 +33,7 @@ class ChunkState(StrEnum):
 
 
 TRANSITIONS: dict[ChunkState, frozenset[ChunkState]] = {
-    ChunkState.WAITING: frozenset({ChunkState.LEASED}),
+    ChunkState.WAITING: frozenset({ChunkState.LEASED, ChunkState.READY}),
     ChunkState.BACKING_OFF: frozenset({ChunkState.WAITING}),
     ChunkState.LEASED: frozenset({ChunkState.PERSISTING, ChunkState.WAITING, ChunkState.BACKING_OFF}),
     ChunkState.PERSISTING: frozenset({ChunkState.READY, ChunkState.WAITING, ChunkState.BACKING_OFF}),

@@ -162,9 +162,10 @@ class Scheduler:
     def _chunks_planned(self, event: ev.ChunksPlanned, now: float) -> None:
         job = self._jobs.get(event.job)
         if job is not None:
-            job.plan(event.chunks, event.final)
+            job.plan(event.chunks, event.final, event.kept)
             if stage := self._stages.get(job.id):
                 stage.plan(event.chunks, event.final)
+            self._deliver(job)
             self._complete(job, now)
 
     @_on.register
