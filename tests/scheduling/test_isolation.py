@@ -225,12 +225,14 @@ def test_a_chunk_that_ran_out_of_memory_has_its_daemon_for_itself_next() -> None
 
 def test_that_costs_nothing_of_its_budget_the_first_time() -> None:
     it = Ward()
-    for _ in range(4):
-        it.then(it.send(ev.ChunkFailed(it.last.lease, "out-of-memory", "killed for memory", True, 3, slot_lost=True)))
-    assert it.last.attempt == 5
-    (failed,) = only(
-        ev.FailJob, it.send(ev.ChunkFailed(it.last.lease, "out-of-memory", "killed for memory", True, 3, slot_lost=True))
-    )
+
+    def short() -> list[ev.Command]:
+        return it.then(it.send(ev.ChunkFailed(it.last.lease, "out-of-memory", "killed", True, 3, slot_lost=True)))
+
+    for attempt in range(1, 5):
+        assert it.last.attempt == attempt
+        assert not only(ev.FailJob, short())
+    (failed,) = only(ev.FailJob, short())
     assert "5 attempts" in failed.message
 
 

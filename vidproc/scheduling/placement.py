@@ -79,8 +79,8 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What a job may choose from: slots that are free, or have nothing ahead, of `daemons`, which are all that take its
-    chunks. `ahead` are its chunks that lie ahead of other slots and may be taken from there, ascending. `kept` slots are
-    for those chunks alone that are to have their daemon for themselves."""
+    chunks. `ahead` are its chunks that lie ahead of other slots and may be taken from there, ascending. `kept` slots
+    are for those chunks alone that are to have their daemon for themselves."""
 
     slots: Sequence[Slot]
     daemons: Sequence[Worker]
