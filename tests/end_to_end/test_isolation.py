@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.end_to_end.programs import Cluster
+from tests.end_to_end.programs import Cluster, cluster
 
 pytestmark = pytest.mark.process
 
@@ -20,12 +20,11 @@ CHUNK = 12
 POISON = 17
 
 _FILTER = """
-import ctypes, os, time
-import vidproc
+import ctypes
+import os
+import time
 
-@vidproc.filter(window={window})
-def inverted(*frames):
-    frame = frames[{here}]
+def inverted(frame):
     number = round(int(frame[0, 0, 0]) * 219 / 255 / 3)
     if number in {poison}:
         {deed}
@@ -56,9 +55,10 @@ def levels(path: Path) -> list[int]:
         return [int(frame.to_ndarray()[32, 48]) for frame in film.decode(video=0)]
 
 
-def filter_file(folder: Path, deed: str, *poison: int, window: tuple[int, int] = (0, 0)) -> Path:
+def filter_file(folder: Path, deed: str, *poison: int) -> Path:
+    """A filter that inverts, and does that at these frames."""
     path = folder / "mine.py"
-    path.write_text(_FILTER.format(deed=deed, poison=poison, window=window, here=-window[0]))
+    path.write_text(_FILTER.format(deed=deed, poison=poison))
     return path
 
 
@@ -82,6 +82,7 @@ DEEDS = {
     "raises": "raise ValueError('no')",
     "dies": "ctypes.string_at(0)",
     "leaves": "os._exit(3)",
+    "eats memory": "frame = b''.join(bytes(2**28) for _ in range(99))",
 }
 
 
@@ -92,3 +93,96 @@ def test_that_frame_alone_is_left_as_it_was(shared: Cluster, numbered: Path, tmp
     assert figures["fallback_frames"]["total"] == 1
     assert list(figures["fallback_frames"]["by_frame"]) == [str(POISON)]
     assert not figures["reproducible"]
+    assert "1 frame that a filter could not do is shown unfiltered (--on-error)" in figures["losses"]
+
+
+@pytest.mark.long
+def test_so_is_one_that_takes_for_ever(numbered: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster") as own:
+        own.add_worker(2, "--allow-custom", "--frame-timeout", "1")
+        found, figures = done(own, numbered, tmp_path, filter_file(tmp_path, "time.sleep(1000)", POISON))
+    assert found == expected(POISON)
+    (reason,) = figures["fallback_frames"]["by_frame"].values()
+    assert reason == f"frame {POISON} took longer than 1 s (--frame-timeout)"
+
+
+@pytest.mark.parametrize(
+    ("how", "shown"), [("previous", 235 + 16 - (16 + 3 * (POISON - 1))), ("black", 16)], ids=["previous", "black"]
+)
+def test_another_frame_may_be_shown_in_its_place(
+    shared: Cluster, numbered: Path, tmp_path: Path, how: str, shown: int
+) -> None:
+    found, _ = done(shared, numbered, tmp_path, filter_file(tmp_path, DEEDS["raises"], POISON), "--on-error", how)
+    assert found[POISON] == shown
+    assert found[:POISON] + found[POISON + 1 :] == expected()[:POISON] + expected()[POISON + 1 :]
+
+
+@pytest.mark.parametrize("deed", [DEEDS["raises"], DEEDS["dies"]], ids=["raises", "dies"])
+def test_several_in_one_chunk_and_at_its_edges(shared: Cluster, numbered: Path, tmp_path: Path, deed: str) -> None:
+    poison = 2 * CHUNK, 2 * CHUNK + 4, 3 * CHUNK - 1
+    found, figures = done(shared, numbered, tmp_path, filter_file(tmp_path, deed, *poison))
+    assert found == expected(*poison)
+    assert list(figures["fallback_frames"]["by_frame"]) == [str(rank) for rank in poison]
+
+
+@pytest.mark.parametrize("deed", [DEEDS["raises"], DEEDS["dies"]], ids=["raises", "dies"])
+def test_neighbours_in_other_chunks_see_it_as_it_was(
+    shared: Cluster, numbered: Path, tmp_path: Path, deed: str
+) -> None:
+    """What the next filter sees before the first of its chunk, and behind the last, is another chunk's frame."""
+    poison = 2 * CHUNK - 1, 3 * CHUNK
+    filter = filter_file(tmp_path, deed, *poison)
+    found, figures = done(shared, numbered, tmp_path, filter, "--filter", mean_of_neighbours(tmp_path))
+    seen, original = expected(*poison), expected(*range(FRAMES))
+    ends = [seen[0], *seen, seen[-1]]
+    wanted = [round((before + after) / 2) for before, after in zip(ends, ends[2:], strict=False)]
+    wanted = [original[rank] if rank in poison else level for rank, level in enumerate(wanted)]
+    assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) <= 1, "for rounding"
+    assert figures["fallback_frames"]["total"] == len(poison)
+
+
+def mean_of_neighbours(folder: Path) -> Path:
+    path = folder / "mean.py"
+    path.write_text("""
+import vidproc
+
+@vidproc.filter(window=(-1, 1))
+def mean(frames):
+    before, here, after = frames
+    before = here if before is None else before
+    after = here if after is None else after
+    return ((before.astype(int) + after + 1) // 2).astype("uint8")
+""")
+    return path
+
+
+def test_a_filter_that_raises_on_every_frame_leaves_the_film_as_it_was(
+    shared: Cluster, numbered: Path, tmp_path: Path
+) -> None:
+    found, figures = done(shared, numbered, tmp_path, filter_file(tmp_path, DEEDS["raises"], *range(FRAMES)))
+    assert found == expected(*range(FRAMES))
+    assert figures["fallback_frames"]["total"] == FRAMES
+    assert len(figures["fallback_frames"]["by_frame"]) == 50
+    assert figures["retries"]["total"] == 4 * FRAMES // CHUNK, "three as it was, and one frame by frame"
+
+
+def test_a_filter_that_dies_on_every_frame_fails_its_job(shared: Cluster, numbered: Path, tmp_path: Path) -> None:
+    """Each frame costs two processes at least, and that has to end."""
+    filter = filter_file(tmp_path, DEEDS["leaves"], *range(FRAMES))
+    outcome = shared.send(numbered, tmp_path / "out.mkv", "--codec", "ffv1", "--filter", filter)
+    assert outcome.code == 4
+    assert "ended with exit code 3" in outcome.complaint
+
+
+def test_it_may_fail_the_job_instead(shared: Cluster, numbered: Path, tmp_path: Path) -> None:
+    filter = ("--filter", filter_file(tmp_path, DEEDS["raises"], POISON), "--on-error", "fail")
+    outcome = shared.send(numbered, tmp_path / "out.mkv", "--codec", "ffv1", *filter)
+    assert outcome.code == 4
+    assert f"frame {POISON} failed: the custom filter failed: ValueError: no" in outcome.complaint
+    assert "4 attempts" in outcome.complaint
+
+
+def test_the_client_says_how_many(shared: Cluster, numbered: Path, tmp_path: Path) -> None:
+    filter = filter_file(tmp_path, DEEDS["raises"], POISON, POISON + 1)
+    outcome = shared.send(numbered, tmp_path / "out.mkv", "--codec", "ffv1", "--filter", filter)
+    assert ", 2 frames fell back; " in outcome.err
