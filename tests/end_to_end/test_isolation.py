@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import random
+import signal
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import psutil
 import pytest
-from numpy.typing import NDArray
 
-from tests.end_to_end.programs import Cluster, cluster
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, Program, cluster, run, sha256, until
 
 pytestmark = pytest.mark.process
 
@@ -30,8 +35,6 @@ def inverted(frame):
         {deed}
     return 255 - frame
 """
-
-Pixels = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +65,7 @@ def filter_file(folder: Path, deed: str, *poison: int) -> Path:
     return path
 
 
-def done(
-    cluster: Cluster, film: Path, folder: Path, filter: Path, *words: object
-) -> tuple[list[int], dict[str, Any]]:
+def done(cluster: Cluster, film: Path, folder: Path, filter: Path, *words: object) -> tuple[list[int], dict[str, Any]]:
     """The brightness of the result's frames, and the job's figures."""
     out, figures = folder / "out.mkv", folder / "figures.json"
     outcome = cluster.send(film, out, "--codec", "ffv1", "--filter", filter, "--metrics-json", figures, *words)
@@ -186,3 +187,69 @@ def test_the_client_says_how_many(shared: Cluster, numbered: Path, tmp_path: Pat
     filter = filter_file(tmp_path, DEEDS["raises"], POISON, POISON + 1)
     outcome = shared.send(numbered, tmp_path / "out.mkv", "--codec", "ffv1", "--filter", filter)
     assert ", 2 frames fell back; " in outcome.err
+
+
+_STEADY = """
+import time
+
+def steady(frame):
+    with open({count!r}, "ab") as file:
+        file.write(b".")
+    time.sleep(0.01)
+    return frame
+"""
+
+
+def steady(folder: Path) -> tuple[Path, Path]:
+    """A filter that takes its time and changes nothing, and the file that grows by a byte with each frame."""
+    path, count = folder / "steady.py", folder / "count"
+    path.write_text(_STEADY.format(count=str(count)))
+    count.touch()
+    return path, count
+
+
+def slots_of(daemon: Program) -> list[psutil.Process]:
+    """Its slots are the fork server's children."""
+    servers = psutil.Process(daemon.process.pid).children()
+    return [slot for server in servers for slot in server.children()]
+
+
+def _until_grown(file: Path, by: int, sending: Program) -> None:
+    size = file.stat().st_size + by
+    until(lambda: file.stat().st_size >= size or sending.process.poll() is not None, f"{by} frames more")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
+def test_slots_killed_from_outside_at_any_moment_cost_no_frame(film: Path, tmp_path: Path, seed: int) -> None:
+    """Five in each of four jobs: each kill comes after so many more frames, to whichever slot."""
+    rng, (filter, count) = random.Random(seed), steady(tmp_path)
+    assert run(film, "-o", tmp_path / "undisturbed.mp4", "--filter", filter).code == 0
+    figures = tmp_path / "figures.json"
+    with cluster(tmp_path / "cluster") as own:
+        daemon = own.add_worker(2, "--allow-custom")
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", filter, "--metrics-json", figures)
+        for _ in range(5):
+            _until_grown(count, rng.randint(1, 20), sending)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                rng.choice(slots_of(daemon)).kill()
+        assert sending.wait() == 0, sending.said
+        deaths = len(own.log("chunk failed"))
+    told = json.loads(figures.read_text())
+    assert sha256(tmp_path / "out.mp4") == sha256(tmp_path / "undisturbed.mp4")
+    assert told["fallback_frames"] == {"total": 0, "by_frame": {}}
+    assert deaths >= 2, "most of the kills were of slots at work"
+
+
+@pytest.mark.long
+def test_a_slot_that_is_stopped_is_replaced_at_the_limit_of_a_frame(film: Path, tmp_path: Path, plain: str) -> None:
+    gate = Gate(tmp_path)
+    with cluster(tmp_path / "cluster") as own:
+        own.add_worker(1, "--allow-custom", "--frame-timeout", "2")
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        os.kill(gate.reached()[0], signal.SIGSTOP)
+        gate.open()
+        assert sending.wait() == 0, sending.said
+        (failed,) = own.log("chunk failed")
+    assert "took longer than 2 s" in failed["error"]
+    assert sha256(tmp_path / "out.mp4") == plain
