@@ -69,7 +69,7 @@ def test_of_jobs_that_go_on_and_of_results_what_is_needed_is_left(spool: Spool) 
     uploading = keep(spool, A, suffix=".goes-on")
     spool.clear({"goes-on"}, {"result"})
     left = {str(path.relative_to(spool.root / "jobs")) for path in (spool.root / "jobs").rglob("*") if path.is_file()}
-    assert left == {"goes-on/source", "goes-on/chunks/0", "goes-on/files/f", "result/result"}
+    assert left == {"goes-on/source", "goes-on/chunks/0", "goes-on/files/f", "result/result", "result/files/f"}
     assert uploading.exists()
 
 

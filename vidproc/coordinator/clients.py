@@ -11,12 +11,14 @@ from typing import Protocol
 
 import structlog
 
+from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.errors import ClientError, PeerError, VidprocError
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
+from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
@@ -66,9 +68,10 @@ class Desk(Protocol):
 class ClientLink:
     """One client; it may have several jobs."""
 
-    def __init__(self, session: Session, desk: Desk) -> None:
+    def __init__(self, session: Session, desk: Desk, inquiries: Inquiries) -> None:
         self._session = session
         self._desk = desk
+        self._inquiries = inquiries
         self._outbox = Outbox(session)
         self._submissions = Submissions()
         self._watched: set[Job] = set()
@@ -113,17 +116,25 @@ class ClientLink:
                 await self._fetch(await self._desk.recall(job_id), offset)
             case Cancel(job_id):
                 self._desk.cancel(await self._desk.recall(job_id))
+            case ListJobs() | Describe() | ListAttempts() | Remove():
+                self._outbox.post(await self._inquiries.answer(message))
+            case Rerun():
+                await self._rerun(message)
             case _:
                 raise PeerError(f"a client may not send {message.kind}")
 
     async def _submit(self, submission: Submit) -> None:
-        self._watched = {job for job in self._watched if not job.state.final}
-        if len(self._watched) >= _MOST_JOBS:
-            raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
+        self._demand_room()
         self._desk.check(submission)
         for sha256 in self._submissions.take(submission):
             self._outbox.post(FileWanted(sha256))
         await self._go_on()
+
+    def _demand_room(self) -> None:
+        """For one more job."""
+        self._watched = {job for job in self._watched if not job.state.final}
+        if len(self._watched) >= _MOST_JOBS:
+            raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
@@ -145,6 +156,12 @@ class ClientLink:
             return
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset, notes))
+        self._listen(job)
+
+    async def _rerun(self, asked: Rerun) -> None:
+        self._demand_room()
+        job = await self._inquiries.rerun(asked)
+        self._outbox.post(Accepted(asked.request, job.id, job.size, remembered(job.spec.filters)))
         self._listen(job)
 
     def _listen(self, job: Job) -> None:

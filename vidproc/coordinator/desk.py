@@ -52,7 +52,7 @@ class Desk:
         self._spool = spool
         self._dispatch = dispatch
         self._journal = journal
-        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self._discard)
+        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
         self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
@@ -190,6 +190,7 @@ class Desk:
             self._spool.job(job_id),
             submitted_at=time.monotonic(),
             cpu_began=time.process_time(),
+            detached=submission.detached,
         )
 
     def received(self, job: Job) -> None:
@@ -257,10 +258,13 @@ class Desk:
             for job in self._dispatch.jobs.values():
                 self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for job in self._dispatch.jobs.values():
+            if job.upload is not None:  # of one whose task had not begun, too
+                job.upload.pause()
         await self._media.close()
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
-                self._discard(job_id)
+                self.discard(job_id)
         await asyncio.gather(*self._aside)
 
     def _pause(self) -> None:
@@ -282,8 +286,6 @@ class Desk:
             await asyncio.wait({course})
         except asyncio.CancelledError:
             await self._come_to_rest(job, course, telling)
-            if job.upload is not None:
-                job.upload.pause()
             raise
         await self._come_to_rest(job, telling)
         await self._finish(job)
@@ -296,9 +298,8 @@ class Desk:
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while time.monotonic() - heard < self._settings.client_patience:
-            if job.listeners or (job.detached and job.source.whole):
-                heard = time.monotonic()
+        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.awaited else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
@@ -330,9 +331,9 @@ class Desk:
         error, muxed = job.error, job.muxed
         said = (error.code, str(error)) if error else ("", "")
         if muxed is None or job.state is not JobState.DONE:
-            return Ending(job.state, time.time(), *said)
-        figures = metrics(job, self._surroundings(job, _since(job)))
-        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures)
+            return Ending(job.state, time.time(), *said, frames_done=job.frames_done, frames_total=job.frames_total)
+        figures, frames = metrics(job, self._surroundings(job, _since(job))), job.frames_done
+        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures, frames, job.frames_total)
 
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
@@ -370,7 +371,7 @@ class Desk:
         """Jobs whose clients are there: they may be about to fetch the result."""
         return {job.id for job in self._dispatch.jobs.values() if job.listeners}
 
-    def _discard(self, job_id: str) -> None:
+    def discard(self, job_id: str) -> None:
         """Aside: there may be thousands of files."""
         if job := self._dispatch.jobs.get(job_id):
             self._forget(job)

@@ -117,6 +117,11 @@ class Job:
     def error(self) -> VidprocError | None:
         return self._error
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody will want the result: a client is there, or comes back by itself."""
+        return bool(self.listeners) or (self.detached and self.source.whole)
+
     def enter(self, state: JobState) -> None:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:
@@ -172,6 +177,9 @@ class Job:
             continues=grant.continues,
             files=self.spec.files,
             times=self.times[TIME_BYTES * it.first : TIME_BYTES * it.last],
+            kind=grant.kind,
+            on_error=self.spec.on_error,
+            faults=grant.faults,
         )
         if self.staging is None:
             return task

@@ -12,6 +12,7 @@ from vidproc.coordinator.clients import ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.inquiries import Inquiries
 from vidproc.errors import ClientError
 from vidproc.protocol.party import COORDINATOR, Party
 from vidproc.storage.journal import Journal, NoJournal
@@ -34,6 +35,7 @@ class Coordinator:
         self._spool = Spool(settings.data_dir)
         self._dispatch = Dispatch(self._journal)
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
+        self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address
@@ -87,7 +89,7 @@ class Coordinator:
         if session.peer.role == "worker":
             await DaemonLink(session, self._dispatch, self._unique(session.peer.name)).serve()
         else:
-            await ClientLink(session, self._desk).serve()
+            await ClientLink(session, self._desk, self._inquiries).serve()
 
     def _unique(self, name: str) -> str:
         """Two daemons may call themselves alike; in the figures they are two, and one that comes back is itself."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vidproc.errors import VidprocError
-from vidproc.model import ChunkReport, JobSpec, JobState, LeaseKind
+from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.storage.history import History, NoHistory
 
 Then = Callable[[VidprocError | None], None]
 """Called when something is kept, or can't be."""
@@ -46,23 +47,9 @@ class KeptChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A lease that has ended, and how: `kept`, `late`, `withdrawn`, `lost`, or `failed` and why."""
-
-    job: str
-    chunk: int
-    attempt: int
-    kind: LeaseKind
-    worker: str
-    slot: int
-    began_at: float
-    ended_at: float
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended. `size` and `sha256` are its result's."""
+    """How a job ended. `size` and `sha256` are its result's; `frames_done` of `frames_total` (0: not known) were done
+    by then."""
 
     state: JobState
     at: float
@@ -71,6 +58,8 @@ class Ending:
     size: int = 0
     sha256: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    frames_done: int = 0
+    frames_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +103,14 @@ class Journal(Protocol):
         """A chunk's result is on disk; one that was there before is replaced. `then` is called when that is written
         down, at once where nothing is."""
 
-    def note_attempt(self, attempt: Attempt) -> None:
+    def note_attempt(self, job_id: str, attempt: Attempt) -> None:
         """For the history: it is written with what comes next."""
 
     async def end(self, job_id: str, ending: Ending) -> None:
         """The job has ended, and nothing of this will change."""
+
+    def history(self) -> History:
+        """What there is to tell of its jobs, once it is open."""
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         """A job that has ended, if there is one of that id."""
@@ -156,9 +148,12 @@ class NoJournal:
     def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
         then(None)
 
-    def note_attempt(self, attempt: Attempt) -> None: ...
+    def note_attempt(self, job_id: str, attempt: Attempt) -> None: ...
 
     async def end(self, job_id: str, ending: Ending) -> None: ...
+
+    def history(self) -> History:
+        return NoHistory()
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         return None

@@ -83,6 +83,10 @@ class JobFolder:
                 self.file(sha256).parent.mkdir(exist_ok=True)
                 self.file(sha256).write_bytes(data)
 
+    def kept_files(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """The same again, of these hashes. Raises `OSError`."""
+        return {sha256: self.file(sha256).read_bytes() for sha256 in sizes}
+
     def sync(self) -> None:
         """Make durable that the folder is there, with its link to the source and the filters' files."""
         with disk_errors("cannot make a job's folder"):
@@ -115,9 +119,12 @@ class JobFolder:
             shutil.rmtree(self.path / "stage", ignore_errors=True)
 
     def keep_only_result(self) -> None:
-        """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""
+        """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
+        and so the job can be done again. What cannot be removed is left, as by `remove`."""
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
+                if path.name == "files":
+                    continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 elif path != self.result:
@@ -297,6 +304,13 @@ class Spool:
                 return False
             _note_use(folder.source)
             return True
+
+    def holds(self, sha256: str, size: int) -> bool:
+        """Whether a source is here, whole, as far as that can be told without reading it."""
+        try:
+            return self.source(sha256).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
     def trusts(self, sha256: str, folder: JobFolder) -> bool:
         """Whether a job's source was verified since the start, and nobody has written to it since then."""

@@ -13,26 +13,19 @@ import sqlalchemy as sa
 import structlog
 
 from vidproc.errors import StorageError, VidprocError
-from vidproc.model import ChunkReport, JobSpec, JobState
+from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
-from vidproc.storage.journal import Attempt, Ending, JobRecord, KeptChunk, Left, Then, Unfinished
-from vidproc.storage.tables import attempts, chunks, jobs
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
+from vidproc.storage.sql_history import SqlHistory
+from vidproc.storage.tables import as_text, attempts, chunks, jobs
 
+_RECORD = as_text(jobs, "metrics")
+_WHOLE = as_text(jobs)
+_CHUNK = as_text(chunks)
 
-def _as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
-    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
-    from being read."""
-    return [
-        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
-        for column in table.c
-        if column.name not in without
-    ]
-
-
-_RECORD = _as_text(jobs, "metrics")
-_WHOLE = _as_text(jobs)
-_CHUNK = _as_text(chunks)
+_Noted = tuple[str, Attempt]
+"""A job's id, and an attempt at it that is still to be written."""
 
 log = structlog.get_logger()
 
@@ -45,14 +38,19 @@ class SqlJournal:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._spool = ""
-        self._attempts: list[Attempt] = []
+        self._attempts: list[_Noted] = []
 
     async def open(self, spool: str) -> None:
         self._spool = spool
         await self.database.open()
 
     async def close(self) -> None:
-        await self.database.close()
+        noted = self._take_attempts()
+        try:
+            if noted:
+                await self.database.write(lambda connection: _note(connection, noted))
+        finally:
+            await self.database.close()
 
     async def recall(self) -> Left:
         left, damaged = await self.database.read(self._left)
@@ -113,8 +111,8 @@ class SqlJournal:
 
         self.database.write(work).add_done_callback(lambda done: _call(then, done))
 
-    def note_attempt(self, attempt: Attempt) -> None:
-        self._attempts.append(attempt)
+    def note_attempt(self, job_id: str, attempt: Attempt) -> None:
+        self._attempts.append((job_id, attempt))
 
     async def end(self, job_id: str, ending: Ending) -> None:
         """The rows of its chunks have served their purpose."""
@@ -130,6 +128,8 @@ class SqlJournal:
                 result_size=ending.size,
                 result_sha256=ending.sha256,
                 metrics=dict(ending.metrics),
+                frames_done=ending.frames_done,
+                frames_total=ending.frames_total,
             )
         )
 
@@ -139,6 +139,9 @@ class SqlJournal:
             _note(connection, noted)
 
         await self.database.write(work)
+
+    def history(self) -> SqlHistory:
+        return SqlHistory(self.database, self._spool)
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         asked = sa.select(*_WHOLE).where(
@@ -181,7 +184,7 @@ class SqlJournal:
 
         return await self.database.write(work)
 
-    def _take_attempts(self) -> list[Attempt]:
+    def _take_attempts(self) -> list[_Noted]:
         noted, self._attempts = self._attempts, []
         return noted
 
@@ -192,10 +195,10 @@ def _call(then: Then, done: Any) -> None:
         then(error if error is None or isinstance(error, VidprocError) else StorageError(str(error)))
 
 
-def _note(connection: sa.Connection, noted: Sequence[Attempt]) -> None:
+def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
     """Those of jobs that are forgotten already are passed over."""
-    rows = [{name: getattr(each, name) for name in Attempt.__slots__} for each in noted]
-    named = {each.job for each in noted}
+    rows = [{"job": job_id, **to_plain(attempt)} for job_id, attempt in noted]
+    named = {job_id for job_id, _ in noted}
     known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars()) if named else set()
     if rows := [row for row in rows if row["job"] in known]:
         connection.execute(attempts.insert(), rows)
@@ -246,4 +249,6 @@ def _ending(row: Any) -> Ending:
         size=row["result_size"],
         sha256=row["result_sha256"],
         metrics=json.loads(row["metrics"] or "{}"),
+        frames_done=row["frames_done"],
+        frames_total=row["frames_total"],
     )

@@ -8,6 +8,8 @@ longer there, and `fetched_at` that somebody has it. `chunks` are those of jobs 
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 VERSION = 1
@@ -40,6 +42,8 @@ jobs = sa.Table(
     sa.Column("result_sha256", sa.String(64), nullable=False, default=""),
     sa.Column("result_removed", sa.Boolean, nullable=False, default=False),
     sa.Column("fetched_at", sa.Double),
+    sa.Column("frames_done", sa.Integer, nullable=False, default=0),
+    sa.Column("frames_total", sa.Integer, nullable=False, default=0),
     sa.Column("metrics", sa.JSON),
     sa.Index("jobs_by_time", "submitted_at"),
 )
@@ -69,5 +73,18 @@ attempts = sa.Table(
     sa.Column("slot", sa.Integer, nullable=False),
     sa.Column("began_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("second", sa.Boolean, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
 )
+
+
+def as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
+    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
+    from being read."""
+    return [
+        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in table.c
+        if column.name not in without
+    ]
