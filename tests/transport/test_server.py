@@ -18,6 +18,7 @@ from vidproc.protocol.framing import FrameReader
 from vidproc.protocol.messages import DownloadBlock, Error, Message, Submit, UploadBlock, Watch
 from vidproc.transport import server as module
 from vidproc.transport.address import Address
+from vidproc.transport.admission import ConnectionLimits
 from vidproc.transport.connect import connect
 from vidproc.transport.server import Server
 from vidproc.transport.session import Session, SessionSettings
@@ -193,11 +194,11 @@ def test_what_a_handler_raises_ends_its_session_only(where: Address, error: Exce
 def test_more_than_the_limit_are_refused_cleanly(where: Address) -> None:
     async def main() -> None:
         async with (
-            server(where, echo, limit=2) as running,
+            server(where, echo, limits=ConnectionLimits(total=2)) as running,
             await connect(listening_at(running), party("client")) as first,
             await connect(listening_at(running), party("client")) as second,
         ):
-            with pytest.raises(UnreachableError, match="has 2 connections already: try again later"):
+            with pytest.raises(UnreachableError, match=r"has 2 connections already \(max_connections\)"):
                 await connect(listening_at(running), party("client"))
             await check_echo(first, "served")
             await second.close()

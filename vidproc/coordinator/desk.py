@@ -38,7 +38,7 @@ class Desk:
         self._settings = settings
         self._spool = spool
         self._dispatch = dispatch
-        self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
+        self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._removing: set[asyncio.Task[None]] = set()
@@ -57,6 +57,12 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        most = self._settings.max_jobs
+        if sum(not job.state.final for job in self._dispatch.jobs.values()) >= most:
+            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
@@ -194,8 +200,8 @@ class Desk:
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while job.listeners or time.monotonic() - heard < self._settings.client_patience:
-            heard = time.monotonic() if job.listeners else heard
+        while job.is_waited_for or time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.is_waited_for else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)

@@ -26,7 +26,7 @@ from vidproc.processes.fork_server import preload
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.framing import FrameReader, pack
 
-__all__ = ["Child", "ChildDiedError", "ChildLimits", "preload"]
+__all__ = ["Child", "ChildDiedError", "ChildLimits", "ChildSpentError", "preload"]
 
 _BLOCK = 2**20
 _TO_EXIT_S = 1.0
@@ -41,6 +41,13 @@ class ChildDiedError(WorkerError):
     """The process is gone, or could not be had in the first place."""
 
     code = "slot-died"
+
+
+class ChildSpentError(ChildDiedError):
+    """The process took all the processor time that it was allowed; another would take as much."""
+
+    code = "processor-time"
+    retryable = False
 
 
 class Child:
@@ -141,6 +148,8 @@ class Child:
             await asyncio.wait_for(self._ended.wait(), _TO_EXIT_S)
         self.kill()
         await self._ended.wait()
+        if self._popen.returncode == -signal.SIGXCPU:
+            return ChildSpentError(f"{self.name} has taken more processor time than it may (cpu_limit, probe_limit)")
         return ChildDiedError(f"{self.name} {_cause_of_death(self._popen.returncode)}")
 
 
