@@ -19,6 +19,10 @@ VERSION = 1
 """The protocol's version; peers of another one are refused with an error that says so."""
 
 
+LONGEST_NAME = 1024
+"""Characters of a film's name; of a file's, systems take 255 bytes."""
+
+
 class Message(Struct, frozen=True):
     """Base of all messages. `bulk` ones may wait behind control messages and carry a payload."""
 
@@ -137,6 +141,7 @@ class Submit(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
+        _check(len(self.name) <= LONGEST_NAME, f"a film's name has at most {LONGEST_NAME} characters")
         _check_sha256(self.sha256)
 
 
