@@ -16,7 +16,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
-from vidproc.errors import ClientError, PeerError, VidprocError
+from vidproc.errors import ClientError, PeerError, VidprocError, one_line
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.messages import (
@@ -118,7 +118,7 @@ class ClientLink:
             raise
         except VidprocError as error:
             job_id, request = getattr(message, "job_id", ""), getattr(message, "request", 0)
-            self._outbox.post(Error(error.code, str(error), error.blame, job_id, request))
+            self._outbox.post(Error(error.code, one_line(str(error)), error.blame, job_id, request))
 
     async def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:

@@ -23,6 +23,9 @@ LONGEST_NAME = 1024
 """Characters of a film's name; of a file's, systems take 255 bytes."""
 
 
+_LONGEST_ID = 255
+
+
 class Message(Struct, frozen=True):
     """Base of all messages. `bulk` ones may wait behind control messages and carry a payload."""
 
@@ -51,6 +54,10 @@ class Message(Struct, frozen=True):
 def _check(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
+
+
+def _check_job(job_id: str) -> None:
+    _check(len(job_id) <= _LONGEST_ID, f"a job's id has at most {_LONGEST_ID} characters")
 
 
 def _check_sha256(text: str) -> None:
@@ -188,6 +195,7 @@ class UploadBlock(Message, frozen=True):
     crc32: int
 
     def __post_init__(self) -> None:
+        _check_job(self.job_id)
         _check(self.offset >= 0, "an offset is not negative")
 
 
@@ -220,6 +228,9 @@ class Watch(Message, frozen=True):
 
     job_id: str
 
+    def __post_init__(self) -> None:
+        _check_job(self.job_id)
+
 
 class Progress(Message, frozen=True):
     """Coordinator, a few times a second: `frames_total` is 0 while unknown; `waiting` says why nothing moves."""
@@ -251,6 +262,7 @@ class Fetch(Message, frozen=True):
     offset: int
 
     def __post_init__(self) -> None:
+        _check_job(self.job_id)
         _check(self.offset >= 0, "an offset is not negative")
 
 
@@ -270,6 +282,9 @@ class Cancel(Message, frozen=True):
     """Client: stop this job and forget it."""
 
     job_id: str
+
+    def __post_init__(self) -> None:
+        _check_job(self.job_id)
 
 
 # Worker daemons
