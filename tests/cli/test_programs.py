@@ -88,10 +88,11 @@ def test_every_option_is_explained_with_its_default(name: str) -> None:
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
-    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration, "port": int,
+    "memory_limit": parse_size, "source_cache": parse_size, "spool_limit": parse_size, "keep": parse_duration,
+    "frame_timeout": parse_duration, "port": int,
     "preview_port": int, "rate_limit": lambda word: {"off": 0.0}[word],
 }  # fmt: skip
-_SAID_IN_WORDS = ("name", "data_dir", "processes")
+_SAID_IN_WORDS = ("name", "data_dir", "processes", "database_url")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("coordinator", CoordinatorSettings), ("worker", WorkerSettings)])
