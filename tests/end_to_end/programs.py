@@ -12,7 +12,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -209,6 +211,18 @@ def _listed(folder: Path) -> list[str]:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
+
+
+def chunks_written(data: Path) -> int:
+    """How many chunks of jobs that have not ended are in the database. It is copied, or to look would mend it."""
+    seen = data.with_name("seen")
+    seen.mkdir(exist_ok=True)
+    with contextlib.suppress(FileNotFoundError, sqlite3.DatabaseError):  # it died before there was a table
+        for path in data.glob("vidproc.db*"):
+            shutil.copy(path, seen)
+        with contextlib.closing(sqlite3.connect(seen / "vidproc.db")) as database:
+            return int(database.execute("SELECT count(*) FROM chunks").fetchone()[0])
+    return 0
 
 
 @contextlib.contextmanager

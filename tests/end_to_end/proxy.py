@@ -64,7 +64,11 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            far = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except ConnectionRefusedError:
+                near.close()
+                continue
             self._open |= {near, far}
             for ends in ((near, far, self.up), (far, near, self.down)):
                 self._threads.append(threading.Thread(target=self._pump, args=ends))
