@@ -68,7 +68,7 @@ def serving() -> Iterator[Postgres]:
     given: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "cwd": "/"}
     if os.geteuid() == 0:
         given |= {"user": _somebody(), "group": pwd.getpwnam(_somebody()).pw_gid, "extra_groups": []}
-    folder = Path(tempfile.mkdtemp(prefix="vidproc-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="vidproc-postgres-", dir="/tmp"))  # nobody else may enter the tests' own
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, _somebody())

@@ -156,7 +156,8 @@ class CoordinatorSettings(Settings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(Settings):
     """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none, or `ADAPTIVE`: what others
-    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame."""
+    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame, `drain_timeout` for the time
+    that chunks in hand get to finish when the daemon is asked to stop."""
 
     table = "worker"
 
@@ -166,6 +167,7 @@ class WorkerSettings(Settings):
     processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
     rate_limit: Annotated[float | str, _rate] = 0.0
     frame_timeout: Seconds = 30.0
+    drain_timeout: Seconds = 30.0
     allow_custom: Flag = False
 
     def __post_init__(self) -> None:

@@ -92,7 +92,8 @@ class Course:
         if job.opened is None:
             job.open(news)
             custom = any(spec.code for spec in job.spec.filters)
-            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news)))
+            isolates = job.spec.on_error != "fail"
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news), isolates))
 
     def _staged(self, news: Opened) -> ev.Sequential | None:
         """What the scheduler is told of filters that go through the film in order."""

@@ -71,7 +71,7 @@ class Dispatch:
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal or NoJournal()
-        self.scheduler = Scheduler(Policy(), random.Random())
+        self.scheduler = Scheduler(Policy(), random.Random(), leases_from=time.time_ns() // 1000)
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
         self._leases: dict[int, _Lease] = {}
@@ -129,7 +129,7 @@ class Dispatch:
         if grant is None or job is None or lease in self._results:
             return
         try:
-            target = job.folder.chunk(grant.chunk) if grant.kind is LeaseKind.CHUNK else job.folder.stage(grant.chunk)
+            target = job.folder.stage(grant.chunk) if grant.kind is LeaseKind.STAGE else job.folder.chunk(grant.chunk)
             self._results[lease] = (ResultFile(target, lease, size, sha256), report)
         except StorageError as error:
             self.fail(job, error)
@@ -219,7 +219,7 @@ class Dispatch:
             job.second_runs += 1
         else:
             job.frames_in_hand[grant.lease] = 0
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             job.attempts[grant.chunk] = grant.attempt
         log.debug(
             "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
@@ -265,7 +265,7 @@ class Dispatch:
         self.fail(job, error)
 
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             job.results[grant.chunk] = done
             job.second_runs_won += grant.second
         elif job.staging is not None:

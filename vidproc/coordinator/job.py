@@ -177,6 +177,9 @@ class Job:
             continues=grant.continues,
             files=self.spec.files,
             times=self.times[TIME_BYTES * it.first : TIME_BYTES * it.last],
+            kind=grant.kind,
+            on_error=self.spec.on_error,
+            faults=grant.faults,
         )
         if self.staging is None:
             return task

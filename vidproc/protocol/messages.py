@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind, is_sha256
+from vidproc.model import ChunkReport, ChunkTask, FilterCall, JobSpec, JobState, LeaseKind, is_sha256
 from vidproc.protocol.structure import from_plain, to_plain
 
 VERSION = 1
@@ -330,13 +330,15 @@ class ResultBlock(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died."""
+    """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died;
+    `call` is what it was in the middle of, if that was a filter's."""
 
     lease_id: int
     code: str
     message: str
     frame: int = -1
     slot_lost: bool = False
+    call: FilterCall | None = None
 
 
 class Committed(Message, frozen=True):

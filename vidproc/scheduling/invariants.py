@@ -22,6 +22,10 @@ def check(
         _check_lease(lease, workers, jobs)
     for worker in workers.values():
         _check_worker(worker, leases)
+    hosts = Counter(id(record.host) for job in jobs.values() for record in job.records.values() if record.host)
+    for worker in workers.values():
+        _require(worker.kept_for == hosts.pop(id(worker), 0), f"daemon {worker.name} is kept for the wrong chunks")
+    _require(not hosts, "a chunk waits for a daemon that is gone")
     for job in jobs.values():
         _check_job(job)
         for record in job.records.values():
@@ -93,6 +97,7 @@ def _check_record(job: Job, record: ChunkRecord, leases: Mapping[int, Lease], po
         _require(second.id in leases and second is second.slot.lease, f"{name} has a second lease that nobody works on")
         _require(record.lease is not None and record.lease is not second, f"{name} has a second lease alone")
     _require(not policy.exhausted(record.errors, record.losses), f"{name} should have failed its job")
-    _require(record.failed_on.total() == record.errors + record.losses, f"{name} forgets where it failed")
-    runs = record.errors + record.losses + (record.state in _IN_FLIGHT)
+    _require(record.failed_on.total() == record.failures, f"{name} forgets where it failed")
+    _require(record.isolated <= (job.isolates and record.afresh), f"{name} is isolated where nothing is to be")
+    runs = record.failures + (record.state in _IN_FLIGHT)
     _require(record.attempts == runs, f"{name}: {record.attempts} attempts, {runs} runs")

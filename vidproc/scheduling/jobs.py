@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Sequence, Set
 
-from vidproc.model import Chunk, LeaseKind
+from vidproc.model import Chunk, Fault, LeaseKind
 from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
@@ -19,15 +19,18 @@ class Job:
 
     `leasable` are the indices, ascending, of the waiting chunks inside the reorder window. All that is looked through
     when a slot is free is that list, so the length of the film doesn't matter. `ceiling` is the first chunk that lacks
-    something which another part of the job makes (see `stages`). `service` and `active` are as `fair_share` says.
+    something which another part of the job makes (see `stages`). `isolates`: whether frames may fall back; `faults` are
+    calls of filters that are not to be made (see `isolation`). `service` and `active` are as `fair_share` says.
     """
 
     kind = LeaseKind.CHUNK
 
-    def __init__(self, id: str, custom: bool, in_flight: int, order: int) -> None:
+    def __init__(self, id: str, custom: bool, in_flight: int, order: int, isolates: bool = False) -> None:
         self.id = id
         self.custom = custom
         self.order = order
+        self.isolates = isolates
+        self.faults: list[Fault] = []
         self.reorder = ReorderBuffer(in_flight)
         self.records: dict[int, ChunkRecord] = {}
         self.leasable: list[int] = []
@@ -108,6 +111,14 @@ class Job:
         if record.attempts < 2:
             del self.retries[record.chunk.index]
         return max(record.attempts, 1) - max(before, 1)
+
+    def note_fault(self, fault: Fault) -> None:
+        if fault.call not in {known.call for known in self.faults}:
+            self.faults.append(fault)
+
+    def faults_in(self, chunk: Chunk) -> tuple[Fault, ...]:
+        """Those at frames that this chunk's filters see."""
+        return tuple(fault for fault in self.faults if chunk.first <= fault.call.rank < chunk.last)
 
     def delivered(self, index: int) -> None:
         """The muxer has this chunk: forget it, and let the window move on."""
