@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -122,8 +123,9 @@ def _say_where(job_id: str, job: JobSpec, given: argparse.Namespace) -> None:
     print(job_id)
     if not given.quiet:
         there = where.as_options(given)
+        out = f"out.{job.container}" if given.out == "-" else shlex.quote(given.out)
         print(f"watch it:  vidproc jobs watch {job_id}{there}", file=sys.stderr)
-        print(f"fetch it:  vidproc jobs fetch {job_id}{there} --out out.{job.container}", file=sys.stderr)
+        print(f"fetch it:  vidproc jobs fetch {job_id}{there} --out {out}", file=sys.stderr)
 
 
 def program() -> NoReturn:
