@@ -14,6 +14,7 @@ from tests.coordinator.jobs import run, until
 from tests.coordinator.test_clients import FILM, JOB, MIB, Served, accepted, answer, refusal, submission, upload
 from tests.media import clips
 from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.inquiries import Question
 from vidproc.coordinator.server import Coordinator
 from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome
 from vidproc.protocol.job_messages import (
@@ -29,11 +30,13 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Accepted, Cancel, Fetch, Finished, Message, Received, Watch
+from vidproc.protocol.party import Party
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.journal import Ending, JobRecord
 from vidproc.storage.spool import Spool
 from vidproc.storage.sql_journal import SqlJournal
-from vidproc.transport.session import Session
+from vidproc.transport.connect import connect
+from vidproc.transport.session import Session, SessionSettings
 
 pytestmark = pytest.mark.process
 _Answer = TypeVar("_Answer", bound=Message)
@@ -87,6 +90,14 @@ async def written(
 
 def attempt(chunk: int, **changes: Any) -> Attempt:
     return replace(Attempt(LeaseKind.CHUNK, chunk, 1, "w", 0, 1.0, 2.0, Outcome.DONE), **changes)
+
+
+@asynccontextmanager
+async def idle(at: Served) -> AsyncIterator[Session]:
+    """A client that reads nothing before it is asked for."""
+    few = SessionSettings(receive_high=1, receive_low=0)
+    async with await connect(at.address, Party("client", "idle", {"vidproc": "1"}), settings=few) as session:
+        yield session
 
 
 async def ask(client: Session, question: Message, kind: type[_Answer]) -> _Answer:
@@ -165,6 +176,31 @@ def test_the_longest_page_fits_a_header(tmp_path: Path) -> None:
         async with written(tmp_path, *records, ending=failed) as at, at.client() as client:
             assert len((await ask(client, ListJobs(1, before="ffff"), Jobs)).jobs) == PAGE
             assert len((await ask(client, ListAttempts(1, "ffff"), Attempts)).attempts) == PAGE
+
+    run(main())
+
+
+def test_who_asks_without_reading_is_not_answered_for_ever(tmp_path: Path) -> None:
+    records = [record(f"{n:04x}", name="x" * 255) for n in range(PAGE)]
+    failed, count = Ending(JobState.FAILED, 500.0, "filter", "x" * 255), 60
+
+    async def main() -> None:
+        async with written(tmp_path, *records, ending=failed) as at, at.client() as other, idle(at) as client:
+            answer_it, answered = at.coordinator._inquiries.answer, 0
+
+            async def counted(question: Question) -> Message:
+                nonlocal answered
+                answered += isinstance(question, ListJobs)
+                return await answer_it(question)
+
+            at.coordinator._inquiries.answer = counted  # type: ignore[method-assign]
+            for _ in range(count):
+                await client.send(ListJobs(2))
+            for _ in range(count):
+                await described(other, "0001")
+            assert 0 < answered < count, "the rest waits in the system's own buffers"
+            for _ in range(count):
+                assert len((await answer(client, Jobs)).jobs) == PAGE
 
     run(main())
 
