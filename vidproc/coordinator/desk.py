@@ -53,7 +53,7 @@ class Desk:
         self._dispatch = dispatch
         self._journal = journal
         self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
-        self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
+        self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
@@ -107,6 +107,12 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        most = self._settings.max_jobs
+        if sum(not job.state.final for job in self._dispatch.jobs.values()) >= most:
+            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
