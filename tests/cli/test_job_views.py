@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from vidproc.cli import job_views
-from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome, Paths
 from vidproc.protocol.job_messages import Description
 
 NOW = 1_800_000_000.0
@@ -22,8 +22,11 @@ SPEC = JobSpec((FilterSpec("blur", {"ksize": 9}), FilterSpec("custom", {"n": 3},
 
 
 def told(summary: JobSummary = DONE, **changes: Any) -> Description:
-    return Description(**{"request": 1, "summary": summary, "job": SPEC, "sha256": "a" * 64,
-                          "result_sha256": "b" * 64, "folder": "/data/jobs/0", **changes})  # fmt: skip
+    given = {
+        "request": 1, "summary": summary, "job": SPEC, "sha256": "a" * 64, "result_sha256": "b" * 64,
+        "paths": Paths("/home/ann/in.mp4"), "folder": "/data/jobs/0",
+    }  # fmt: skip
+    return Description(**{**given, **changes})
 
 
 def attempt(outcome: Outcome = Outcome.DONE, **changes: Any) -> Attempt:
@@ -103,6 +106,7 @@ def test_all_of_a_job_for_people() -> None:
     failures = [attempt(Outcome.FAILED, attempt=n, code="filter", message="it\nraised") for n in range(12)]
     said = details(told(), attempt(), attempt(worker="v"), *failures, losses=["no cover"])
     assert said["job"] == ["0123456789abcdef"]
+    assert said["film"] == ["in.mp4, 5.0 MB", "SHA-256 " + "a" * 64, "/home/ann/in.mp4"]
     assert said["filters"] == ["blur:ksize=9, custom function mine:n=3"]
     assert said["result"] == ["mp4, h265, 1.2 MB: vidproc jobs fetch 01234567 --out FILE", "SHA-256 " + "b" * 64]
     assert said["worker"] == ["v: 1 done", "w: 1 done, 12 failed"]

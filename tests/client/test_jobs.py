@@ -13,10 +13,11 @@ from tests.client.scripted import MIB, Connection, done, run, scripted
 from tests.protocol.examples import ATTEMPT, SUMMARY
 from vidproc.client import films, jobs, remote
 from vidproc.client.endpoint import Endpoint
+from vidproc.client.head_start import submission
 from vidproc.client.held import HeldJob
 from vidproc.client.news import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import ClientError, FilterError, MediaError, PeerError, UnknownJobError
-from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.model import FilterSpec, JobSpec, JobState, Paths
 from vidproc.protocol.job_messages import (
     PAGE,
     Attempts,
@@ -103,7 +104,7 @@ def test_attempts_are_asked_for_page_by_page(tmp_path: Path) -> None:
 
 
 def test_one_question_one_answer(tmp_path: Path) -> None:
-    told = Description(1, SUMMARY, JOB, "0" * 64, "", "/folder")
+    told = Description(1, SUMMARY, JOB, "0" * 64, "", Paths(), "/folder")
 
     async def described(connection: Connection) -> None:
         assert await connection.expect(Describe) == Describe(1, "j")
@@ -241,7 +242,7 @@ def source(tmp_path: Path) -> films.Source:
 
 
 def leaving(at: Endpoint, source: films.Source) -> remote.RemoteJob:
-    return remote.RemoteJob(at, JOB, {}, source, hear_nothing, detached=True)
+    return remote.RemoteJob(at, submission(JOB, source, detached=True), {}, source, hear_nothing)
 
 
 def test_a_job_is_left_when_its_film_is_there_and_not_before(source: films.Source, tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_a_job_is_left_when_its_film_is_there_and_not_before(source: films.Sourc
 
     async def main() -> None:
         async with scripted(tmp_path, first, second) as at:
-            handing = remote.RemoteJob(at, JOB, {}, source, news.append, detached=True)
+            handing = remote.RemoteJob(at, submission(JOB, source, detached=True), {}, source, news.append)
             assert await handing.hand_over() == "j"
 
     run(main())

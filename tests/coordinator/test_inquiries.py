@@ -16,7 +16,7 @@ from tests.media import clips
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.inquiries import Question
 from vidproc.coordinator.server import Coordinator
-from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome, Paths
 from vidproc.protocol.job_messages import (
     PAGE,
     Attempts,
@@ -40,6 +40,7 @@ from vidproc.transport.session import Session, SessionSettings
 
 pytestmark = pytest.mark.process
 _Answer = TypeVar("_Answer", bound=Message)
+PATHS = Paths("/home/ann/in.mp4", "/home/ann/out.mkv")
 DONE = Ending(JobState.DONE, 500.0, "", "", 7, "1" * 64, {"frames_out": 60}, 60, 60)
 
 
@@ -213,14 +214,15 @@ def test_what_is_told_of_one(tmp_path: Path) -> None:
     spec = JobSpec((code, FilterSpec("blur")), container="mkv")
 
     async def main() -> None:
-        async with written(tmp_path, record("0abc", spec=spec, detached=True)) as at, at.client() as client:
+        job = record("0abc", spec=spec, detached=True, paths=PATHS)
+        async with written(tmp_path, job) as at, at.client() as client:
             told = await described(client, "0abc")
             filters = ("custom", "blur")
             assert told.summary == JobSummary(
                 "0abc", JobState.DONE, "in.mp4", filters, "mkv", 100.0, 500.0, 60, 60, len(FILM), 7, True, True
             )
             assert told.job == replace(spec, filters=(replace(code, code=""), FilterSpec("blur")))
-            assert (told.sha256, told.result_sha256) == (submission().sha256, "1" * 64)
+            assert (told.sha256, told.result_sha256, told.paths) == (submission().sha256, "1" * 64, PATHS)
             assert told.folder == str(tmp_path / "data" / "jobs" / "0abc")
             finished = await ask(client, Watch("0abc"), Finished)
             assert (finished.state, finished.metrics) == (JobState.DONE, {"frames_out": 60})

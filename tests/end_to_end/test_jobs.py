@@ -19,7 +19,7 @@ KEYS = [
     "id", "state", "film", "filters", "container", "submitted_at", "ended_at", "frames_done", "frames_total",
     "bytes_in", "bytes_out", "result_held", "detached", "error",
 ]  # fmt: skip
-MORE_KEYS = ["source_sha256", "sha256", "folder", "job", "metrics", "attempts"]
+MORE_KEYS = ["source_sha256", "sha256", "source_path", "result_path", "folder", "job", "metrics", "attempts"]
 
 
 @pytest.fixture
@@ -144,6 +144,7 @@ def test_all_there_is_to_know_of_a_job(shared: Cluster, film: Path, tmp_path: Pa
     assert (told["job"]["filters"][0]["params"], told["job"]["crf"]) == ({"ksize": "9"}, 30.0)
     assert told["metrics"]["frames_out"] == 60
     assert Path(told["folder"], "result").exists()
+    assert (told["source_path"], told["result_path"]) == (str(film), None)
     done = [it["chunk"] for it in told["attempts"] if it["outcome"] == "done"]
     assert sorted(done) == list(range(told["metrics"]["chunks"]))
     assert {it["outcome"] for it in told["attempts"]} <= {"done", "withdrawn"}, "or was late, and run twice"
@@ -203,6 +204,8 @@ def test_no_jobs_and_no_coordinator(own: Cluster) -> None:
 def test_a_job_is_done_again_and_removed(shared: Cluster, film: Path, tmp_path: Path) -> None:
     assert shared.send(film, tmp_path / "first.mp4", "--filter", "edges").code == 0
     first = shared.jobs("list", "--limit", 1, "--json").told[0]["id"]
+    told = shown(shared, first)
+    assert (told["source_path"], told["result_path"]) == (str(film), str(tmp_path / "first.mp4"))
     again = shared.jobs("rerun", first, "--out", tmp_path / "again.mp4", "--json").told
     assert again["id"] != first
     assert again["sha256"] == sha256(tmp_path / "again.mp4") == sha256(tmp_path / "first.mp4")
