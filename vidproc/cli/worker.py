@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
         "--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)"
     )
     made.add_argument(
+        "--file-limit", metavar="SIZE", help="bytes of each file that a slot writes; 0 for no limit (default: 1GiB)"
+    )
+    made.add_argument(
         "--allow-custom",
         action="store_true",
         default=None,
@@ -64,8 +67,10 @@ def _start(given: argparse.Namespace) -> int:
     from vidproc.cli import daemons
     from vidproc.config import WorkerSettings
 
-    daemons.configure_logs(given)
-    return asyncio.run(_work(daemons.settings_of(WorkerSettings, given)))
+    settings = daemons.settings_of(WorkerSettings, given)
+    daemons.configure_logs(given, settings.log_rate)
+    daemons.take_descriptors()
+    return asyncio.run(_work(settings))
 
 
 async def _work(settings: WorkerSettings) -> int:

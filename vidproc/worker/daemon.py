@@ -39,7 +39,8 @@ class Daemon:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._slots = [
-            Slot(f"slot {n}", settings.frame_timeout, settings.memory_limit) for n in range(settings.processes)
+            Slot(f"slot {n}", settings.frame_timeout, settings.memory_limit, settings.file_limit)
+            for n in range(settings.processes)
         ]
         self._address = _address(settings)
         self._link: Link | None = None
