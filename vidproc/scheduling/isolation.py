@@ -34,6 +34,12 @@ def is_tried_again(job: Job, record: ChunkRecord, failure: Failure, policy: Poli
     return not policy.exhausted(record.errors, record.losses) or _isolate(record)
 
 
+def remark(job: Job) -> str:
+    """What else is to be known where its job fails."""
+    others = len(job.faults) - 1
+    return f"; so it was with {others} frames before" if others > 0 else ""
+
+
 def _isolate(record: ChunkRecord) -> bool:
     """Whether that is any use."""
     if record.isolated or not record.in_a_filter:
