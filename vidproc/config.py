@@ -55,6 +55,14 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
     return read
 
 
+def _chunk_size(value: Any) -> int:
+    """Bytes that a process hands to another in one piece."""
+    size = parse_size(value)
+    if not 0 < size < 1 << 31:
+        raise ValueError(f"{value!r} is no size of a chunk: give up to 2047MiB")
+    return size
+
+
 def _seconds(value: Any) -> float:
     seconds = parse_duration(value)
     if not seconds:
@@ -100,14 +108,15 @@ File = Annotated[Path | None, _path]
 Folder = Annotated[Path, _path]
 Size = Annotated[int, parse_size]
 Seconds = Annotated[float, _seconds]
+Most = Annotated[int, _whole(1, 1 << 20)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What both programs have. Sizes are in bytes, where 0 is no limit; times are in seconds.
 
-    `memory_limit` caps each child process: the coordinator's media process, a worker's slots. `token` is what the
-    token file holds; `load` fills it in.
+    `memory_limit` caps each child process: the coordinator's media process, a worker's slots. Of one kind of line at
+    most `log_rate` a second are logged. `token` is what the token file holds; `load` fills it in.
     """
 
     table: ClassVar[str]
@@ -117,6 +126,7 @@ class Settings:
     token_file: File = None
     name: Text = field(default_factory=_host_name)
     memory_limit: Size = 4 * 1024**3
+    log_rate: Most = 100
     token: bytes | None = field(default=None, repr=False)
 
 
@@ -128,6 +138,12 @@ class CoordinatorSettings(Settings):
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
     for `client_patience` is cancelled. Jobs are written down in the database at `database_url`, or in a file in the
     `data_dir`. Results, and what is known of jobs, are kept for `keep`, of the results at most `spool_limit` bytes.
+
+    A peer that takes nothing of what waits for it is cut off after `send_timeout`, and one whose upload is waited for
+    when it sends less than `min_upload_rate` bytes a second for half a minute. Connections are counted by peer, which
+    here is an IPv4 address, an IPv6 network of 64 bits, or a user of this host; `max_connection_rate` is of new ones a
+    second. `file_limit` is for each file that a media process writes, the film among them, and `cpu_limit` for its
+    processor time, of which it may take `probe_limit` until it knows what the film is.
     """
 
     table = "coordinator"
@@ -140,9 +156,23 @@ class CoordinatorSettings(Settings):
     default_processing: Text = "blur"
     heartbeat_s: Seconds = 2.0
     silence_s: Seconds = 8.0
+    send_timeout: Seconds = 30.0
+    max_connections: Most = 4096
+    max_connections_per_peer: Most = 1024
+    max_connection_rate: Most = 256
+    max_jobs: Most = 1024
+    max_jobs_per_connection: Most = 64
     max_frame_pixels: Annotated[int, _whole(1, 1 << 30)] = 4096 * 4096
+    max_duration: Seconds = 7 * 86400.0
+    max_streams: Annotated[int, _whole(1, 1000)] = 128
+    max_packet: Size = 128 * 1024**2
+    max_result: Annotated[int, _chunk_size] = 1024**3
     client_patience: Seconds = 120.0
     upload_limit: Size = 0
+    min_upload_rate: Size = 1024
+    file_limit: Size = 1024**4
+    cpu_limit: Seconds = 6 * 3600.0
+    probe_limit: Seconds = 10.0
     source_cache: Size = 20 * 1024**3
     database_url: Annotated[str | None, _text] = field(default=None, repr=False)
     keep: Seconds = 7 * 86400.0
@@ -156,7 +186,9 @@ class CoordinatorSettings(Settings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(Settings):
     """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none, or `ADAPTIVE`: what others
-    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame."""
+    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame, `drain_timeout` for the time
+    that chunks in hand get to finish when the daemon is asked to stop, `file_limit` for each file that a slot writes,
+    as a filter of somebody's own may."""
 
     table = "worker"
 
@@ -166,6 +198,8 @@ class WorkerSettings(Settings):
     processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
     rate_limit: Annotated[float | str, _rate] = 0.0
     frame_timeout: Seconds = 30.0
+    drain_timeout: Seconds = 30.0
+    file_limit: Size = 1024**3
     allow_custom: Flag = False
 
     def __post_init__(self) -> None:

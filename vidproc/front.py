@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vidproc import scratch
 from vidproc.client.containers import container_of
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.news import Listener
@@ -56,8 +56,8 @@ def process(
     if processes is not None and processes < 1:
         raise ClientError(f"processes must be 1 or more, not {processes}")
     worker = WorkerSettings(allow_custom=True, name="here", processes=processes or usable_cores())
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as pickles:
-        job = _job(filters, out, options, Path(pickles))
+    with scratch.folder() as pickles:
+        job = _job(filters, out, options, pickles)
         return _wait(lambda: local.run(worker, job, os.fspath(video), os.fspath(out), overwrite, on_news))
 
 

@@ -88,6 +88,20 @@ def test_progress_stays_before_what_came_after_it() -> None:
     run(main())
 
 
+def test_of_a_job_s_end_only_the_last_word_waits() -> None:
+    """It has all the figures, and may be asked for again and again."""
+
+    async def main() -> None:
+        async with pair() as (client, coordinator, outbox):
+            for turn in range(10_000):
+                outbox.post(Finished("j", JobState.DONE, turn, "0" * 64, {"losses": ["x" * 1000]}))
+                assert len(outbox._messages) == 1
+            assert not coordinator.closed
+            assert isinstance((await client.receive()).message, Finished)
+
+    run(main())
+
+
 def test_who_asks_and_does_not_read_is_cut_off() -> None:
     async def main() -> None:
         async with pair() as (_, coordinator, outbox):

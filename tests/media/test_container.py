@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.media.clips import Film, sound, write
 from vidproc.errors import MediaError
-from vidproc.media.container import open_source
+from vidproc.media.container import demuxed, open_source
 from vidproc.media.probe import probe
 
 pytestmark = pytest.mark.media
@@ -30,6 +31,21 @@ def refusal(path: Path) -> str:
 def test_films_are_opened(name: str, clip: Clip) -> None:
     with open_source(clip(name)) as source:
         assert source.streams.video
+
+
+def test_tracks_that_begin_late_take_no_packet_from_the_picture(tmp_path: Path) -> None:
+    """Behind what FFmpeg looks at to find a transport stream's tracks."""
+    how = {"codec": "mpeg2video", "rate": 25, "options": {"b": "60M", "qmin": "1", "qmax": "1", "g": "1"}}
+    for name, film in {
+        "silent": Film(**how, count=150, size=(320, 240)),
+        "sounding": Film(**how, count=5, extra=lambda out, streams: sound(out, 1.0)),
+    }.items():
+        write(tmp_path / f"{name}.ts", film)
+    silent, sounding = ((tmp_path / f"{name}.ts").read_bytes() for name in ("silent", "sounding"))
+    (tmp_path / "film.ts").write_bytes(silent + sounding + silent)
+    with open_source(tmp_path / "film.ts") as source:
+        packets = [packet for packet in demuxed(source, source.streams.video[0]) if packet.size]
+    assert len(packets) == 150 + 5 + 150
 
 
 def test_a_name_like_an_option_or_a_protocol_is_a_name(clip: Clip, tmp_path: Path) -> None:

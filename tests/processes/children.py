@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import resource
 import signal
 import subprocess
 
+from vidproc.processes.bootstrap import allow_processor_time
 from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 
@@ -30,7 +32,7 @@ def obey(channel: Channel, gauge: Gauge) -> None:
             case "exit":
                 os._exit(3)
             case "signal":
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGUSR1)
             case "real-time signal":
                 os.kill(os.getpid(), signal.SIGRTMIN + 1)
             case "return":
@@ -60,6 +62,36 @@ def procreate(channel: Channel, gauge: Gauge) -> None:
     """Starts a process of its own, and says which."""
     with subprocess.Popen(["sleep", "1000"]) as started:
         channel.send({"pid": started.pid})
+
+
+def belongings(channel: Channel, gauge: Gauge) -> None:
+    """Says what it holds: where its descriptors lead, its limits, and what it reads from standard input."""
+    names = [int(name) for name in os.listdir("/proc/self/fd")]
+    held = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in names if os.path.exists(f"/proc/self/fd/{fd}")}
+    kinds = ("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE")
+    limits = {kind: list(resource.getrlimit(getattr(resource, kind))) for kind in kinds}
+    channel.send({"held": held, "limits": limits, "input": os.read(0, 9)})
+
+
+def write(channel: Channel, gauge: Gauge) -> None:
+    """Writes as many bytes to a file as it is told, and says how that went."""
+    for header, _ in channel:
+        try:
+            with open(header["path"], "wb") as file:
+                file.write(bytes(header["bytes"]))
+            said = "written"
+        except OSError as error:
+            said = str(error.strerror)
+        channel.send({"said": said})
+
+
+def spend(channel: Channel, gauge: Gauge) -> None:
+    """Takes processor time without end, at most a second of it where it is told so."""
+    for header, _ in channel:
+        if header.get("probing"):
+            allow_processor_time(1.0)
+        while True:
+            pass
 
 
 def compute(channel: Channel, gauge: Gauge) -> None:

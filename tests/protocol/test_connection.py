@@ -381,7 +381,7 @@ def test_what_the_other_side_would_refuse_for_its_size_is_not_sent() -> None:
     peer.send(UploadBlock("j", 0, 0), bytes(2**20))
     for message, payload in (
         (UploadBlock("j", 0, 0), bytes(2**20 + 1)),
-        (Cancel("x" * 2**18), b""),
+        (Submit(1, JobSpec((FilterSpec("x" * 2**18),)), 1, "0" * 64, "n"), b""),
     ):
         with pytest.raises(TooLargeError):
             peer.send(message, payload)

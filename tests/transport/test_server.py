@@ -18,6 +18,7 @@ from vidproc.protocol.framing import FrameReader
 from vidproc.protocol.messages import DownloadBlock, Error, Message, Submit, UploadBlock, Watch
 from vidproc.transport import server as module
 from vidproc.transport.address import Address
+from vidproc.transport.admission import ConnectionLimits
 from vidproc.transport.connect import connect
 from vidproc.transport.server import Server
 from vidproc.transport.session import Session, SessionSettings
@@ -193,17 +194,68 @@ def test_what_a_handler_raises_ends_its_session_only(where: Address, error: Exce
 def test_more_than_the_limit_are_refused_cleanly(where: Address) -> None:
     async def main() -> None:
         async with (
-            server(where, echo, limit=2) as running,
+            server(where, echo, limits=ConnectionLimits(total=2)) as running,
             await connect(listening_at(running), party("client")) as first,
             await connect(listening_at(running), party("client")) as second,
         ):
-            with pytest.raises(UnreachableError, match="has 2 connections already: try again later"):
+            with pytest.raises(UnreachableError, match=r"has 2 connections already \(max_connections\)"):
                 await connect(listening_at(running), party("client"))
             await check_echo(first, "served")
             await second.close()
             await until(lambda: running.connections == 1)
             async with await connect(listening_at(running), party("client")) as third:
                 await check_echo(third, "now there is room")
+
+    run(main())
+
+
+def test_one_peer_does_not_take_the_others_places(where: Address) -> None:
+    async def main() -> None:
+        limits = ConnectionLimits(total=9, per_peer=2)
+        async with server(where, echo, limits=limits) as running:
+            at = listening_at(running)
+            async with await connect(at, party("client")) as first, await connect(at, party("client")):
+                with pytest.raises(UnreachableError, match=r"has 2 connections \(max_connections_per_peer\) already"):
+                    await connect(at, party("client"))
+                await check_echo(first, "served")
+                assert running.connections == 2
+
+    run(main())
+
+
+def test_who_dials_again_and_again_is_refused_for_a_while(where: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        limits = ConnectionLimits(per_peer=2, rate=0.001)
+        async with server(where, echo, limits=limits) as running:
+            for turn in range(2):
+                async with await connect(listening_at(running), party("client")) as session:
+                    await check_echo(session, f"{turn}")
+                await until(lambda: running.connections == 0)
+            with pytest.raises(UnreachableError, match=r"a second \(max_connection_rate\): try again later"):
+                await connect(listening_at(running), party("client"))
+
+    run(main())
+
+
+def test_a_burst_is_served_or_refused_and_who_was_here_is_served(where: Address) -> None:
+    """Each of the others hears why, or finds the connection closed; none waits."""
+
+    async def main() -> None:
+        async with server(where, echo, limits=ConnectionLimits(total=50)) as running:
+            at = listening_at(running)
+            async with await connect(at, party("client")) as other:
+                outcomes = await asyncio.gather(*(visit(at) for _ in range(300)))
+                await check_echo(other, "still here")
+            assert sum(outcomes) >= 49
+            await until(lambda: running.connections == 0)
+
+    async def visit(at: Address) -> bool:
+        try:
+            async with await connect(at, party("client")) as session:
+                await check_echo(session, "served")
+                return True
+        except (UnreachableError, ConnectionLostError):
+            return False
 
     run(main())
 
@@ -230,8 +282,8 @@ def test_without_descriptors_accepting_pauses_and_goes_on(where: Address, monkey
                     await until(lambda: logs)
                     for turn in range(50):
                         await check_echo(other, f"served {turn}")
-                assert all("descriptors" in entry["event"] for entry in logs)
-                assert len(logs) < 25  # not one for each turn of the loop
+                        await asyncio.sleep(0.01)
+                assert ["descriptors" in entry["event"] for entry in logs] == [True], "said once"
                 late.sendall(b"".join(Connection(party("client"), b"n" * 32).data_to_send()))
                 await until(lambda: running.connections == 2)
 

@@ -20,6 +20,26 @@ _EXAMPLES = """\
   head -c 32 /dev/urandom | base64 > t && vidproc-coordinator --bind :: --token-file t"""
 
 
+_LIMITS = (
+    ("--max-connections", "N", "connections at a time (default: 4096)"),
+    ("--max-connections-per-peer", "N", "of one IPv4 address, IPv6 network of 64 bits, or local user (default: 1024)"),
+    ("--max-connection-rate", "N", "new connections of one peer a second, beyond the first so many (default: 256)"),
+    ("--max-jobs", "N", "jobs at a time (default: 1024)"),
+    ("--max-jobs-per-connection", "N", "jobs at a time of one connection (default: 64)"),
+    ("--max-frame-pixels", "N", "pixels of a frame (default: 16777216)"),
+    ("--max-duration", "T", "how long a film may be (default: 7d)"),
+    ("--max-streams", "N", "streams of a film (default: 128)"),
+    ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit (default: 128MiB)"),
+    ("--max-result", "SIZE", "bytes of what a worker makes of one chunk (default: 1GiB)"),
+    ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit (default: 0)"),
+    ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit (default: 1KiB)"),
+    ("--send-timeout", "T", "how long a peer may take nothing of what waits for it (default: 30)"),
+    ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit (default: 1TiB)"),
+    ("--cpu-limit", "T", "processor time for reading and writing one film (default: 6h)"),
+    ("--probe-limit", "T", "of that, until it is known what the film is (default: 10)"),
+)
+
+
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc-coordinator",
@@ -69,6 +89,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="bytes of results to keep; those that were fetched go first; 0 for no limit (default: 20GiB)",
     )
+    limits = made.add_argument_group("limits", "what is more than that is refused, with the name of the limit")
+    for option, metavar, meaning in _LIMITS:
+        limits.add_argument(option, metavar=metavar, help=meaning)
     options.add_daemon_options(made)
     return made
 
@@ -83,8 +106,10 @@ def _start(given: argparse.Namespace) -> int:
     from vidproc.cli import daemons
     from vidproc.config import CoordinatorSettings
 
-    daemons.configure_logs(given)
-    return asyncio.run(_serve(daemons.settings_of(CoordinatorSettings, given)))
+    settings = daemons.settings_of(CoordinatorSettings, given)
+    daemons.configure_logs(given, settings.log_rate)
+    daemons.take_descriptors()
+    return asyncio.run(_serve(settings))
 
 
 async def _serve(settings: CoordinatorSettings) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from typing import TypeVar
 import structlog
 
 from vidproc.cli import options
+from vidproc.cli.log_rate import LogRate
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
 from vidproc.errors import one_line, printable
 
@@ -28,12 +31,14 @@ def settings_of(kind: type[_Settings], given: argparse.Namespace) -> _Settings:
     return load(kind, said, Path(given.config) if given.config else None, os.environ)
 
 
-def configure_logs(given: argparse.Namespace) -> None:
+def configure_logs(given: argparse.Namespace, rate: int = 100) -> None:
+    """At most `rate` lines a second of one kind."""
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if given.log_format == "json":
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
+            LogRate(rate),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -41,8 +46,20 @@ def configure_logs(given: argparse.Namespace) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, given.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Messages()),  # type: ignore[arg-type]
     )
+
+
+class _Messages:
+    """Standard error, but what a full disk or a reader that has left does not take is lost, and stops no work."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def _printable(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -52,6 +69,17 @@ def _printable(logger: object, method: str, event: structlog.typing.EventDict) -
             lines = value.splitlines() if key == "exception" else [one_line(value)]
             event[key] = "\n".join(map(printable, lines))
     return event
+
+
+_MOST_DESCRIPTORS = 2**20
+"""Some systems allow a thousand times as many, and what goes through all of them takes as long."""
+
+
+def take_descriptors() -> None:
+    """Have as many descriptors as the system allows: the usual limit is one for programs that use `select`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class StopSignals:

@@ -6,13 +6,13 @@ import argparse
 import dataclasses
 import importlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 
 import vidproc
+from vidproc import scratch
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
@@ -75,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def draw_pictures(folder: Path) -> None:
     """A film that is made, before and after: what the README shows."""
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
-        before, after = Path(name) / "before.mp4", Path(name) / "after.mp4"
+    with scratch.folder() as made:
+        before, after = made / "before.mp4", made / "after.mp4"
         make_sample(before, seconds=4)
         vidproc.process(before, after, "edges:low=60,high=140")
         halves = [cv2.resize(still(film, 90), (640, 360), interpolation=cv2.INTER_AREA) for film in (before, after)]

@@ -61,6 +61,7 @@ def add_daemon_options(to: argparse.ArgumentParser) -> None:
         "--config", metavar="FILE", help="TOML file with these settings, in a table named like this program"
     )
     to.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="least to log")
+    to.add_argument("--log-rate", metavar="N", help="lines of one kind to log a second at most (default: 100)")
     to.add_argument("--log-format", choices=("console", "json"), default="console", help="lines for people or programs")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from vidproc import scratch
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, job_of
 
@@ -49,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     job = replace(job_of(given, given.out), digest_frames=True)
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        one = _here(given, job, 1, Path(folder) / f"one.{job.container}")
-        other = _elsewhere(given, job, Path(folder) / f"other.{job.container}")
+    with scratch.folder() as folder:
+        one = _here(given, job, 1, folder / f"one.{job.container}")
+        other = _elsewhere(given, job, folder / f"other.{job.container}")
     differing = [_differing_chunks(one["frame_digests"], other["frame_digests"]), _differing_films(one, other)]
     for what, how in zip(("frames before encoding", "films (SHA-256)"), differing, strict=True):
         print(f"{what}: {f'DIFFERENT: {how}' if how else 'the same'}")

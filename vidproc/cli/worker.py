@@ -23,7 +23,7 @@ _EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc-worker",
-        "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish, for up to 8 s.",
+        "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish, a second one stops at once.",
         _EXAMPLES,
     )
     made.add_argument(
@@ -38,7 +38,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--frame-timeout", metavar="T", help="seconds that a slot may stay on one frame (default: 30)")
     made.add_argument(
+        "--drain-timeout", metavar="T", help="seconds that running chunks may take at SIGTERM to finish (default: 30)"
+    )
+    made.add_argument(
         "--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)"
+    )
+    made.add_argument(
+        "--file-limit", metavar="SIZE", help="bytes of each file that a slot writes; 0 for no limit (default: 1GiB)"
     )
     made.add_argument(
         "--allow-custom",
@@ -61,8 +67,10 @@ def _start(given: argparse.Namespace) -> int:
     from vidproc.cli import daemons
     from vidproc.config import WorkerSettings
 
-    daemons.configure_logs(given)
-    return asyncio.run(_work(daemons.settings_of(WorkerSettings, given)))
+    settings = daemons.settings_of(WorkerSettings, given)
+    daemons.configure_logs(given, settings.log_rate)
+    daemons.take_descriptors()
+    return asyncio.run(_work(settings))
 
 
 async def _work(settings: WorkerSettings) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import zlib
 from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +16,8 @@ from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
-from vidproc.errors import ClientError, PeerError, VidprocError
+from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
+from vidproc.errors import ClientError, PeerError, VidprocError, one_line
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
@@ -38,7 +40,6 @@ from vidproc.storage.reading import read_range
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
-_MOST_JOBS = 64
 
 log = structlog.get_logger()
 
@@ -65,13 +66,22 @@ class Desk(Protocol):
         """Any that is known. Raises `ClientError` or `StorageError`."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """`jobs` at a time on one connection. `upload_rate`: bytes a second of an upload, at least; 0 for none."""
+
+    jobs: int = 64
+    upload_rate: int = 0
+
+
 class ClientLink:
     """One client; it may have several jobs."""
 
-    def __init__(self, session: Session, desk: Desk, inquiries: Inquiries) -> None:
+    def __init__(self, session: Session, desk: Desk, inquiries: Inquiries, limits: ClientLimits) -> None:
         self._session = session
         self._desk = desk
         self._inquiries = inquiries
+        self._limits = limits
         self._outbox = Outbox(session)
         self._submissions = Submissions()
         self._watched: set[Job] = set()
@@ -79,18 +89,32 @@ class ClientLink:
         self._sending: dict[Job, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
-        outbox = asyncio.create_task(self._outbox.run())
+        beside = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._watch_pace())]
         try:
             while True:
                 message, payload, _ = await self._session.receive()
                 await self._answered(message, self._take(message, payload))
         finally:
             self._leave()
-            await _end([outbox, *self._sending.values()])
+            await _end([*beside, *self._sending.values()])
+
+    async def _watch_pace(self) -> None:
+        """Cut off a client that keeps a job waiting for its film; the job waits for it to come back."""
+        pace, slow = UploadPace(self._limits.upload_rate), False
+        while not slow:
+            await asyncio.sleep(LOOK_EVERY_S)
+            slow = pace.look(any(map(self._sends, self._watched)), self._session.received)
+        least = f"{self._limits.upload_rate} bytes a second (min_upload_rate)"
+        self._session.fail(PeerError(f"the film came at less than {least}: send it again to go on with it"))
+
+    def _sends(self, job: Job) -> bool:
+        return job.upload is not None and job.sender is self
 
     def _leave(self) -> None:
         for job in self._watched:
             job.listeners.discard(self._outbox.post)
+            if job.sender is self:
+                job.sender = None
 
     async def _answered(self, message: Message, taking: Awaitable[None]) -> None:
         """An error that is the client's, or concerns one job, is an answer, and the connection goes on."""
@@ -100,7 +124,7 @@ class ClientLink:
             raise
         except VidprocError as error:
             job_id, request = getattr(message, "job_id", ""), getattr(message, "request", 0)
-            self._outbox.post(Error(error.code, str(error), error.blame, job_id, request))
+            self._outbox.post(Error(error.code, one_line(str(error)), error.blame, job_id, request))
 
     async def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
@@ -133,8 +157,9 @@ class ClientLink:
     def _demand_room(self) -> None:
         """For one more job."""
         self._watched = {job for job in self._watched if not job.state.final}
-        if len(self._watched) >= _MOST_JOBS:
-            raise ClientError(f"one connection may have {_MOST_JOBS} jobs at a time")
+        if len(self._watched) >= self._limits.jobs:
+            most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
+            raise ClientError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
@@ -167,6 +192,8 @@ class ClientLink:
     def _listen(self, job: Job) -> None:
         self._watched.add(job)
         job.listeners.add(self._outbox.post)
+        if job.sender is None:
+            job.sender = self
 
     def _watch(self, job: Job) -> None:
         """For a client that comes back, perhaps before its last connection is known to be dead."""
@@ -186,6 +213,7 @@ class ClientLink:
         upload = job.upload
         if upload is None:
             return
+        job.sender = self
         if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
         good = zlib.crc32(payload) == block.crc32

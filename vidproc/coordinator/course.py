@@ -21,7 +21,7 @@ from vidproc.errors import CancelledError, StalledError, StorageError, VidprocEr
 from vidproc.media.output_format import shape_of
 from vidproc.model import Chunk, JobState
 from vidproc.pipelines import plan
-from vidproc.processes.child import ChildDiedError
+from vidproc.processes.child import ChildDiedError, ChildSpentError
 from vidproc.scheduling import events as ev
 
 _MEDIA_ATTEMPTS = 3
@@ -56,7 +56,7 @@ class Course:
                 return
             except (ChildDiedError, StalledError) as error:
                 log.warning("media process lost", job=self._job.id, attempt=attempt, error=str(error))
-                if attempt == _MEDIA_ATTEMPTS:
+                if attempt == _MEDIA_ATTEMPTS or isinstance(error, ChildSpentError):
                     raise
 
     async def _attempt(self, attempt: int) -> None:

@@ -34,6 +34,7 @@ from vidproc.transport.session import Session
 _BLOCK = 2**20
 _MAX_SLOTS = 1024
 _MOST_FILES = 1024
+_LARGEST_RESULT = 2**31 - 1
 
 log = structlog.get_logger()
 
@@ -41,8 +42,9 @@ log = structlog.get_logger()
 class DaemonLink:
     """Events from a daemon go to dispatch; dispatch's leases and words go to the daemon."""
 
-    def __init__(self, session: Session, dispatch: Dispatch, name: str) -> None:
+    def __init__(self, session: Session, dispatch: Dispatch, name: str, max_result: int = _LARGEST_RESULT) -> None:
         self.name = name
+        self._max_result = max_result
         self.versions: Mapping[str, str] = session.peer.versions
         self.slots = 0
         self._session = session
@@ -143,10 +145,8 @@ class DaemonLink:
         match message:
             case Heartbeat():
                 self._note(message)
-            case Result(lease, size, sha256, report):
-                self._dispatch.result_begins(lease, size, sha256, report)
-                if not size:
-                    self._result_block(lease, b"")
+            case Result():
+                self._result(message)
             case ResultBlock(lease):
                 self._result_block(lease, payload)
             case Failed():
@@ -157,6 +157,13 @@ class DaemonLink:
                 self._dispatch.feed(ev.WorkerDraining(self.name))
             case _:
                 raise PeerError(f"a worker may not send {message.kind}")
+
+    def _result(self, it: Result) -> None:
+        if it.size > self._max_result:
+            raise PeerError(f"a chunk's result has {it.size} bytes; up to {self._max_result} are taken (max_result)")
+        self._dispatch.result_begins(it.lease_id, it.size, it.sha256, it.report)
+        if not it.size:
+            self._result_block(it.lease_id, b"")
 
     def _holds(self, lease: int) -> bool:
         grant = self._dispatch.grant_of(lease)

@@ -53,7 +53,7 @@ class Desk:
         self._dispatch = dispatch
         self._journal = journal
         self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
-        self._media = MediaProcesses(MediaLimits(settings.memory_limit, settings.max_frame_pixels))
+        self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
@@ -107,6 +107,12 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        most = self._settings.max_jobs
+        if sum(not job.state.final for job in self._dispatch.jobs.values()) >= most:
+            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
@@ -258,6 +264,9 @@ class Desk:
             for job in self._dispatch.jobs.values():
                 self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for job in self._dispatch.jobs.values():
+            if job.upload is not None:  # of one whose task had not begun, too
+                job.upload.pause()
         await self._media.close()
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
@@ -283,8 +292,6 @@ class Desk:
             await asyncio.wait({course})
         except asyncio.CancelledError:
             await self._come_to_rest(job, course, telling)
-            if job.upload is not None:
-                job.upload.pause()
             raise
         await self._come_to_rest(job, telling)
         await self._finish(job)
@@ -297,9 +304,8 @@ class Desk:
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while time.monotonic() - heard < self._settings.client_patience:
-            if job.listeners or (job.detached and job.source.whole):
-                heard = time.monotonic()
+        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.awaited else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)

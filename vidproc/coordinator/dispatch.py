@@ -71,7 +71,7 @@ class Dispatch:
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal or NoJournal()
-        self.scheduler = Scheduler(Policy(), random.Random())
+        self.scheduler = Scheduler(Policy(), random.Random(), leases_from=time.time_ns() // 1000)
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
         self._leases: dict[int, _Lease] = {}

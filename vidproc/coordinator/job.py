@@ -47,8 +47,9 @@ class Done:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """`listeners` hear progress and the end. The scheduler, not this, knows which chunks are leased.
-    `frames_in_hand` are by lease, without those of a chunk's second run.
+    """`listeners` hear progress and the end; the `sender` is who the source is to come from, as long as it is on its
+    way. The scheduler, not this, knows which chunks are leased. `frames_in_hand` are by lease, without those of a
+    chunk's second run.
 
     `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
@@ -75,6 +76,7 @@ class Job:
     course: asyncio.Task[None] | None = None
     source: Source = field(init=False)
     listeners: set[Listener] = field(default_factory=set)
+    sender: object = None
     opened: Opened | None = None
     frames_total: int = 0
     frame_rate: float = 0.0
@@ -135,6 +137,14 @@ class Job:
         if self.course is not None:
             self.course.cancel()
         return True
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody will want the result: a client is there, or comes back by itself. Nobody can who keeps no
+        source coming."""
+        if self.detached and self.source.whole:
+            return True
+        return bool(self.listeners) and (self.upload is None or self.sender is not None)
 
     def arrived(self) -> None:
         """The source is whole."""

@@ -16,10 +16,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.source import Source
 from vidproc.errors import ClientError, MediaError, StalledError, VidprocError
 from vidproc.filters.contract import Shape
 from vidproc.media.output_format import encoder_spec, shape_of
+from vidproc.media.source_limits import NO_LIMITS, SourceLimits
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
 from vidproc.pipelines import plan
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
@@ -38,7 +40,7 @@ class ToIngest(Struct, frozen=True):
     """What a media process is to read, and where the packets go. Of the source's `size` bytes only `held` are there
     yet, and the child is told of more. `reach` says which frames the job's filters need, `times` whether they want to
     know when frames are shown, `hands_on_frames` whether a stage of theirs makes frames for others: the child is told
-    that too, so that it need not import them, and OpenCV with them."""
+    that too, so that it need not import them, and OpenCV with them. `limits` say what is refused."""
 
     source: str
     size: int
@@ -48,6 +50,7 @@ class ToIngest(Struct, frozen=True):
     reach: Reach
     times: bool
     hands_on_frames: bool
+    limits: SourceLimits = NO_LIMITS
 
 
 class Probed(Struct, frozen=True):
@@ -105,11 +108,18 @@ class Muxed(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """`memory`: address space of a media process in bytes, 0 for no limit. `frame_pixels`: the largest frame taken, and
-    the largest that a filter may make of it."""
+    """Of a media process, and of the film that it reads. `frame_pixels`: of the largest frame taken, and of the largest
+    that a filter may make of it."""
 
-    memory: int
+    child: ChildLimits
     frame_pixels: int
+    source: SourceLimits = NO_LIMITS
+
+    @classmethod
+    def of(cls, given: CoordinatorSettings) -> MediaLimits:
+        child = ChildLimits(given.memory_limit, given.file_limit, given.cpu_limit)
+        source = SourceLimits(given.max_streams, given.max_duration, given.max_packet, given.probe_limit)
+        return cls(child, given.max_frame_pixels, source)
 
 
 class MediaProcess:
@@ -119,7 +129,7 @@ class MediaProcess:
     """
 
     def __init__(self, name: str, limits: MediaLimits) -> None:
-        self._child = Child(name, _ENTRY, ChildLimits(memory=limits.memory))
+        self._child = Child(name, _ENTRY, limits.child)
         self._limits = limits
 
     @property
@@ -135,7 +145,7 @@ class MediaProcess:
     async def ingest(self, source: Source, packets: Path, job: JobSpec) -> AsyncGenerator[News, None]:
         """Index the source into the packet file, as it arrives; `Opened` once, `Planned` as chunks become final,
         `Ingested` last. Close it when done (`contextlib.aclosing`)."""
-        order = _order(source, packets, job)
+        order = _order(source, packets, job, self._limits.source)
         await self._child.send({"ingest": to_plain(order)})
         telling = asyncio.create_task(self._tell_growth(source, order.held))
         try:
@@ -245,8 +255,9 @@ class MediaProcesses:
         return media
 
 
-def _order(source: Source, packets: Path, job: JobSpec) -> ToIngest:
+def _order(source: Source, packets: Path, job: JobSpec, limits: SourceLimits) -> ToIngest:
     part = plan.sequential_part(job.filters)
     hands_on_frames = part is not None and part.pinned
     reach, times = plan.check(job.filters), plan.want(job.filters, "time")
-    return ToIngest(str(source.path), source.size, source.begin(), str(packets), job, reach, times, hands_on_frames)
+    held = source.begin()
+    return ToIngest(str(source.path), source.size, held, str(packets), job, reach, times, hands_on_frames, limits)

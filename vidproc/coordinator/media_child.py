@@ -21,6 +21,7 @@ from vidproc.media.output_format import scaling_loss
 from vidproc.media.plan import tuning_for
 from vidproc.media.probe import SourceInfo
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, JobSpec, StreamFormat
+from vidproc.processes.bootstrap import allow_processor_time
 from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
@@ -138,8 +139,9 @@ class _Reading:
     def read(self) -> _Source:
         order = self._order
         tuning = tuning_for(order.hands_on_frames)
-        asked = ingest.Request(order.job.start, order.job.duration, order.reach, tuning)
+        asked = ingest.Request(order.job.start, order.job.duration, order.reach, tuning, order.limits)
         listener = ingest.Listener(self._opened, self._new_streams.__setitem__, self._planned, self._gauge.start)
+        allow_processor_time(order.limits.probe_cpu_s)
         with GrowingFile(order.source, order.size, order.held, self._wait) as self._file:
             read = ingest.ingest(self._file, order.packets, asked, listener)
         self._tell_chunks()
@@ -152,6 +154,7 @@ class _Reading:
         return source
 
     def _opened(self, info: SourceInfo) -> None:
+        allow_processor_time()
         self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})
         self._told_at = time.monotonic()
 

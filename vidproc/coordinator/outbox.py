@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from vidproc.errors import VidprocError
-from vidproc.protocol.messages import Message, Progress
+from vidproc.protocol.messages import Finished, Message, Progress
 from vidproc.transport.session import Session
 
 _MOST = 4096
@@ -16,8 +16,8 @@ log = structlog.get_logger()
 
 
 class Outbox:
-    """Control messages in order. Of a job's progress only the newest is kept: a slow reader piles up nothing, and one
-    that asks and asks without reading the answers is cut off."""
+    """Control messages in order. Of a job's progress, and of its end with all the figures, only the newest is kept: a
+    slow reader piles up nothing, and one that asks and asks without reading the answers is cut off."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -25,7 +25,7 @@ class Outbox:
         self._filled = asyncio.Event()
 
     def post(self, message: Message) -> None:
-        key: object = ("progress", message.job_id) if isinstance(message, Progress) else object()
+        key = (message.kind, message.job_id) if isinstance(message, Progress | Finished) else object()
         self._messages[key] = message
         self._filled.set()
         if len(self._messages) > _MOST:

@@ -8,7 +8,7 @@ from itertools import chain, count
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import validation
-from vidproc.coordinator.clients import ClientLink
+from vidproc.coordinator.clients import ClientLimits, ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
@@ -18,9 +18,10 @@ from vidproc.protocol.party import COORDINATOR, Party
 from vidproc.storage.journal import Journal, NoJournal
 from vidproc.storage.spool import Spool
 from vidproc.transport.address import Address, is_loopback
+from vidproc.transport.admission import ConnectionLimits
 from vidproc.transport.listen import Listener, listen
 from vidproc.transport.server import serve
-from vidproc.transport.session import Session
+from vidproc.transport.session import Session, SessionSettings
 
 PRELOADED = ("vidproc.coordinator.media_child",)
 """What the fork server imports for media processes."""
@@ -63,7 +64,9 @@ class Coordinator:
             COORDINATOR, given.name, {"vidproc": __version__}, given.token,
             heartbeat_s=given.heartbeat_s, silence_s=given.silence_s,
         )  # fmt: skip
-        self._server = await serve(listeners, self._serve, party)
+        limits = ConnectionLimits(given.max_connections, given.max_connections_per_peer, given.max_connection_rate)
+        session = SessionSettings(send_timeout_s=given.send_timeout)
+        self._server = await serve(listeners, self._serve, party, settings=session, limits=limits)
 
     @property
     def addresses(self) -> list[str]:
@@ -86,10 +89,13 @@ class Coordinator:
 
     async def _serve(self, session: Session) -> None:
         """One connection that is open, from here to its end."""
+        given = self._settings
         if session.peer.role == "worker":
-            await DaemonLink(session, self._dispatch, self._unique(session.peer.name)).serve()
+            name = self._unique(session.peer.name)
+            await DaemonLink(session, self._dispatch, name, given.max_result).serve()
         else:
-            await ClientLink(session, self._desk, self._inquiries).serve()
+            limits = ClientLimits(given.max_jobs_per_connection, given.min_upload_rate)
+            await ClientLink(session, self._desk, self._inquiries, limits).serve()
 
     def _unique(self, name: str) -> str:
         """Two daemons may call themselves alike; in the figures they are two, and one that comes back is itself."""

@@ -13,7 +13,7 @@ from av.packet import PktSideDataT
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from vidproc.media.container import last_words
+from vidproc.media.container import demuxed, last_words
 from vidproc.media.index import REORDER_LIMIT
 from vidproc.media.records import NO_DTS, PacketFlag, PacketRecord
 from vidproc.media.seek_points import Look, inspector, is_known
@@ -90,7 +90,7 @@ class ArrivingPackets:
             if stream is not self._video:
                 stream.discard = Discard.all
         try:
-            for packet in self._source.demux(self._video):
+            for packet in demuxed(self._source, self._video):
                 if packet.size:
                     arrival = self._arrival(packet)
                     self._note(arrival)

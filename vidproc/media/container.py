@@ -8,10 +8,13 @@ containers does: a playlist's demuxer is never chosen.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 
 from vidproc.errors import MediaError
 from vidproc.media.growing import GrowingFile, require_file
@@ -25,9 +28,14 @@ _SNIFFED = 4096
 _TEXT_CONTROLS = frozenset(range(32)) - {9, 10, 12, 13}
 
 
+_TOO_MUCH = "asks for more memory, or more streams, than a film may (memory_limit, max_streams)"
+"""FFmpeg has a limit of its own on streams, a thousand, and says of both alike that it can't allocate memory."""
+
 _HEADER_ALONE = {"analyzeduration": "1", "skip_frame": "all"}
 """Options by which FFmpeg opens a file without decoding any of it: 1 ms instead of 10 for a film of 720p."""
 
+
+_Stream = TypeVar("_Stream", bound=Stream)
 
 Place = str | os.PathLike[str] | GrowingFile
 """A file by its path, or one that may still be on its way."""
@@ -87,7 +95,22 @@ def _opened(file: str | GrowingFile, place: Path, header_alone: bool) -> InputCo
     try:
         return av.open(file, "r", container_options=limits, options=options, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise MediaError(f"{place.name} {_what_it_is(place)} ({last_words(error)})") from error
+        fault = _TOO_MUCH if isinstance(error, MemoryError) else _what_it_is(place)
+        raise MediaError(f"{place.name} {fault} ({last_words(error)})") from error
+
+
+def demuxed(source: InputContainer, *streams: _Stream) -> Iterator[av.Packet[_Stream]]:
+    """The packets of these streams, to the end.
+
+    A transport stream may grow more streams on the way. PyAV's `demux` fails at the first packet of one that it has not
+    met before, and leaves it out when it is called again.
+    """
+    while True:
+        try:
+            yield from cast("Iterator[av.Packet[_Stream]]", source.demux(*streams))
+            return
+        except IndexError:
+            continue
 
 
 def last_words(error: av.FFmpegError) -> str:

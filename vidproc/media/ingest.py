@@ -34,6 +34,7 @@ from vidproc.media.ordering import CountedOrder, Placed, TimedOrder, Untrusted
 from vidproc.media.plan import ChunkPlanner, PlanHints, Tuning
 from vidproc.media.probe import SourceInfo, describe, main_video
 from vidproc.media.records import HIDDEN, pieces
+from vidproc.media.source_limits import NO_LIMITS, SourceLimits
 from vidproc.media.timeline import Timeline
 from vidproc.model import Chunk, StreamFormat
 from vidproc.reach import NO_REACH, Reach
@@ -58,12 +59,13 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is wanted of the source. `start` and `duration` are seconds of the film; `reach` says which frames those
-    of the result depend on."""
+    of the result depend on, `limits` what is refused."""
 
     start: float | None = None
     duration: float | None = None
     reach: Reach = NO_REACH
     tuning: Tuning = field(default_factory=Tuning)
+    limits: SourceLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def ingest(
 ) -> Ingested:
     """Read a source into a file of packet records, and plan its chunks. One that still grows is read as it does.
 
-    Raises `MediaError` where it is no video, has no frame that decodes, or none in the window asked for.
+    Raises `MediaError` where it is no video, has no frame that decodes, or none in the window asked for, or is beyond
+    the limits.
     """
     heard, request = _Heard(listener or Listener()), request or Request()
     Path(packets_path).write_bytes(b"")
@@ -139,7 +142,7 @@ def _ingest(file: GrowingFile, packets_path: Path, request: Request, heard: _Hea
         reason = str(error) or "its times are out of order"
     try:
         return attempt(_Way(reason=reason))
-    except _Contradiction:
+    except (_Contradiction, Disordered):
         return attempt(replace(way, mends=True))
 
 
@@ -220,6 +223,7 @@ class _Reading:
         self._way = way
         self._growing, self._source, self._file, self._request, self._heard = growing, source, file, request, heard
         self._info = describe(source, None)
+        request.limits.check_streams(len(self._info.streams))
         self._packets = ArrivingPackets(source, video, self._info.stream)
         self._counted = way.reason or self._packets.distrust
         self._order: TimedOrder | CountedOrder
@@ -251,17 +255,25 @@ class _Reading:
         self._end_segment()
         self._file.truncate(self._offset)
         self._timeline.complete(1 / self._info.stream.frame_rate / self._info.time_base)
+        self._request.limits.check_seconds(self._ticks() * self._info.time_base)
         return self._result()
+
+    def _ticks(self) -> int:
+        """How long the segments are, one after the other."""
+        times = self._timeline.times
+        return sum(times[segment.stop - 1] - times[segment.start] for segment in self._segments)
 
     def _arriving(self) -> Iterator[Arrival]:
         alive = self._heard.alive
         for arrival in self._packets:
             alive()
+            self._request.limits.check_packet(len(arrival.data))
             yield arrival
 
     def _begin(self) -> None:
         """The first frame was decoded: now the source can be described and a plan be made."""
         self._info = describe(self._source, self._order.frame)
+        self._request.limits.check_seconds(self._window.seconds_of(self._info.duration_from_header))
         self._planner = ChunkPlanner(self._hints(), self._request.tuning)
         self._heard.open(self._info)
         if self._way.skips and self._window.begin is not None and isinstance(self._order, TimedOrder):

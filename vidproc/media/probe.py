@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import MediaError
 from vidproc.media.chroma_siting import siting
-from vidproc.media.container import open_source
+from vidproc.media.container import demuxed, open_source
 from vidproc.media.field_order import FieldOrders
 from vidproc.model import Colour, StreamFormat
 
@@ -86,7 +86,7 @@ def first_frame(source: InputContainer) -> av.VideoFrame | None:
     if stream.codec_context is None:
         raise MediaError("this FFmpeg has no decoder for the video stream")
     stream.codec_context.thread_count = 1
-    for number, packet in enumerate(source.demux(stream)):
+    for number, packet in enumerate(demuxed(source, stream)):
         try:
             frames = stream.decode(packet) if packet.size or packet.pts is None else []
         except av.FFmpegError:

@@ -25,7 +25,7 @@ from av.subtitles.stream import SubtitleStream
 
 from vidproc.media import output_codecs
 from vidproc.media.audio_transcode import TranscodedTrack, add_audio_stream, form_for
-from vidproc.media.container import last_words, open_source
+from vidproc.media.container import demuxed, last_words, open_source
 from vidproc.media.film_clock import FilmClock
 from vidproc.media.text_subtitles import add_text_stream, is_text
 from vidproc.media.track import Track, describe, is_cover
@@ -109,7 +109,7 @@ class StreamCopy:
         self._unfinished = list(self.tracks.values())
         if self.tracks:
             self._skip()
-            self._packets = self.source.demux([track.source for track in self.tracks.values()])
+            self._packets = demuxed(self.source, *[track.source for track in self.tracks.values()])
 
     def _skip(self) -> None:
         """Go where the kept window begins. Only an MP4 with the tables of all its packets leads each track there by
@@ -249,6 +249,6 @@ def _accepts(container: str, stream: Stream) -> bool:
 
 def _first_packet(path: Path, index: int) -> bytes:
     with open_source(path) as container:
-        for packet in container.demux(container.streams[index]):
+        for packet in demuxed(container, container.streams[index]):
             return bytes(packet)
     return b""

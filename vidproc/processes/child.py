@@ -27,7 +27,7 @@ from vidproc.processes.gauge import Gauge
 from vidproc.processes.oom import oom_kills
 from vidproc.protocol.framing import FrameReader, pack
 
-__all__ = ["Child", "ChildDiedError", "ChildLimits", "preload"]
+__all__ = ["Child", "ChildDiedError", "ChildLimits", "ChildSpentError", "preload"]
 
 _BLOCK = 2**20
 _TO_EXIT_S = 1.0
@@ -46,6 +46,13 @@ class ChildDiedError(WorkerError):
 
 class ChildOutOfMemoryError(OutOfMemoryError, ChildDiedError):
     """The kernel killed it, for want of memory."""
+
+
+class ChildSpentError(ChildDiedError):
+    """The process took all the processor time that it was allowed; another would take as much."""
+
+    code = "processor-time"
+    retryable = False
 
 
 class Child:
@@ -147,6 +154,8 @@ class Child:
         self.kill()
         await self._ended.wait()
         cause = f"{self.name} {_cause_of_death(self._popen.returncode)}"
+        if self._popen.returncode == -signal.SIGXCPU:
+            return ChildSpentError(f"{self.name} has taken more processor time than it may (cpu_limit, probe_limit)")
         if self._popen.returncode == -signal.SIGKILL and oom_kills() > self._oom_kills:
             return ChildOutOfMemoryError(f"{cause}, as memory ran out")
         return ChildDiedError(cause)

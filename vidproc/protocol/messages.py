@@ -19,6 +19,13 @@ VERSION = 1
 """The protocol's version; peers of another one are refused with an error that says so."""
 
 
+LONGEST_NAME = 1024
+"""Characters of a film's name; of a file's, systems take 255 bytes."""
+
+
+_LONGEST_ID = 255
+
+
 class Message(Struct, frozen=True):
     """Base of all messages. `bulk` ones may wait behind control messages and carry a payload."""
 
@@ -47,6 +54,10 @@ class Message(Struct, frozen=True):
 def _check(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
+
+
+def _check_job(job_id: str) -> None:
+    _check(len(job_id) <= _LONGEST_ID, f"a job's id has at most {_LONGEST_ID} characters")
 
 
 def _check_sha256(text: str) -> None:
@@ -139,6 +150,7 @@ class Submit(Message, frozen=True):
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
+        _check(len(self.name) <= LONGEST_NAME, f"a film's name has at most {LONGEST_NAME} characters")
         _check_sha256(self.sha256)
 
 
@@ -185,6 +197,7 @@ class UploadBlock(Message, frozen=True):
     crc32: int
 
     def __post_init__(self) -> None:
+        _check_job(self.job_id)
         _check(self.offset >= 0, "an offset is not negative")
 
 
@@ -217,6 +230,9 @@ class Watch(Message, frozen=True):
 
     job_id: str
 
+    def __post_init__(self) -> None:
+        _check_job(self.job_id)
+
 
 class Progress(Message, frozen=True):
     """Coordinator, a few times a second: `frames_total` is 0 while unknown; `waiting` says why nothing moves."""
@@ -248,6 +264,7 @@ class Fetch(Message, frozen=True):
     offset: int
 
     def __post_init__(self) -> None:
+        _check_job(self.job_id)
         _check(self.offset >= 0, "an offset is not negative")
 
 
@@ -267,6 +284,9 @@ class Cancel(Message, frozen=True):
     """Client: stop this job; of one that has ended, its client has the result."""
 
     job_id: str
+
+    def __post_init__(self) -> None:
+        _check_job(self.job_id)
 
 
 # Worker daemons

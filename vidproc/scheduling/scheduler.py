@@ -46,7 +46,8 @@ from vidproc.scheduling.workers import Lease, Slot, Tail, Worker
 class Scheduler:
     """Drive it with `handle`; everything else only looks."""
 
-    def __init__(self, policy: Policy, rng: Jitter) -> None:
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        """Leases are numbered from behind `leases_from`: a daemon may still speak of those of an earlier scheduler."""
         self._policy = policy
         self._rng = rng
         self._workers: dict[str, Worker] = {}
@@ -55,7 +56,7 @@ class Scheduler:
         self._leases: dict[int, Lease] = {}
         self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
         self._backoffs = Backoffs()
-        self._last_lease = 0
+        self._last_lease = leases_from
         self._last_job = 0
         self._retries = 0
         self._commands: list[ev.Command] = []

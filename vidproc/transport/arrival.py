@@ -12,6 +12,9 @@ from vidproc.transport.wire import close_fds
 _OBJECT_BYTES = 512
 """Roughly what a message's objects take, so that many small ones count too."""
 
+_DESCRIPTOR_BYTES = 2**16
+"""What a descriptor counts for: a process has few of them, and all its connections share those."""
+
 
 class Descriptors:
     """File descriptors that came with a message; whoever takes them must close them."""
@@ -54,15 +57,20 @@ class Inbox:
 
     def put(self, arrival: Arrival) -> None:
         self._arrivals.append(arrival)
-        self._size += len(arrival.payload) + _OBJECT_BYTES
+        self._size += _weight(arrival)
         self.full = self.full or self._size >= self._high
 
     def take(self) -> Arrival:
         arrival = self._arrivals.popleft()
-        self._size -= len(arrival.payload) + _OBJECT_BYTES
+        self._size -= _weight(arrival)
         self.full = self.full and self._size > self._low
         return arrival
 
     def clear(self) -> None:
         while self._arrivals:
             self.take().fds.close()
+
+
+def _weight(arrival: Arrival) -> int:
+    """The same as long as it lies here."""
+    return len(arrival.payload) + _OBJECT_BYTES + len(arrival.fds) * _DESCRIPTOR_BYTES

@@ -1,8 +1,9 @@
 """Serving many sessions at once: accept, shake hands, hand each to a handler in a task of its own.
 
 One session's trouble is its own: whatever its handshake or its handler raises ends that session and is logged. What all
-share is guarded: there is a limit on connections, and when the process has no descriptor left, accepting pauses, since
-the listening socket would stay readable and the loop would spin (https://github.com/python/cpython/issues/151615).
+share is guarded: connections are counted, in all and by peer (`admission`), and when the process has no descriptor
+left, accepting pauses, since the listening socket would stay readable and the loop would spin
+(https://github.com/python/cpython/issues/151615).
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import asyncio
 import errno
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
 from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.party import NONCE_BYTES, Party
+from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.transport.listen import Listener
 from vidproc.transport.session import Session, SessionSettings
 from vidproc.transport.wire import SocketWire, tune_tcp
 
-Handler = Callable[[Session], Awaitable[None]]
+Handler = Callable[[Session], Coroutine[Any, Any, None]]
 
 _ACCEPTS_AT_ONCE = 64
 _ACCEPT_PAUSE_S = 1.0
@@ -39,14 +42,14 @@ async def serve(
     party: Party,
     *,
     settings: SessionSettings | None = None,
-    limit: int = 1024,
+    limits: ConnectionLimits | None = None,
 ) -> Server:
     """Begin to serve. `handler(session)` gets each open session, which is closed when it returns or raises.
 
-    A `VidprocError` that it raises is told to the peer. At most `limit` connections are held at a time; more are
-    refused with an `error` of code `unreachable`. The listeners belong to the server from here on.
+    A `VidprocError` that it raises is told to the peer. Connections beyond the limits are refused with an `error` of
+    code `unreachable`, or just closed where very many come at once. The listeners belong to the server from here on.
     """
-    server = Server(listeners, handler, party, settings or SessionSettings(), limit)
+    server = Server(listeners, handler, party, settings or SessionSettings(), limits or ConnectionLimits())
     server.accept()
     return server
 
@@ -55,16 +58,22 @@ class Server:
     """What `serve` has begun; `close` ends it."""
 
     def __init__(
-        self, listeners: Sequence[Listener], handler: Handler, party: Party, settings: SessionSettings, limit: int
+        self,
+        listeners: Sequence[Listener],
+        handler: Handler,
+        party: Party,
+        settings: SessionSettings,
+        limits: ConnectionLimits,
     ) -> None:
         self.listeners = tuple(listeners)
         self._handler = handler
         self._party = party
         self._settings = settings
-        self._limit = limit
         self._loop = asyncio.get_running_loop()
+        self._admission = Admission(limits, self._loop.time)
         self._tasks: set[asyncio.Task[None]] = set()
         self._resumption: asyncio.TimerHandle | None = None
+        self._short = False
 
     async def __aenter__(self) -> Server:
         return self
@@ -74,7 +83,7 @@ class Server:
 
     @property
     def connections(self) -> int:
-        return len(self._tasks)
+        return self._admission.connections
 
     def accept(self) -> None:
         """Take connections from now on, or again."""
@@ -107,29 +116,41 @@ class Server:
             except OSError as error:
                 self._pause(error)
                 return
-            self._begin(sock, _describe(listener, sockaddr))
+            self._short = False
+            self._begin(sock, peer_of(sock, sockaddr), _describe(listener, sockaddr))
 
     def _pause(self, error: OSError) -> None:
+        """Said once, however long it lasts."""
         if error.errno not in _OUT_OF_RESOURCES:
             log.warning("a connection could not be accepted", error=str(error))
             return
-        log.warning("no descriptors or memory left: connections wait", error=str(error))
+        if not self._short:
+            self._short = True
+            log.warning("no descriptors or memory left: connections wait", error=str(error))
         self._stop_accepting()
         self._resumption = self._loop.call_later(_ACCEPT_PAUSE_S, self.accept)
 
-    def _begin(self, sock: socket.socket, address: str) -> None:
-        if len(self._tasks) >= self._limit + _REFUSALS_AT_ONCE:
+    def _begin(self, sock: socket.socket, peer: str, address: str) -> None:
+        refusal = self._admission.admit(peer)
+        if not refusal:
+            self._spawn(self._session(sock, address), self._serve).add_done_callback(partial(self._left, peer))
+        elif len(self._tasks) >= self._admission.connections + _REFUSALS_AT_ONCE:
             sock.close()
-            return
-        serve = self._refuse if len(self._tasks) >= self._limit else self._serve
-        session = self._session(sock, address)
+        else:
+            self._spawn(self._session(sock, address), partial(self._refuse, refusal))
+
+    def _spawn(self, session: Session, serve: Handler) -> asyncio.Task[None]:
         task = self._loop.create_task(serve(session))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, session))
+        return task
 
     def _ended(self, session: Session, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         session.abort()  # a task that was cancelled before its first step has closed nothing
+
+    def _left(self, peer: str, _: asyncio.Task[None]) -> None:
+        self._admission.leave(peer)
 
     def _session(self, sock: socket.socket, address: str) -> Session:
         if sock.family != socket.AF_UNIX:
@@ -152,8 +173,8 @@ class Server:
         finally:
             await session.close(reason)
 
-    async def _refuse(self, session: Session) -> None:
-        await session.close(UnreachableError(f"the coordinator has {self._limit} connections already: try again later"))
+    async def _refuse(self, why: str, session: Session) -> None:
+        await session.close(UnreachableError(why))
 
 
 def _describe(listener: Listener, sockaddr: object) -> str:

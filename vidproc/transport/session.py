@@ -53,13 +53,15 @@ class SessionSettings(Struct, frozen=True):
 
 
 class Session:
-    """One end of a connection; `address` is the other end's, for messages and logs. Use it from its own event loop.
+    """One end of a connection; `address` is the other end's, for messages and logs, `received` how many bytes have come
+    from there. Use it from its own event loop.
 
     Ready for use once `open` has returned. `async with` closes it.
     """
 
     def __init__(self, wire: Wire, connection: Connection, address: str, settings: SessionSettings) -> None:
         self.address = address
+        self.received = 0
         self._wire = wire
         self._connection = connection
         self._settings = settings
@@ -106,7 +108,8 @@ class Session:
             async with asyncio.timeout(self._settings.handshake_s):
                 await self._until(lambda: self._connection.peer is not None)
         except TimeoutError:
-            self._break(PeerError(f"{self.address} did not open the connection in {self._settings.handshake_s:g} s"))
+            limit_s = self._settings.handshake_s
+            self._break(ConnectionLostError(f"{self.address} did not open the connection in {limit_s:g} s"))
         if self._connection.peer is None:
             raise self._failure()
         self._tick()
@@ -137,13 +140,18 @@ class Session:
         self._read_or_pause()
         return self._last
 
+    def fail(self, error: VidprocError) -> None:
+        """Have `receive` raise this. The other side is told, and the owner, who hears of it there, closes the rest."""
+        if self._error is None:
+            self._break(error)
+
     async def close(self, error: VidprocError | None = None) -> None:
         """Send what waits (and why it ends, if `error` is given), within the limits of the settings, then close.
 
         What was not received by now is dropped. May be called twice.
         """
-        if error is not None and self._error is None:
-            self._break(error)
+        if error is not None:
+            self.fail(error)
         self._error = self._error or ConnectionLostError("this side closed the connection")
         self._wake()
         try:
@@ -205,6 +213,7 @@ class Session:
 
     def _take(self, data: bytes) -> None:
         self._seen = self._loop.time()
+        self.received += len(data)
         for event in self._connection.receive_data(data):
             if isinstance(event, Arrived):
                 self._inbox.put(Arrival(event.message, event.payload, self._descriptors(event.fds)))

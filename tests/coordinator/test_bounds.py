@@ -1,0 +1,207 @@
+"""What one client or daemon may take of the coordinator, and what becomes of those who take nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.coordinator.jobs import job_in, report, run, submit, until
+from tests.coordinator.test_clients import FILM, MIB, accepted, answer, refusal, served, submission, upload
+from vidproc.coordinator import clients, upload_pace
+from vidproc.errors import ConnectionLostError, PeerError
+from vidproc.model import JobState
+from vidproc.protocol.messages import Cancel, Fetch, Finished, Lease, Message, Received, Result, Watch
+from vidproc.protocol.party import Party
+from vidproc.transport.connect import connect
+from vidproc.transport.server import Server
+from vidproc.transport.session import Session, SessionSettings
+
+pytestmark = pytest.mark.process
+
+MOST_HELD = SessionSettings().bulk_high + MIB + SessionSettings().control_high
+"""Bytes: a full queue, and the block that filled it."""
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Session]:
+    """All that a coordinator serves, in the order of their coming."""
+    made: list[Session] = []
+    session = Server._session
+
+    def noted(server: Server, *args: object) -> Session:
+        made.append(session(server, *args))  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(Server, "_session", noted)
+    return made
+
+
+def test_jobs_are_limited_in_all(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, max_jobs=2) as at, at.client() as one, at.client() as other:
+            job = await accepted(one)
+            await accepted(other)
+            error = await refusal(other, submission(request=5))
+            assert (error.code, error.request) == ("usage", 5)
+            assert error.message == "the coordinator has 2 jobs already (max_jobs): try again when one has ended"
+            await one.send(Cancel(job.job_id))
+            await answer(one, Finished)
+            await accepted(other)
+
+    run(main())
+
+
+def test_jobs_are_limited_by_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, max_jobs_per_connection=1) as at, at.client() as one, at.client() as other:
+            await accepted(one)
+            said = (await refusal(one, submission())).message
+            assert said == "one connection may have 1 jobs at a time (max_jobs_per_connection): wait for one to end"
+            await accepted(other)
+
+    run(main())
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(upload_pace, "LOOKS", 10)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_who_does_not_send_what_is_waited_for_is_cut_off_and_may_come_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at:
+            async with at.client() as slow:
+                job = await accepted(slow)
+                await upload(slow, job.job_id, 0, MIB)
+                assert await answer(slow, Received) == Received(job.job_id, MIB)
+                with pytest.raises(PeerError, match=r"less than 1024 bytes a second \(min_upload_rate\)"):
+                    await answer(slow, Message)  # type: ignore[type-abstract]
+            assert at.jobs == [job.job_id], "it waits for its client"
+            async with at.client() as back:
+                await back.send(Watch(job.job_id))
+                assert await answer(back, Received) == Received(job.job_id, MIB)
+                await upload(back, job.job_id, MIB, len(FILM))
+                await answer(back, Received)
+                await answer(back, Received)
+                assert (await answer(back, Finished)).code == "media"
+
+    run(main())
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_who_watches_what_another_sends_need_not_send(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as watching:
+            async with at.client() as slow:
+                job = await accepted(slow)
+                await watching.send(Watch(job.job_id))
+                assert await answer(watching, Received) == Received(job.job_id, 0)
+                with pytest.raises(PeerError, match="min_upload_rate"):
+                    await answer(slow, Message)  # type: ignore[type-abstract]
+            await watching.send(Cancel(job.job_id))
+            assert (await answer(watching, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_a_job_that_is_watched_and_that_nobody_sends_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, client_patience=0.05) as at, at.client() as watching:
+            async with at.client() as sender:
+                job = await accepted(sender)
+                await watching.send(Watch(job.job_id))
+                await answer(watching, Received)
+            assert (await answer(watching, Finished)).code == "cancelled"
+
+    run(main())
+
+
+async def _to_its_end(session: Session) -> None:
+    """Receive until that raises."""
+    while True:
+        await session.receive()
+
+
+async def _cut(served: Session) -> int:
+    """Wait until that session was cut off; the most bytes that lay waiting for it."""
+    held = 0
+    while not served.closed:
+        held = max(held, served.waiting)
+        await asyncio.sleep(0)
+    return held
+
+
+def test_a_download_that_nobody_reads_is_cut_off_and_little_of_it_is_held(
+    tmp_path: Path, sessions: list[Session]
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path, send_timeout=0.3) as at, at.client() as stopped, at.client() as other:
+            job = job_in(tmp_path / "data" / "jobs", "big")
+            job._state = JobState.DONE
+            with job.folder.result.open("wb") as file:
+                file.truncate(200 * MIB)
+            at.coordinator._dispatch.jobs[job.id] = job
+            await stopped.send(Fetch(job.id, 0))
+            held = await _cut(sessions[0])
+            assert 0 < held <= MOST_HELD
+            assert sessions[0].waiting == 0
+            assert not sessions[1].closed
+            await accepted(other)
+            with pytest.raises(ConnectionLostError):
+                await _to_its_end(stopped)
+            at.coordinator._desk.cancel(job)
+
+    run(main())
+
+
+def test_a_daemon_that_reads_no_leases_is_cut_off_and_little_is_held_for_it(
+    tmp_path: Path, sessions: list[Session]
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path, send_timeout=0.3) as at:
+            dispatch = at.coordinator._dispatch
+            party = Party("worker", "w", {"vidproc": "0"}, capabilities={"slots": 8})
+            async with await connect(at.address, party):
+                await until(lambda: dispatch.workers)
+                job = job_in(tmp_path / "data" / "jobs", chunks=20)
+                with job.packets[0].open("r+b") as file:
+                    file.truncate(20 * 16 * MIB)
+                for n, chunk in enumerate(job.chunks):
+                    job.chunks[n] = type(chunk)(
+                        n, chunk.start, chunk.stop, 0, 0, 0, 16 * n * MIB, 16 * (n + 1) * MIB
+                    )
+                submit(dispatch, job)
+                assert 0 < await _cut(sessions[0]) <= MOST_HELD
+                await until(lambda: not dispatch.workers)
+                assert dispatch.scheduler.why_waiting(job.id) == "no worker daemon is connected"
+                dispatch.fail(job, PeerError("enough"))
+            job.folder.remove()
+            del dispatch.jobs[job.id]
+
+    run(main())
+
+
+def test_a_chunk_s_result_that_is_too_large_is_not_taken(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, max_result=MIB) as at:
+            dispatch = at.coordinator._dispatch
+            party = Party("worker", "w", {"vidproc": "0"}, capabilities={"slots": 1})
+            async with await connect(at.address, party) as daemon:
+                await until(lambda: dispatch.workers)
+                job = job_in(tmp_path / "data" / "jobs", chunks=1)
+                submit(dispatch, job)
+                while not isinstance(lease := (await daemon.receive()).message, Lease):
+                    pass
+                await daemon.send(Result(lease.lease_id, MIB + 1, "0" * 64, report()))
+                with pytest.raises(PeerError, match=r"1048577 bytes; up to 1048576 are taken \(max_result\)"):
+                    await _to_its_end(daemon)
+            assert list((job.folder.path / "chunks").iterdir()) == []
+            dispatch.fail(job, PeerError("enough"))
+            job.folder.remove()
+            del dispatch.jobs[job.id]
+
+    run(main())
