@@ -188,6 +188,14 @@ def test_the_isolated_chunk_s_deaths_in_a_filter_are_no_setback_of_the_daemon() 
     assert it.last.kind is LeaseKind.FRAME, "and so it is tried again at once"
 
 
+def test_nor_is_a_second_death_in_the_same_call() -> None:
+    it = Ward()
+    worker = it.scheduler._workers["a"]
+    for call, setbacks in ((CALL, 1), (CALL, 1), (FilterCall(0, 8), 2), (FilterCall(0, 8), 2)):
+        it.dies(call)
+        assert worker.setbacks == setbacks
+
+
 def test_a_job_whose_filter_ends_its_process_over_and_over_is_given_up() -> None:
     it = Ward()
     it.isolate()

@@ -300,8 +300,7 @@ class Scheduler:
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
         worker = lease.slot.worker
-        of_its_frame = lease.kind is LeaseKind.FRAME and failure.call is not None
-        if failure.of_the_daemon and not of_its_frame:
+        if failure.of_the_daemon and not isolation.is_of_the_frame(record, failure):
             worker.set_back(lease.granted, now, self._policy)
             self._take_all_back(worker, now, but=lease)
         forgiven = record.second is not None and failure.of_the_daemon and failure.retryable
