@@ -257,13 +257,13 @@ def test_slots_killed_from_outside_at_any_moment_cost_no_frame(film: Path, tmp_p
         for _ in range(5):
             _until_grown(count, rng.randint(1, 20), sending)
             with contextlib.suppress(psutil.NoSuchProcess):
-                rng.choice(slots_of(daemon)).kill()
+                rng.choice(until(lambda: slots_of(daemon), "a slot")).kill()
         assert sending.wait() == 0, sending.said
         deaths = len(own.log("chunk failed"))
     told = json.loads(figures.read_text())
     assert sha256(tmp_path / "out.mp4") == sha256(tmp_path / "undisturbed.mp4")
     assert told["fallback_frames"] == {"total": 0, "by_frame": {}}
-    assert deaths >= 2, "most of the kills were of slots at work"
+    assert deaths, "of five kills one at least was of a slot at work"
 
 
 @pytest.mark.long
