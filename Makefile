@@ -7,7 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 READY := .venv/ready
 
-# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, bench, guard and docs.
+# What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, test-long,
+# simulate, bench, guard and docs.
 VIDEO ?=
 PROCESSING ?= blur
 OUT ?=
@@ -17,7 +18,7 @@ LOCAL := .venv/bin/python -P -m vidproc.cli.local \
 	$${VIDEO:+--video "$$VIDEO"} $${PROCESSING:+--processing "$$PROCESSING"} $${OUT:+--out "$$OUT"}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-local serve test style types bench guard docs clean lock
+.PHONY: help setup run-local serve test test-long simulate style types bench guard docs clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,8 +39,14 @@ run-local: $(READY) ## process VIDEO with PROCESSING into OUT on this machine, a
 serve: $(READY) ## the same, and stay: a coordinator and a worker until Ctrl-C
 	@$(LOCAL) --serve
 
-test: $(READY) ## run the tests (ARGS="-k name")
-	.venv/bin/python -m pytest $(ARGS)
+test: $(READY) ## run the tests, but for the long ones: minutes (ARGS="-k name")
+	.venv/bin/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(READY) ## run the long tests: faults that take their time, and floods
+	.venv/bin/python -m pytest -m "long" $(ARGS)
+
+simulate: $(READY) ## play clusters with faults, by seeds, against the scheduler (ARGS="--seeds 10000"; ARGS="--seed 7 --trace")
+	.venv/bin/python -m tests.simulation $(ARGS)
 
 style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .

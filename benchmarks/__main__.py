@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from benchmarks.results import Measured, Results, load, save
 from benchmarks.sections import SECTIONS, WITH_GOALS
 from benchmarks.settings import Settings
 from benchmarks.tasks import TASKS
+from vidproc import scratch
 from vidproc.cores import usable_cores
 from vidproc.errors import VidprocError
 
@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser()
     given = options.parse_args(argv)
     names, results = _names(given, options), load(given.json)
-    with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as folder:
-        settings = _settings(given, Path(folder), options)
+    with scratch.folder() as folder:
+        settings = _settings(given, folder, options)
         failed = [name for name in names if not _measured(name, settings, results, given)]
     print(report.goals_text(results))
     if given.write_docs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.usage import cpu_seconds
+from vidproc import scratch
 
 BIN = Path(__file__).parents[1] / "bin"
 
@@ -46,8 +46,8 @@ def started(slots: int, unix: bool = False, daemons: int = 1) -> Iterator[Cluste
 
     The slots are dealt out among the daemons, each of which has at least one.
     """
-    with tempfile.TemporaryDirectory(prefix="vidproc-bench-") as name, contextlib.ExitStack() as stack:
-        folder, path, port = Path(name), Path(name) / "socket", _free_port()
+    with scratch.folder() as folder, contextlib.ExitStack() as stack:
+        path, port = folder / "socket", _free_port()
         where = ["--unix-socket", str(path)] if unix else ["--host", "localhost", "--port", str(port)]
         listen = ["--port", str(port), "--unix-socket", str(path), "--data-dir", str(folder / "data")]
         pids = [stack.enter_context(_program("coordinator", folder / "coordinator.log", *listen)).pid]

@@ -7,18 +7,21 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.leaks import Belongings, left_behind, mark_descendants
+from tests.leaks import Belongings, left_behind, mark_descendants, temporary_files_apart
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     mark_descendants()
+    apart = temporary_files_apart()
+    apart.__enter__()
+    config.add_cleanup(lambda: apart.__exit__(None, None, None))
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a descriptor, thread, process or shared-memory block behind.
+    """Fails a test that leaves a descriptor, thread, process, shared-memory block or temporary file behind.
 
     Fixtures of a wider scope are set up before this one, so what they hold does not count.
     """

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities", "reach"})
+GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities", "reach", "scratch"})
 LAYER_1 = frozenset({"filters", "protocol"})
 LAYER_3 = frozenset({"processes", "transport", "media", "storage"})
 BELOW_4 = GROUND | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
@@ -27,6 +27,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "cores": frozenset(),
     "quantities": frozenset(),
     "reach": frozenset(),
+    "scratch": frozenset(),
     "config": frozenset({"errors", "model", "cores", "quantities"}),
     "filters": GROUND,
     "protocol": GROUND,

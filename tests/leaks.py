@@ -1,14 +1,15 @@
 """What a test may leave behind: nothing.
 
-`Belongings.now()` takes stock of what this process holds: descriptors, threads, descendant processes and blocks of
-shared memory. `left_since` compares two such lists. Two things look like leaks and are not: the servers that
-`multiprocessing` starts once and keeps (the fork server and the resource tracker), and what the garbage collector
+`Belongings.now()` takes stock of what this process holds: descriptors, threads, descendant processes, blocks of shared
+memory and temporary files. `left_since` compares two such lists. Two things look like leaks and are not: the servers
+that `multiprocessing` starts once and keeps (the fork server and the resource tracker), and what the garbage collector
 frees as soon as it runs, since a cycle through a traceback is common and harmless.
 
 A process that a test killed leaves orphans, which are nobody's descendants any more. They are found by a mark in their
 environment, which all that this process starts inherit.
 
-Other programs use /dev/shm too, so a new block there is ours only if no process outside our own tree maps it.
+Other programs use /dev/shm too, so a new block there is ours only if no process outside our own tree maps it. For
+temporary files a run of tests has a folder of its own, which all that it starts inherit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+
+from vidproc import scratch
 
 SHARED_MEMORY = Path("/dev/shm")
 MARK = "TEST_RUN_OF_VIDPROC"
@@ -38,6 +43,7 @@ class Belongings:
     threads: frozenset[threading.Thread]
     processes: frozenset[psutil.Process]
     blocks: frozenset[str]
+    files: frozenset[str]
 
     @classmethod
     def now(cls) -> Belongings:
@@ -46,6 +52,7 @@ class Belongings:
             threads=frozenset(thread for thread in threading.enumerate() if thread.is_alive()),
             processes=frozenset(_started_here()),
             blocks=frozenset(os.listdir(SHARED_MEMORY)),
+            files=frozenset(os.listdir(tempfile.gettempdir())),
         )
 
     def left_since(self, before: Belongings) -> list[str]:
@@ -55,6 +62,7 @@ class Belongings:
             *(f"thread {thread.name}" for thread in self.threads - before.threads),
             *(f"process {_describe(process)}" for process in self._processes_left(before)),
             *(f"shared memory {name}" for name in sorted(self.blocks - before.blocks) if not _used_elsewhere(name)),
+            *(f"temporary file {name}" for name in sorted(self.files - before.files)),
         ]
 
     def _processes_left(self, before: Belongings) -> list[psutil.Process]:
@@ -87,7 +95,7 @@ def _servers() -> tuple[Any, Any]:
 
 def _descriptors() -> Iterator[tuple[int, str]]:
     server, tracker = _servers()
-    kept = {server._forkserver_alive_fd, tracker._fd}
+    kept = {server._forkserver_alive_fd, tracker._fd, _door(server)}
     for name in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink(f"/proc/self/fd/{name}")
@@ -97,12 +105,30 @@ def _descriptors() -> Iterator[tuple[int, str]]:
             yield int(name), target.removesuffix(" (deleted)")
 
 
+def _door(server: Any) -> int:
+    """The descriptor that the fork server is reached by, where it is `vidproc` that has started it."""
+    folder, _, name = (server._forkserver_address or "").rpartition("/")
+    return int(name) if folder == "/proc/self/fd" else -1
+
+
 def _started_here() -> Iterator[psutil.Process]:
     server, tracker = _servers()
     kept = {os.getpid(), server._forkserver_pid, tracker._pid}
     for process in {*psutil.Process().children(recursive=True), *_marked()}:
         if process.pid not in kept and not _is_zombie(process):
             yield process
+
+
+@contextlib.contextmanager
+def temporary_files_apart() -> Iterator[None]:
+    """A folder of their own for this process and all that it starts. pytest's own folders stay where they are: the path
+    of an AF_UNIX socket may have 107 bytes."""
+    usual = tempfile.gettempdir()
+    with scratch.folder() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTEST_DEBUG_TEMPROOT", os.environ.get("PYTEST_DEBUG_TEMPROOT", usual))
+        patched.setenv("TMPDIR", str(folder))
+        patched.setattr(tempfile, "tempdir", str(folder))
+        yield
 
 
 def mark_descendants() -> None:

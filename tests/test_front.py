@@ -22,7 +22,7 @@ import structlog
 import vidproc
 from tests.media import clips
 from tests.user_filters import invert, trails
-from vidproc.client.remote import News
+from vidproc.client.news import News
 from vidproc.config import CoordinatorSettings, WorkerSettings
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator

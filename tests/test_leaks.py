@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from multiprocessing.shared_memory import SharedMemory
@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.leaks import Belongings, left_behind
+from vidproc.processes import fork_server
 
 WAIT_FOR_INPUT = "import sys; print(flush=True); sys.stdin.read()"
 
@@ -97,6 +98,24 @@ def test_finds_a_block_of_shared_memory(before: Belongings) -> None:
         block.unlink()
 
 
+def test_finds_a_temporary_file(before: Belongings) -> None:
+    descriptor, name = tempfile.mkstemp()
+    os.close(descriptor)
+    try:
+        assert left_behind(before, limit_s=0.05) == [f"temporary file {os.path.basename(name)}"]
+    finally:
+        os.unlink(name)
+
+
+def test_finds_a_temporary_file_of_a_program(before: Belongings) -> None:
+    make = "import tempfile; print(tempfile.mkdtemp(), end='')"
+    name = subprocess.run([sys.executable, "-c", make], stdout=subprocess.PIPE, check=True, text=True).stdout
+    try:
+        assert left_behind(before, limit_s=0.05) == [f"temporary file {os.path.basename(name)}"]
+    finally:
+        os.rmdir(name)
+
+
 def test_a_block_that_another_program_uses_is_not_ours(before: Belongings) -> None:
     """A process outside our tree is one without our mark and whose parent is gone."""
     hold = (
@@ -122,9 +141,8 @@ def test_a_block_that_another_program_uses_is_not_ours(before: Belongings) -> No
 
 
 def test_lets_the_servers_of_multiprocessing_be(before: Belongings) -> None:
-    child = multiprocessing.get_context("forkserver").Process(target=os.getpid)
-    child.start()
-    child.join()
+    child = fork_server.launch(os.getpid, (), "a child")
+    child.wait()
     child.close()
 
 

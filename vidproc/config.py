@@ -136,7 +136,8 @@ class CoordinatorSettings(Settings):
 
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
-    for `client_patience` is cancelled.
+    for `client_patience` is cancelled. Jobs are written down in the database at `database_url`, or in a file in the
+    `data_dir`. Results, and what is known of jobs, are kept for `keep`, of the results at most `spool_limit` bytes.
 
     A peer that takes nothing of what waits for it is cut off after `send_timeout`, and one whose upload is waited for
     when it sends less than `min_upload_rate` bytes a second for half a minute. Connections are counted by peer, which
@@ -173,6 +174,9 @@ class CoordinatorSettings(Settings):
     cpu_limit: Seconds = 6 * 3600.0
     probe_limit: Seconds = 10.0
     source_cache: Size = 20 * 1024**3
+    database_url: Annotated[str | None, _text] = field(default=None, repr=False)
+    keep: Seconds = 7 * 86400.0
+    spool_limit: Size = 20 * 1024**3
 
     def __post_init__(self) -> None:
         if self.silence_s <= self.heartbeat_s:
@@ -183,7 +187,8 @@ class CoordinatorSettings(Settings):
 class WorkerSettings(Settings):
     """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none, or `ADAPTIVE`: what others
     leave of the machine. `frame_timeout` is for the time a slot may spend on one frame, `file_limit` for each file that
-    a slot writes, as a filter of somebody's own may."""
+    a slot writes, as a filter of somebody's own may, `drain_timeout` for the time that chunks in hand get to finish
+    when the daemon is asked to stop."""
 
     table = "worker"
 
@@ -193,6 +198,7 @@ class WorkerSettings(Settings):
     processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
     rate_limit: Annotated[float | str, _rate] = 0.0
     frame_timeout: Seconds = 30.0
+    drain_timeout: Seconds = 30.0
     file_limit: Size = 1024**3
     allow_custom: Flag = False
 

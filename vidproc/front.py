@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vidproc import scratch
 from vidproc.client.containers import container_of
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Listener
+from vidproc.client.news import Listener
 from vidproc.client.remote import process as process_remotely
 from vidproc.config import WorkerSettings, as_token
 from vidproc.cores import usable_cores
@@ -47,7 +47,7 @@ def process(
     processes: how many at once; by default one for each usable core.
     on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
     options: fields of `vidproc.model.JobSpec`: codec, crf, encoder_preset, pix_fmt, audio, start, duration,
-        on_decode_error.
+        on_decode_error, on_error.
 
     Returns the job's metrics (see docs/metrics.md). Raises kinds of `VidprocError`.
     """
@@ -56,8 +56,8 @@ def process(
     if processes is not None and processes < 1:
         raise ClientError(f"processes must be 1 or more, not {processes}")
     worker = WorkerSettings(allow_custom=True, name="here", processes=processes or usable_cores())
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as pickles:
-        job = _job(filters, out, options, Path(pickles))
+    with scratch.folder() as pickles:
+        job = _job(filters, out, options, pickles)
         return _wait(lambda: local.run(worker, job, os.fspath(video), os.fspath(out), overwrite, on_news))
 
 

@@ -10,18 +10,18 @@ import contextlib
 import logging
 import secrets
 import sys
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import structlog
 from msgspec import structs
 
+from vidproc import scratch
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Listener, News, process
+from vidproc.client.news import Listener, News
+from vidproc.client.remote import process
 from vidproc.config import CoordinatorSettings, WorkerSettings
 from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator
@@ -41,8 +41,8 @@ _quiet_lock = threading.Lock()
 async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
     """A coordinator and a daemon in this process, in a folder and behind a token that vanish with them."""
     preload(*FOR_MEDIA, *FOR_SLOTS)
-    with _quiet_logs(), tempfile.TemporaryDirectory(prefix="vidproc-") as name:
-        folder, token = Path(name), secrets.token_bytes(32)
+    with _quiet_logs(), scratch.folder() as folder:
+        token = secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
         limit = worker.memory_limit
         coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token, memory_limit=limit))

@@ -27,6 +27,9 @@ MOST_FILE_BYTES = 64 * 2**20
 TIME_BYTES = 8
 """Of each rank in `ChunkTask.times`."""
 
+ON_ERROR = ("original", "previous", "black", "fail")
+"""What is shown in place of a frame that a filter can't do; or that its job fails."""
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -52,12 +55,23 @@ class JobState(StrEnum):
 
 
 class LeaseKind(StrEnum):
-    """What a slot can be given: a run of frames, one frame, or a run of frames for the part of the work that goes
-    through the film in order."""
+    """What a slot can be given: a run of frames; a run of frames each on its own account, so that one that a filter
+    can't do costs that one alone; or a run of frames for the part of the work that goes through the film in order."""
 
     CHUNK = "chunk"
     FRAME = "frame"
     STAGE = "stage"
+
+
+class Outcome(StrEnum):
+    """What came of leasing a piece of work to a slot. `LOST`: its daemon or the coordinator died over it; `WITHDRAWN`:
+    it was not wanted any more, since another slot was done sooner, or its job ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+    WITHDRAWN = "withdrawn"
 
 
 class FilterSpec(Struct, frozen=True):
@@ -77,9 +91,10 @@ class JobSpec(Struct, frozen=True):
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.
 
     An empty `codec` leaves it to the coordinator and the container, no `crf` and an empty `encoder_preset` to the
-    codec. `pix_fmt` is "source" to keep the depth and the chroma of the film's pixels as far as the codec can, or empty
-    for what most players of it show. `digest_frames` asks for a hash of the frames as they go into the
-    encoder, to compare runs by. `files` are the sizes in bytes, by SHA-256, of the files that the filters name.
+    codec. `on_error` is one of `ON_ERROR`. `pix_fmt` is "source" to keep the depth and the chroma of the film's pixels
+    as far as the codec can, or empty for what most players of it show. `digest_frames` asks for a hash of the frames as
+    they go into the encoder, to compare runs by. `files` are the sizes in bytes, by SHA-256, of the files that the
+    filters name.
     """
 
     filters: tuple[FilterSpec, ...]
@@ -90,6 +105,7 @@ class JobSpec(Struct, frozen=True):
     pix_fmt: str = ""
     audio: str = "copy"
     on_decode_error: str = "conceal"
+    on_error: str = "original"
     start: float | None = None
     duration: float | None = None
     digest_frames: bool = False
@@ -170,6 +186,29 @@ class Chunk(Struct, frozen=True):
         return self.stop - self.start
 
 
+class FilterCall(Struct, frozen=True):
+    """One call of a filter: of the chain's `step`, from 0, for the frame `rank`. `looks`: not to change that frame, but
+    to find in it what others need."""
+
+    step: int
+    rank: int
+    looks: bool = False
+
+
+class Fault(Struct, frozen=True):
+    """A call that is not to be made since it ends its process, and why that is known."""
+
+    call: FilterCall
+    reason: str
+
+
+class Fallback(Struct, frozen=True):
+    """A frame of the result that a filter could not do, and why."""
+
+    rank: int
+    reason: str
+
+
 class ChunkTask(Struct, frozen=True):
     """One lease's work as a slot gets it; the packet records follow as payload.
 
@@ -178,6 +217,9 @@ class ChunkTask(Struct, frozen=True):
     packets go on where the same slot's previous chunk of this job ended, with its decoder still open. `files` are the
     job's: whoever lacks one asks for it. `times` are when the ranks [first, last) are shown in the result, in
     microseconds, each `TIME_BYTES`, signed and little-endian; none where no filter wants to know.
+
+    A filter's call that is among `faults` is not made, and its frame falls back as `on_error` says. With `kind` FRAME
+    so does one whose filter raises; else the chunk fails.
 
     `kind` STAGE is the part of the work that goes through the film in order: nothing is encoded, and the answer is the
     filters' state behind the chunk or, where one can't leave its process, the frames that they made. `begins`: the
@@ -208,6 +250,8 @@ class ChunkTask(Struct, frozen=True):
     replays: bool = False
     state_size: int = 0
     made_as: str = ""
+    on_error: str = "original"
+    faults: tuple[Fault, ...] = ()
 
 
 class ChunkReport(Struct, frozen=True):
@@ -219,6 +263,7 @@ class ChunkReport(Struct, frozen=True):
     encoder's decode order may run behind presentation order, `lead_in` how many frames were decoded only for others
     to refer to; `can_continue` says that the slot's decoder is open where the chunk ends. `field_orders` are all that
     the chunk's frames have behind the filters.
+    `fell_back` counts the frames that filters could not do, and `fallbacks` are the first of them.
     `losses` are sentences. `digest` is the SHA-256 of the filtered frames' pixels, if it was asked for.
 
     `made` says how the frames are coded that a stage hands on, `made_as` what format their pictures have, and
@@ -238,7 +283,48 @@ class ChunkReport(Struct, frozen=True):
     cpu_s: float = 0.0
     memory_mb: float = 0.0
     losses: tuple[str, ...] = ()
+    fell_back: int = 0
+    fallbacks: tuple[Fallback, ...] = ()
     digest: str = ""
     made: StreamFormat | None = None
     made_as: str = ""
     made_sizes: tuple[int, ...] = ()
+
+
+class JobSummary(Struct, frozen=True):
+    """A job in a line, for lists of jobs past and present. `submitted_at` and `ended_at` are seconds since 1970 (UTC),
+    `size` and `result_size` bytes. `result_held`: the result can still be fetched. `code` and `message` say what
+    failed, if anything did."""
+
+    id: str
+    state: JobState
+    name: str
+    filters: tuple[str, ...]
+    container: str
+    submitted_at: float
+    ended_at: float | None
+    frames_done: int
+    frames_total: int
+    size: int
+    result_size: int = 0
+    result_held: bool = False
+    detached: bool = False
+    code: str = ""
+    message: str = ""
+
+
+class Attempt(Struct, frozen=True):
+    """One lease, as the history of its job tells of it: which daemon's slot did which chunk, for the how manieth time,
+    and what came of it. Times are seconds since 1970 (UTC). `second`: another slot was at it too, and late."""
+
+    kind: LeaseKind
+    chunk: int
+    attempt: int
+    worker: str
+    slot: int
+    began_at: float
+    ended_at: float | None
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    second: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from benchmarks.guard.baseline import Figures
 from benchmarks.guard.counting import CALLGRIND, RATIO, Method, best, surroundings
 from benchmarks.guard.workloads import NAMES
 from benchmarks.page import ABSENT, Table
+from vidproc import scratch
 
 _METHODS = {method.name: method for method in (CALLGRIND, RATIO)}
 
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.error(f"there is no workload {unknown[0]!r}: there are {', '.join(NAMES)}")
     drawn(media.LONG), drawn(media.SHORT)
     try:
-        with tempfile.TemporaryDirectory(prefix="vidproc-guard-") as folder:
-            return _judge(_METHODS[given.method], Path(folder), given)
+        with scratch.folder() as folder:
+            return _judge(_METHODS[given.method], folder, given)
     except subprocess.CalledProcessError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

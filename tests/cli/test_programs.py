@@ -8,7 +8,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from vidproc import filters
 from vidproc._version import __version__
 from vidproc.cli import main as together
 from vidproc.cli import options
-from vidproc.config import CoordinatorSettings, WorkerSettings
+from vidproc.config import CoordinatorSettings, WorkerSettings, load
 from vidproc.errors import (
     AuthenticationError,
     CancelledError,
@@ -28,9 +27,8 @@ from vidproc.errors import (
     VersionError,
     VidprocError,
 )
-from vidproc.quantities import parse_duration, parse_size
 
-WITH_PARSERS = ("send", "run", "coordinator", "worker", "explain", "verify")
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
 PROGRAMS = (*WITH_PARSERS, "filters")
 
 
@@ -87,11 +85,7 @@ def test_every_option_is_explained_with_its_default(name: str) -> None:
             assert "(default: " in shown, f"{name}: {action.option_strings}"
 
 
-_READ: dict[str, Callable[[Any], Any]] = {
-    "memory_limit": parse_size, "source_cache": parse_size, "frame_timeout": parse_duration, "port": int,
-    "preview_port": int, "rate_limit": lambda word: {"off": 0.0}[word],
-}  # fmt: skip
-_SAID_IN_WORDS = ("name", "data_dir", "processes")
+_SAID_IN_WORDS = ("name", "data_dir", "processes", "database_url")
 
 
 @pytest.mark.parametrize(("name", "settings"), [("coordinator", CoordinatorSettings), ("worker", WorkerSettings)])
@@ -102,7 +96,7 @@ def test_the_defaults_in_the_help_are_those_of_the_settings(
     for action in program(name).parser()._actions:
         said = (action.help or "").partition("(default: ")[2].rstrip(")")
         if said and action.dest not in _SAID_IN_WORDS and hasattr(settings(), action.dest):
-            assert _READ.get(action.dest, str)(said) == getattr(settings(), action.dest), action.dest
+            assert load(settings, {action.dest: said}, None, {}) == settings(), action.dest
             compared += 1
     assert compared >= 5
 
@@ -214,7 +208,7 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_daemon_that_is_stopped_while_it_starts_says_nothing(name: str) -> None:
     code = (
         f"import signal\nfrom vidproc.cli import daemons, {name}\n"
-        "daemons.configure_logs = lambda given: signal.raise_signal(signal.SIGTERM)\n"
+        "daemons.configure_logs = lambda *given: signal.raise_signal(signal.SIGTERM)\n"
         f"{name}.main([])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

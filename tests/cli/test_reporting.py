@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from vidproc.cli import reporting
-from vidproc.client.remote import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import StorageError
 from vidproc.model import JobState
 from vidproc.protocol.messages import Progress
 
 FIGURES: dict[str, Any] = {
     "frames_out": 60, "wall_s": 1.234, "processing_fps": 48.6, "bytes_out": 2_500_000, "retries": {"total": 2},
+    "fallback_frames": {"total": 0},
     "bottleneck": {"part": "encode", "share": 0.614}, "losses": ["no cover", "no chapters"],
 }  # fmt: skip
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.client.scripted import MIB, Connection, done, run, scripted
-from vidproc.client import films, remote
+from vidproc.client import films, lasting, remote
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.remote import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import (
     BadParameterError,
     CancelledError,
@@ -30,6 +30,7 @@ from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
+    DownloadBlock,
     Error,
     Fetch,
     Finished,
@@ -289,7 +290,7 @@ def test_a_damaged_block_of_the_result_is_fetched_again(film: Path, tmp_path: Pa
         await connection.accept(offset=len(FILM))
         await connection.say(done(RESULT))
         await connection.expect(Fetch)
-        await connection.session.send(remote.DownloadBlock("j", 0, 1), RESULT[:MIB])
+        await connection.session.send(DownloadBlock("j", 0, 1), RESULT[:MIB])
 
     async def second(connection: Connection) -> None:
         assert await connection.give(RESULT) == 0
@@ -447,7 +448,7 @@ def test_nonsense_is_not_tried_again(film: Path, tmp_path: Path) -> None:
 def test_a_coordinator_that_does_not_come_back(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(lasting, "_PATIENCE_S", 0.2)
 
     reached = asyncio.Event()
 

@@ -55,14 +55,12 @@ def kept(go: threading.Event, folder: Path) -> bytes:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(select, "select", waited)
-        with standard_input.kept_in(folder) as path:
-            return path.read_bytes()
+        return standard_input.kept_in(folder).read_bytes()
 
 
 def test_a_signal_ends_the_wait(pipe: int, tmp_path: Path) -> None:
     with another_thread_gets(signal.SIGINT) as go, pytest.raises(KeyboardInterrupt):
-        kept(go, tmp_path / "folder")
-    assert not (tmp_path / "folder").exists()
+        kept(go, tmp_path)
     os.close(pipe)
 
 
@@ -70,9 +68,7 @@ def test_what_a_pipe_holds(pipe: int, tmp_path: Path) -> None:
     os.write(pipe, b"fi")
     os.write(pipe, b"lm")
     os.close(pipe)
-    with standard_input.kept_in(tmp_path / "folder") as path:
-        assert path.read_bytes() == b"film"
-    assert not (tmp_path / "folder").exists()
+    assert standard_input.kept_in(tmp_path).read_bytes() == b"film"
 
 
 def test_other_signals_do_not_end_it(pipe: int, tmp_path: Path) -> None:
@@ -86,7 +82,7 @@ def test_other_signals_do_not_end_it(pipe: int, tmp_path: Path) -> None:
     before = signal.signal(signal.SIGUSR1, hear)
     try:
         with another_thread_gets(signal.SIGUSR1) as go:
-            assert kept(go, tmp_path / "folder") == b"film"
+            assert kept(go, tmp_path) == b"film"
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert heard == [signal.SIGUSR1]

@@ -116,13 +116,26 @@ def test_more_bytes_than_were_announced_change_nothing(clean: Clean, tmp_path: P
     clean(course)
 
 
+def test_a_coordinator_that_is_started_again_does_not_use_a_lease_s_number_again(clean: Clean, tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    async def course(dispatch: Dispatch) -> None:
+        submit(dispatch, job_in(tmp_path / str(len(numbers))))
+        numbers.extend(grant.lease for grant in join(dispatch, "w", slots=2).leases)
+
+    clean(course)
+    clean(course)
+    assert len(set(numbers)) == len(numbers) >= 4
+
+
 def test_a_cancelled_job_s_leases_are_revoked(clean: Clean, tmp_path: Path) -> None:
     async def course(dispatch: Dispatch) -> None:
         job, link = job_in(tmp_path), join(dispatch, "w", slots=2)
         submit(dispatch, job)
         announce(dispatch, link.leases[0].lease)
         dispatch.fail(job, CancelledError("enough"))
-        assert {message.lease_id for message in link.heard if isinstance(message, Revoke)} == {1, 2}
+        revoked = {message.lease_id for message in link.heard if isinstance(message, Revoke)}
+        assert revoked == {grant.lease for grant in link.leases}
         assert isinstance(job.error, CancelledError)
         finish(dispatch, link.leases[0].lease)
         assert job.results == {}

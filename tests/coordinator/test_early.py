@@ -311,7 +311,7 @@ def test_what_is_no_film_is_refused_before_it_is_here() -> None:
 
 
 def test_a_filter_that_fails_ends_the_upload(content: bytes) -> None:
-    failing = JobSpec((FilterSpec("custom", code="def f(frame):\n    raise ValueError('no')"),))
+    failing = JobSpec((FilterSpec("custom", code="def f(frame):\n    raise ValueError('no')"),), on_error="fail")
 
     async def main() -> None:
         async with cluster() as at, client(at, content, spec=failing) as sender:

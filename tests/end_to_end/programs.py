@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,11 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> 
         assert time.monotonic() < deadline, f"waited {limit_s:g} s for {what}"
         time.sleep(0.01)
     return found
+
+
+def gone(processes: Iterable[psutil.Process]) -> bool:
+    """Whether all have ended; one that nobody has reaped yet has, too."""
+    return not any(it.is_running() and it.status() != psutil.STATUS_ZOMBIE for it in processes)
 
 
 def sha256(path: Path) -> str:
@@ -70,11 +75,20 @@ def die_with_the_tests() -> None:
 
 
 class Program:
-    """One program in the background; what it says goes to a file."""
+    """One program in the background; what it says goes to a file. `door` is what starts it, if not the one in bin/;
+    `within` is a command that runs it, in place of itself, in other surroundings."""
 
-    def __init__(self, name: str, *words: object, folder: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        *words: object,
+        folder: Path,
+        door: Sequence[object] | None = None,
+        within: Sequence[object] = (),
+        **options: Any,
+    ) -> None:
         self.log_file = folder / f"{name}-{time.monotonic_ns()}.log"
-        self.command = [str(BIN / f"vidproc-{name}"), *map(str, words)]
+        self.command = [*map(str, within), *map(str, door or [BIN / f"vidproc-{name}"]), *map(str, words)]
         with open(self.log_file, "wb") as log:
             streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             given = {**streams, "start_new_session": True, "preexec_fn": die_with_the_tests, **options}
@@ -109,6 +123,17 @@ class Program:
             self.signal(signal.SIGTERM)
         return self.wait(10)
 
+    def family(self) -> list[psutil.Process]:
+        """All that it has started, and what these have."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kill(self) -> list[psutil.Process]:
+        """SIGKILL for itself alone, as the kernel does it; its family, which is to end of itself."""
+        family = self.family()
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        return family
+
     def end(self) -> None:
         """Whatever happens, nothing of it is left."""
         with contextlib.suppress(ProcessLookupError):
@@ -135,18 +160,18 @@ class Cluster:
         self.programs.append(program)
         return program
 
-    def start_coordinator(self, *words: object, port: int = 0) -> Program:
+    def start_coordinator(self, *words: object, port: int = 0, **options: Any) -> Program:
         where = ("--port", port, "--unix-socket", self.unix, "--data-dir", self.data)
-        program = self.start("coordinator", *where, "--log-format", "json", *words)
+        program = self.start("coordinator", *where, "--log-format", "json", *words, **options)
         self.listening: list[str] = json.loads(program.saying('"ready"'))["listening"]
         self.port = int(next(it for it in self.listening if it.startswith("tcp")).rpartition(":")[2])
         self.coordinator = program
         return program
 
-    def add_worker(self, processes: int = 1, *words: object, unix: bool = False) -> Program:
+    def add_worker(self, processes: int = 1, *words: object, unix: bool = False, **options: Any) -> Program:
         where = self.by_unix if unix else self.by_tcp
         words = (*where, "--processes", processes, "--log-format", "json", *words)
-        worker = self.start("worker", *words)
+        worker = self.start("worker", *words, **options)
         worker.saying('"connected"')
         return worker
 
@@ -178,10 +203,11 @@ class Cluster:
         return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
-        return list((self.data / "jobs").iterdir())
+        """Folders of jobs that hold anything but a result."""
+        return [folder for folder in (self.data / "jobs").iterdir() if _listed(folder) not in ([], ["result"])]
 
     def nothing_left(self) -> None:
-        """Wait until the coordinator holds no job any more."""
+        """Wait until the coordinator holds nothing but results any more."""
         until(lambda: not self.jobs_left(), "the coordinator to forget its jobs")
 
     def close(self) -> None:
@@ -189,12 +215,20 @@ class Cluster:
         assert set(codes.values()) <= {0}, codes
 
 
+def _listed(folder: Path) -> list[str]:
+    """The names in a folder, which may vanish at any moment."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
 @contextlib.contextmanager
-def cluster(folder: Path, *words: object) -> Iterator[Cluster]:
+def cluster(folder: Path, *words: object, **options: Any) -> Iterator[Cluster]:
     """A coordinator that stops, with all that was started beside it, at the end."""
     made = Cluster(folder)
     try:
-        made.start_coordinator(*words)
+        made.start_coordinator(*words, **options)
         yield made
         made.close()
     finally:

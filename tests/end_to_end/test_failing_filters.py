@@ -1,4 +1,5 @@
-"""Filters of a person's own that fail in mid-job: the frame and the reason are named, and the daemon lives."""
+"""Filters of a person's own that fail in mid-job, where that is to fail the job (`--on-error fail`): the frame and the
+reason are named, and the daemon lives."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.process
 def complaint(shared: Cluster, video: Path, folder: Path, text: str, *words: object) -> str:
     """What a send with this filter says; it must fail and leave nothing."""
     (folder / "mine.py").write_text(text)
-    outcome = shared.send(video, folder / "out.mp4", "--filter", folder / "mine.py", *words)
+    filter = ("--filter", folder / "mine.py", "--on-error", "fail")
+    outcome = shared.send(video, folder / "out.mp4", *filter, *words)
     assert outcome.code == 4, outcome.err
     assert not list(folder.glob("*out*"))
     shared.nothing_left()
@@ -73,7 +75,7 @@ def test_the_coordinator_says_once_what_happened(film: Path, tmp_path: Path) -> 
     filter_file.write_text("import os\n\ndef deadly(frame):\n    os._exit(9)\n")
     with cluster(tmp_path / "cluster") as own:
         own.add_worker(1, "--allow-custom")
-        outcome = own.send(film, tmp_path / "out.mp4", "--filter", filter_file, "--quiet")
+        outcome = own.send(film, tmp_path / "out.mp4", "--filter", filter_file, "--on-error", "fail", "--quiet")
         assert "ended with exit code 9" in outcome.complaint
         own.nothing_left()
         assert own.log("media process lost") == []

@@ -138,4 +138,5 @@ def test_the_coordinator(own: Cluster, film: Path, gate: Gate, tmp_path: Path, p
     gate.open()
     own.start_coordinator(port=own.port)
     whole(sending, tmp_path / "out.mp4", plain)
-    assert own.log("job")[0]["held"] is True
+    assert own.log("job") == [], "it is the same job"
+    assert own.log("job ended")[0]["job"] == own.log("job goes on")[0]["job"]

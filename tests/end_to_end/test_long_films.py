@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.long_films import RATE, long_film
 from tests.end_to_end.programs import BIN
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.long]
 
 MOST_A_FRAME = 400
 """Bytes, in the coordinator and its media process: our own times, and FFmpeg's tables of what it reads and writes."""

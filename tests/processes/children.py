@@ -32,7 +32,7 @@ def obey(channel: Channel, gauge: Gauge) -> None:
             case "exit":
                 os._exit(3)
             case "signal":
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGUSR1)
             case "real-time signal":
                 os.kill(os.getpid(), signal.SIGRTMIN + 1)
             case "return":

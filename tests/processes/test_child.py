@@ -83,7 +83,7 @@ def test_it_is_gone_when_it_was_closed() -> None:
     ("end", "said"),
     [
         ("segfault", "was killed by SIGSEGV"),
-        ("signal", "was killed by SIGTERM"),
+        ("signal", "was killed by SIGUSR1"),
         ("real-time signal", f"was killed by signal {signal.SIGRTMIN + 1}"),
         ("exit", "ended with exit code 3"),
         ("return", "ended with exit code 0"),
@@ -231,7 +231,8 @@ async def main():
     await echo.send({})
     await echo.receive()
     interrupted = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
     print(echo.pid, busy.pid, flush=True)
     await interrupted.wait()
     await echo.send({"after": "the signal"})
@@ -243,7 +244,15 @@ asyncio.run(main())
 """
 
 
-def test_children_leave_ctrl_c_to_their_parent_and_end_with_it_even_when_they_are_busy(tmp_path: Path) -> None:
+STOP_SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+
+
+@STOP_SIGNALS
+def test_children_leave_stop_signals_to_their_parent_and_end_with_it_even_when_they_are_busy(
+    tmp_path: Path, number: int
+) -> None:
+    """A terminal sends them to a group, a service manager to each process of a service."""
+
     async def main() -> None:
         script = tmp_path / "family.py"
         script.write_text(FAMILY)
@@ -254,7 +263,9 @@ def test_children_leave_ctrl_c_to_their_parent_and_end_with_it_even_when_they_ar
         try:
             assert parent.stdout is not None
             children = [int(word) for word in (await parent.stdout.readline()).split()]
-            os.killpg(parent.pid, signal.SIGINT)
+            os.killpg(parent.pid, number)
+            for pid in children:
+                os.kill(pid, number)
             assert await parent.stdout.readline() == b"the signal\n"
             assert all(lives(pid) for pid in children)
         finally:
@@ -329,9 +340,12 @@ asyncio.run(main())
 """
 
 
-def test_ctrl_c_does_not_reach_the_fork_server_while_it_imports_what_is_preloaded(tmp_path: Path) -> None:
+@STOP_SIGNALS
+def test_stop_signals_do_not_reach_the_fork_server_while_it_imports_what_is_preloaded(
+    tmp_path: Path, number: int
+) -> None:
     (tmp_path / "newborn.py").write_text(NEWBORN)
-    (tmp_path / "pressed.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    (tmp_path / "pressed.py").write_text(f"import signal\nsignal.raise_signal({number:d})\n")
     path = os.pathsep.join((str(Path(__file__).parents[2]), str(tmp_path)))
     done = subprocess.run(
         [sys.executable, tmp_path / "newborn.py"],

@@ -11,8 +11,20 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from vidproc.model import JobState
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome
 from vidproc.protocol.connection import Connection, Event
+from vidproc.protocol.job_messages import (
+    PAGE,
+    Attempts,
+    Describe,
+    Description,
+    Jobs,
+    ListAttempts,
+    ListJobs,
+    Remove,
+    Removed,
+    Rerun,
+)
 from vidproc.protocol.messages import (
     Accepted,
     Ack,
@@ -111,6 +123,8 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     Lease: {"size": _sizes},
     Result: {"size": _sizes, "sha256": _hashes},
     Error: {"job_id": st.text(min_size=1, max_size=20)},
+    ListJobs: {"limit": st.integers(1, PAGE)},
+    ListAttempts: {"offset": _sizes},
 }
 """What the fields' types don't say: the values that a message refuses when it is made."""
 
@@ -159,6 +173,9 @@ def messages(*kinds: type[Message]) -> st.SearchStrategy[Message]:
     return st.one_of([_objects(kind) for kind in (kinds or tuple(Message.registry.values()))])
 
 
+SUMMARY = JobSummary("j", JobState.RUNNING, "in.mp4", ("blur",), "mp4", 1.5e9, None, 3, 60, 1000)
+ATTEMPT = Attempt(LeaseKind.CHUNK, 0, 1, "w", 0, 1.5e9, None, Outcome.RUNNING)
+
 ONE_OF_EACH: tuple[Message, ...] = (
     Ping(),
     Pong(),
@@ -175,6 +192,15 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Fetch("j", 0),
     DownloadBlock("j", 0, 0),
     Cancel("j"),
+    ListJobs(1),
+    Jobs(1, (SUMMARY,), False),
+    Describe(1, "j"),
+    Description(1, SUMMARY, JobSpec(()), "0" * 64, "", "/folder"),
+    ListAttempts(1, "j"),
+    Attempts(1, (ATTEMPT,), 1),
+    Rerun(1, "j"),
+    Remove(1, "j"),
+    Removed(1, "j"),
     LeaseBlock(1),
     Revoke(1),
     Heartbeat({1: 5}),

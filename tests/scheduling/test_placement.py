@@ -257,6 +257,14 @@ def test_at_the_end_the_longest_go_first(read_ahead: bool) -> None:
     assert it.films["j"].ended_at == 40.0, "in order it would be 60"
 
 
+def test_at_the_end_what_can_be_split_later_waits_for_what_can_not() -> None:
+    film = uneven([40] * 3)
+    film += more_chunks(film[-1], [False] + [True] * 7, 10)
+    it = Simulation(Policy(lateness=inf), a=[1.0, 1.0])
+    it.submit("j", film, [float(chunk.frames) for chunk in film])
+    assert it.run() < 110.0, "120 with the long stretch first, which would leave one slot idle at the end"
+
+
 def test_before_the_end_is_near_or_known_they_go_in_order() -> None:
     assert [grant.chunk for grant in start(uneven([10] * 9 + [40]), 2)[1]] == [0, 1]
     assert [grant.chunk for grant in start(uneven([10] * 7 + [40]), 2)[1]] == [7, 0]

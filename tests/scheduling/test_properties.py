@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,48 +10,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.scheduling.mutants import Forgetful, Unfenced, Unordered
 from tests.scheduling.world import World
 from vidproc.scheduling.events import Sequential
-from vidproc.scheduling.jobs import Job
-from vidproc.scheduling.placement import Choice
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
-from vidproc.scheduling.workers import Lease, Slot
 
 DAEMONS = ["a", "b", "c"]
 JOBS = ["x", "y", "z"]
 STAGES = [None, Sequential(pinned=False), Sequential(pinned=True)]
 QUICK = settings(max_examples=150, stateful_step_count=80, suppress_health_check=list(HealthCheck))
-
-
-class Unfenced(Scheduler):
-    """A mutant for which no lease is ever void."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.ever: dict[int, Lease] = {}
-
-    def _grant(self, job: Job, choice: Choice, now: float) -> None:
-        super()._grant(job, choice, now)
-        self.ever[self._last_lease] = self._leases[self._last_lease]
-
-    def _live(self, lease: int) -> Lease | None:
-        return self.ever.get(lease)
-
-
-class Unordered(Scheduler):
-    """A mutant that hands the muxer whatever is ready."""
-
-    def _deliver(self, job: Job) -> None:
-        job.reorder.next = min(job.reorder._ready, default=job.reorder.next)
-        super()._deliver(job)
-
-
-class Forgetful(Scheduler):
-    """A mutant that does not mind where a stage's state is."""
-
-    def _unseat(self, slots: Sequence[Slot]) -> None:
-        pass
 
 
 def any_of(items: list[Any], pick: int) -> Any:
@@ -172,54 +139,3 @@ def test_the_property_can_fail(mutant: type[Scheduler]) -> None:
     found = settings(QUICK, max_examples=300, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
     with pytest.raises((AssertionError, ValueError, KeyError)):
         run_state_machine_as_test(machine_for(mutant), settings=found)
-
-
-def chaos(seed: int, steps: int = 300) -> World:
-    """A long busy day: mostly work, some losses, now and then everything that can go wrong."""
-    rng = random.Random(seed)
-    world = World(Scheduler(Policy(), random.Random(seed)))
-    for name in DAEMONS:
-        world.join(name, rng.randint(1, 4), rng.random() < 0.5, rng.choice([0, 0, 200]))
-    for job in JOBS:
-        world.submit(job, rng.random() < 0.3, rng.randint(1, 12), rng.choice(STAGES))
-        world.plan(job, [rng.random() < 0.7 for _ in range(rng.randint(0, 40))], final=True)
-    for _ in range(steps):
-        _chaotic_step(world, rng)
-    world.settle()
-    return world
-
-
-def _chaotic_step(world: World, rng: random.Random) -> None:
-    world.now += rng.random() * 0.2
-    dice = rng.random()
-    outstanding = [job for job, film in world.films.items() if film.outstanding is not None and not film.end]
-    if dice < 0.02:
-        world.lose(rng.choice(DAEMONS))
-    elif dice < 0.05:
-        world.join(rng.choice(DAEMONS), rng.randint(1, 4))
-    elif dice < 0.10 and world.granted:
-        lease = rng.choice(world.granted)
-        rng.choice([world.finish, world.persist, world.fail])(lease)
-    elif dice < 0.16 and world.working:
-        world.fail(rng.choice(list(world.working)), slot_lost=rng.random() < 0.5)
-    elif dice < 0.5 and world.working:
-        world.finish(rng.choice(list(world.working)), can_continue=rng.random() < 0.9)
-    elif dice < 0.75 and world.persisting:
-        world.persist(rng.choice(list(world.persisting)))
-    elif outstanding:
-        world.deliver(rng.choice(outstanding))
-    elif dice < 0.9 and world.working:
-        world.progress(rng.choice(list(world.working)), rng.randint(0, 48))
-    else:
-        world.pass_time(rng.random())
-
-
-def test_long_chaos_ends_well_and_each_kind_of_end_is_seen() -> None:
-    worlds = [chaos(seed) for seed in range(100)]
-    ends = {film.end for world in worlds for film in world.films.values()}
-    assert ends == {"complete", "failed"}
-    stages = [film.stage for world in worlds for film in world.films.values() if film.stage and film.end == "complete"]
-    assert any(stage.replays for stage in stages)
-    assert any(film.retries() for world in worlds for film in world.films.values() if film.end == "complete")
-    assert sum(len(film.rerun) for world in worlds for film in world.films.values()) > 100
-    assert any(grant.ahead and grant.continues for world in worlds for grant in world.taken_back)

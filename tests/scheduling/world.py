@@ -141,7 +141,10 @@ class World:
     def plan(self, job: str, shares: Sequence[bool], final: bool) -> None:
         """More chunks; `shares` says of each if it has the seek point of the one before."""
         film = self.films[job]
-        chunks = more_chunks(film.chunks[-1] if film.chunks else None, shares)
+        self.plan_chunks(job, more_chunks(film.chunks[-1] if film.chunks else None, shares), final)
+
+    def plan_chunks(self, job: str, chunks: tuple[Chunk, ...], final: bool) -> None:
+        film = self.films[job]
         if not film.end:
             film.chunks.extend(chunks)
             film.final = final
@@ -171,15 +174,17 @@ class World:
                 self._unseat(grant.worker, grant.slot)
                 if grant.worker in self.daemons:
                     self.daemons[grant.worker].tails.pop(grant.slot, None)
+            else:
+                self._next_begins(grant)
             self._blame(grant, lost=slot_lost, retryable=retryable)
         self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
 
     def refuse(self, lease: int) -> None:
         """A slot's decoder is not open for what it was given, which is nobody's fault."""
         grant = self._pop(lease, can_continue=False)
-        assert grant is not None
-        assert grant.continues
-        if self._is_pinned(grant):  # which is a failure like any other: its state is gone
+        if grant is None:
+            pass  # it is void, and so nobody's
+        elif self._is_pinned(grant):  # which is a failure like any other: its state is gone
             self._blame(grant, lost=False)
         else:
             self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
@@ -319,6 +324,11 @@ class World:
         elif can_continue and lease not in self.passed:
             self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self._chunk(grant))
         return grant
+
+    def _next_begins(self, ended: ev.Grant) -> None:
+        """What lay ahead, unless it was to go on from there."""
+        queue = self.queues().get((ended.worker, ended.slot), [])
+        self.begun.update(lease for lease in queue[:1] if not self.working[lease].continues)
 
     def _unbegun(self, grant: ev.Grant) -> None:
         books = self.films[grant.job].books(grant.kind)

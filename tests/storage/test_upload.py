@@ -98,8 +98,7 @@ def test_one_whose_coordinator_was_killed_is_taken_up_too(spool: Spool) -> None:
     killed = begun(spool)
     killed.write(FILM[:1000])
     killed._file.close()
-    spool.close()
-    spool.open()
+    spool.clear((), ())
     again = begun(spool, "again")
     assert again.offset == 1000
     again.abandon()

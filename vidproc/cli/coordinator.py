@@ -75,6 +75,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="bytes of films to keep, so that they need not be sent again (default: 20GiB)",
     )
+    made.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="where jobs are written down: sqlite:///PATH or postgresql://USER@HOST/NAME (default: a file in the data "
+        "folder)",
+    )
+    made.add_argument(
+        "--keep", metavar="TIME", help="how long results and the history of jobs are kept, such as 12h (default: 7d)"
+    )
+    made.add_argument(
+        "--spool-limit",
+        metavar="SIZE",
+        help="bytes of results to keep; those that were fetched go first; 0 for no limit (default: 20GiB)",
+    )
     limits = made.add_argument_group("limits", "what is more than that is refused, with the name of the limit")
     for option, metavar, meaning in _LIMITS:
         limits.add_argument(option, metavar=metavar, help=meaning)
@@ -104,10 +118,13 @@ async def _serve(settings: CoordinatorSettings) -> int:
     from vidproc.cli import daemons
     from vidproc.coordinator.server import PRELOADED, Coordinator, listening_addresses
     from vidproc.processes.child import preload
+    from vidproc.storage.database import Database, url_of_file
+    from vidproc.storage.sql_journal import SqlJournal
 
     preload(*PRELOADED)
     stop = asyncio.Event()
-    coordinator = Coordinator(settings)
+    database = Database(settings.database_url or url_of_file(settings.data_dir / "vidproc.db"))
+    coordinator = Coordinator(settings, SqlJournal(database))
     signals = daemons.StopSignals(stop.set)
     await coordinator.start(listening_addresses(settings))
     structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))

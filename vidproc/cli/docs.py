@@ -6,13 +6,13 @@ import argparse
 import dataclasses
 import importlib
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 
 import vidproc
+from vidproc import scratch
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
@@ -20,7 +20,7 @@ from vidproc.media.still import still
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
-_PROGRAMS = ("send", "run", "coordinator", "worker", "explain", "verify")
+_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
 _HEAD = """\
 # Options of the programs
 
@@ -42,7 +42,8 @@ first of these that gives it wins. Sizes may be written as `4GiB`, times as `90`
 
 def options_page() -> str:
     """The options of all programs, in Markdown."""
-    parsers = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
+    programs = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
+    parsers = [parser for program in programs for parser in (program, *_verbs(program))]
     return "\n".join(
         [_HEAD, _EXIT_CODES, *("\n".join(_section(parser)) for parser in parsers), _SETTINGS, *_settings(), ""]
     )
@@ -74,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def draw_pictures(folder: Path) -> None:
     """A film that is made, before and after: what the README shows."""
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as name:
-        before, after = Path(name) / "before.mp4", Path(name) / "after.mp4"
+    with scratch.folder() as made:
+        before, after = made / "before.mp4", made / "after.mp4"
         make_sample(before, seconds=4)
         vidproc.process(before, after, "edges:low=60,high=140")
         halves = [cv2.resize(still(film, 90), (640, 360), interpolation=cv2.INTER_AREA) for film in (before, after)]
@@ -86,6 +87,13 @@ def _holds(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
+def _verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of its subcommands, in the order in which they were added."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
 def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield f"## {parser.prog}\n\n{parser.description}\n"
     if parser.epilog:
@@ -93,7 +101,8 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     yield "| option | meaning |\n| --- | --- |"
     formatter = parser._get_formatter()
     for action in parser._actions:
-        yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
+        if not isinstance(action, argparse._SubParsersAction):
+            yield f"| {_shown(action)} | {_cell(formatter._expand_help(action))} |"
     yield ""
 
 

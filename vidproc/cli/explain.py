@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidproc import scratch
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, job_of
 from vidproc.errors import one_line
@@ -115,10 +114,10 @@ def examine(asked: JobSpec, video: str) -> Examined:
     validation.check(job)
     read(job.filters, files)
     chunks: list[Chunk] = []
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
+    with scratch.folder() as folder:
         part = sequential_part(job.filters)
         request = Request(job.start, job.duration, check(job.filters), tuning_for(part is not None and part.pinned))
-        source = ingest(video, Path(folder) / "packets", request, Listener(chunks=chunks.extend))
+        source = ingest(video, folder / "packets", request, Listener(chunks=chunks.extend))
     stream = source.info.stream
     encoder, losses = encoder_spec(stream, job, shapes(job.filters, shape_of(stream))[-1])
     return Examined(job, source, encoder, losses, tuple(chunks))

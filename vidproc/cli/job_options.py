@@ -9,7 +9,7 @@ from vidproc.client import films, specs
 from vidproc.client.containers import container_of
 from vidproc.errors import ClientError
 from vidproc.media.output_codecs import CODECS, CONTAINERS
-from vidproc.model import FilterSpec, JobSpec
+from vidproc.model import ON_ERROR, FilterSpec, JobSpec
 
 
 def add_job_options(to: argparse.ArgumentParser) -> None:
@@ -51,6 +51,13 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         choices=("conceal", "fail"),
         default="conceal",
         help="fill frames that do not decode from their neighbours and list them, or fail",
+    )
+    result.add_argument(
+        "--on-error",
+        choices=ON_ERROR,
+        default=ON_ERROR[0],
+        help="where a filter can't do a frame, however often it is tried: show it as it was, the one before it, or "
+        "black, and list it, or fail",
     )
 
 
@@ -102,6 +109,7 @@ def job_of(options: argparse.Namespace, out: str) -> JobSpec:
         pix_fmt=options.pix_fmt or "",
         audio=options.audio,
         on_decode_error=options.on_decode_error,
+        on_error=options.on_error,
         start=options.start,
         duration=options.duration,
     )

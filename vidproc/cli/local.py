@@ -9,16 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vidproc import scratch
 from vidproc.cli import options
 from vidproc.errors import UnreachableError
 
 _OUT = "out/result.mp4"
 _READY_S = 30.0
+_DRAIN_S = 5.0
 _STOP_S = 15.0
 
 
@@ -43,14 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     out = Path(given.out or _OUT)
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
+    with scratch.folder() as folder, contextlib.ExitStack() as stack:
         video = given.video or _sample(folder / "sample.mp4")
         port, unix_socket = (given.port if given.serve else _free_port()), folder / "vidproc.sock"
         where = ["--port", str(port), "--unix-socket", str(unix_socket), "--data-dir", str(folder / "data")]
         stack.enter_context(_program("coordinator", *where))
         _wait_for(unix_socket)
-        stack.enter_context(_program("worker", "--unix-socket", str(unix_socket)))
+        stack.enter_context(_program("worker", "--unix-socket", str(unix_socket), "--drain-timeout", str(_DRAIN_S)))
         out.parent.mkdir(parents=True, exist_ok=True)
         code = _send(given, video, out, port, folder / "metrics.json")
         if code == 0:

@@ -13,6 +13,7 @@ _PROGRAMS = {
     "send": ("vidproc.cli.send", "have a coordinator filter a video"),
     "coordinator": ("vidproc.cli.coordinator", "take jobs and have workers do them"),
     "worker": ("vidproc.cli.worker", "lend this host's cores to a coordinator"),
+    "jobs": ("vidproc.cli.jobs", "list a coordinator's jobs, watch, fetch, cancel, rerun and remove them"),
     "filters": ("vidproc.cli.filters", "list the filters and their parameters"),
     "explain": ("vidproc.cli.explain", "show what a job would do to a film, without doing it"),
     "verify": ("vidproc.cli.verify", "prove that a cluster gives the same bytes as one process"),

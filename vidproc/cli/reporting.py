@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vidproc.client.remote import Downloading, Listener, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, Listener, News, Reconnecting, Uploading
 from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
 
@@ -111,11 +111,17 @@ def conclude(metrics: Mapping[str, Any], given: argparse.Namespace) -> None:
     print(
         f"{one_line(given.out)}: {metrics['frames_out']} frames in {metrics['wall_s']:.2f} s, "
         f"{metrics['processing_fps']:.1f} fps, {metrics['bytes_out'] / 1e6:.1f} MB, "
-        f"{metrics['retries']['total']} retries; {slow['share']:.0%} of the time went to {slow['part']}",
+        f"{metrics['retries']['total']} retries{_fallen_back(metrics)}; "
+        f"{slow['share']:.0%} of the time went to {slow['part']}",
         file=sys.stderr,
     )
     for loss in metrics["losses"]:
         print(f"note: {one_line(loss)}", file=sys.stderr)
+
+
+def _fallen_back(metrics: Mapping[str, Any]) -> str:
+    count = metrics["fallback_frames"]["total"]
+    return f", {count} frames fell back" if count else ""
 
 
 def write_json(path: str, metrics: Mapping[str, Any]) -> None:

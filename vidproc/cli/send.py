@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
   vidproc-send --video in.mp4 --processing blur --param ksize=9 --out out.mp4
   vidproc-send --video in.mkv --filter blur:ksize=5 --filter edges --out out.mkv
-  vidproc-send --host worker.lan --token-file t --video in.mp4 --filter mine.py --out out.mp4"""
+  vidproc-send --host worker.lan --token-file t --video in.mp4 --filter mine.py --out out.mp4
+  vidproc-send --video in.mkv --filter denoise --detach --out out.mkv"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +27,15 @@ def parser() -> argparse.ArgumentParser:
         "vidproc-send", "Send a video to a coordinator, and get the same film back, every frame filtered.", _EXAMPLES
     )
     made.add_argument("--video", required=True, metavar="IN", help="the film to process, or - for standard input")
-    made.add_argument("--out", metavar="OUT", help="where the result goes, or - for standard output")
+    made.add_argument(
+        "--out", metavar="OUT", help="where the result goes, or - for standard output; its ending says the container"
+    )
+    made.add_argument(
+        "--detach",
+        action="store_true",
+        help="print the job's id and leave when the film is sent; the result is fetched later, by vidproc jobs. "
+        "Nothing is written then, and of --out only the ending counts (without it: mp4)",
+    )
     made.add_argument(
         "--dry-run",
         action="store_true",
@@ -47,11 +56,7 @@ def _send(given: argparse.Namespace) -> int:
     from vidproc.cli import where
     from vidproc.client import films
 
-    if given.out is None:
-        if not given.dry_run:
-            raise ClientError("--out is missing: where should the result go?")
-        given.out = "-"
-    check_outputs(given, given.overwrite or given.dry_run)
+    _check_out(given)
     job = job_of(given, given.out)
     endpoint = where.endpoint(given)
     with films.on_disk(given.video) as video:
@@ -60,6 +65,19 @@ def _send(given: argparse.Namespace) -> int:
         else:
             _process(endpoint, job, video, given)
     return 0
+
+
+def _check_out(given: argparse.Namespace) -> None:
+    """Raises `ClientError` where what is to be written could not be, or nothing says where."""
+    if given.out is None:
+        if not (given.dry_run or given.detach):
+            raise ClientError("--out is missing: where should the result go?")
+        given.out = "-"
+    if not given.detach:
+        check_outputs(given, given.overwrite or given.dry_run)
+    elif given.metrics_json or given.overwrite:
+        option = "--metrics-json" if given.metrics_json else "--overwrite"
+        raise ClientError(f"{option} has no meaning with --detach: give it to vidproc jobs fetch")
 
 
 def _ask(endpoint: Endpoint, job: JobSpec, video: str) -> None:
@@ -78,7 +96,7 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
     specs.check_size(job.filters)
     job, held = files.gathered(job)
     source = films.source_of(video)
-    begun = head_start.submit(endpoint, job, source)
+    begun = head_start.submit(endpoint, job, source, given.detach)
 
     import asyncio
 
@@ -86,9 +104,26 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
     from vidproc.client import remote
 
     with reporting.progress(given.quiet) as tell:
-        course = remote.process_source(endpoint, job, held, source, given.out, given.overwrite, tell, begun)
-        metrics = asyncio.run(course)
-    reporting.conclude(metrics, given)
+        if given.detach:
+            handing = remote.RemoteJob(endpoint, job, held, source, tell, begun, detached=True).hand_over()
+            job_id = asyncio.run(handing)
+        else:
+            course = remote.process_source(endpoint, job, held, source, given.out, given.overwrite, tell, begun)
+            metrics = asyncio.run(course)
+    if given.detach:
+        _say_where(job_id, job, given)
+    else:
+        reporting.conclude(metrics, given)
+
+
+def _say_where(job_id: str, job: JobSpec, given: argparse.Namespace) -> None:
+    from vidproc.cli import where
+
+    print(job_id)
+    if not given.quiet:
+        there = where.as_options(given)
+        print(f"watch it:  vidproc jobs watch {job_id}{there}", file=sys.stderr)
+        print(f"fetch it:  vidproc jobs fetch {job_id}{there} --out out.{job.container}", file=sys.stderr)
 
 
 def program() -> NoReturn:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from vidproc import scratch
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, job_of
 
@@ -49,12 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     job = replace(job_of(given, given.out), digest_frames=True)
-    with tempfile.TemporaryDirectory(prefix="vidproc-") as folder:
-        one = _here(given, job, 1, Path(folder) / f"one.{job.container}")
-        other = _elsewhere(given, job, Path(folder) / f"other.{job.container}")
-    same = _compare("frames before encoding", one["frame_digests"], other["frame_digests"])
-    same &= _compare("films (SHA-256)", one["sha256"], other["sha256"])
-    return 0 if same else _DIFFERENT
+    with scratch.folder() as folder:
+        one = _here(given, job, 1, folder / f"one.{job.container}")
+        other = _elsewhere(given, job, folder / f"other.{job.container}")
+    differing = [_differing_chunks(one["frame_digests"], other["frame_digests"]), _differing_films(one, other)]
+    for what, how in zip(("frames before encoding", "films (SHA-256)"), differing, strict=True):
+        print(f"{what}: {f'DIFFERENT: {how}' if how else 'the same'}")
+    return _DIFFERENT if any(differing) else 0
 
 
 def _here(given: argparse.Namespace, job: JobSpec, processes: int, out: Path) -> Mapping[str, Any]:
@@ -77,9 +78,18 @@ def _elsewhere(given: argparse.Namespace, job: JobSpec, out: Path) -> Mapping[st
         return asyncio.run(remote.process(where.endpoint(given), job, given.video, str(out), False, tell))
 
 
-def _compare(what: str, one: object, other: object) -> bool:
-    print(f"{what}: {'the same' if one == other else f'DIFFERENT: {one} in one process, {other} on the cluster'}")
-    return one == other
+def _differing_chunks(one: Sequence[str], other: Sequence[str]) -> str:
+    """In which chunks; empty for none."""
+    if len(one) != len(other):
+        return f"{len(one)} chunks in one process, {len(other)} on the cluster"
+    numbers = [number for number, (here, there) in enumerate(zip(one, other, strict=True)) if here != there]
+    return f"in {len(numbers)} of {len(one)} chunks, the first is number {numbers[0]}" if numbers else ""
+
+
+def _differing_films(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    if one["sha256"] == other["sha256"]:
+        return ""
+    return f"{one['sha256']} in one process, {other['sha256']} on the cluster"
 
 
 if __name__ == "__main__":

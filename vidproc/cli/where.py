@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from vidproc.client.endpoint import Endpoint
@@ -20,6 +21,14 @@ def endpoint(given: argparse.Namespace) -> Endpoint:
     else:
         address = Address.tcp(given.host or "localhost", 9090 if given.port is None else given.port)
     return Endpoint(address, _token(given.token_file) if given.token_file else None, family)
+
+
+def as_options(given: argparse.Namespace) -> str:
+    """The same address for another program's command line; each option with a space before it."""
+    said = [("--host", given.host), ("--port", given.port), ("--unix-socket", given.unix_socket)]
+    said += [("--token-file", given.token_file)]
+    words = [f" {option} {shlex.quote(str(value))}" for option, value in said if value is not None]
+    return "".join([*words, " --ipv4" if given.ipv4 else "", " --ipv6" if given.ipv6 else ""])
 
 
 def _token(file: str) -> bytes:

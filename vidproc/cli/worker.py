@@ -23,7 +23,7 @@ _EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
         "vidproc-worker",
-        "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish, for up to 8 s.",
+        "Dial a coordinator and work for it, for ever; SIGTERM lets running chunks finish, a second one stops at once.",
         _EXAMPLES,
     )
     made.add_argument(
@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
         " (default: off)",
     )
     made.add_argument("--frame-timeout", metavar="T", help="seconds that a slot may stay on one frame (default: 30)")
+    made.add_argument(
+        "--drain-timeout", metavar="T", help="seconds that running chunks may take at SIGTERM to finish (default: 30)"
+    )
     made.add_argument(
         "--memory-limit", metavar="SIZE", help="address space of a slot, such as 4GiB; 0 for no limit (default: 4GiB)"
     )

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from vidproc import scratch
 from vidproc.client import standard_input
 from vidproc.errors import ClientError, StorageError
 
@@ -86,10 +87,9 @@ def on_disk(video: str) -> Iterator[str]:
     if video != STANDARD:
         yield video
         return
-    folder = standard_input.new_folder()
     with contextlib.ExitStack() as stack:
-        with _disk_errors(f"standard input, kept in {folder}"):
-            path = stack.enter_context(standard_input.kept_in(folder))
+        with _disk_errors(f"standard input, kept in {tempfile.gettempdir()}"):
+            path = standard_input.kept_in(stack.enter_context(scratch.folder()))
         if path.stat().st_size == 0:
             raise ClientError("standard input is empty")
         yield str(path)

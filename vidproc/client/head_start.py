@@ -35,11 +35,11 @@ class HeadStart(Struct):
     connection: Connection
 
 
-def submission(spec: JobSpec, source: Source, dry_run: bool = False) -> Submit:
-    return Submit(1, spec, source.size, source.sha256, source.name, dry_run)
+def submission(spec: JobSpec, source: Source, dry_run: bool = False, detached: bool = False) -> Submit:
+    return Submit(1, spec, source.size, source.sha256, source.name, dry_run, detached)
 
 
-def submit(endpoint: Endpoint, spec: JobSpec, source: Source) -> HeadStart | None:
+def submit(endpoint: Endpoint, spec: JobSpec, source: Source, detached: bool = False) -> HeadStart | None:
     """Submit a job to a coordinator on this machine, if it answers at once."""
     connection = Connection(endpoint.party(), secrets.token_bytes(NONCE_BYTES))
     for family, place in _places(endpoint.address, endpoint.family):
@@ -48,7 +48,7 @@ def submit(endpoint: Endpoint, spec: JobSpec, source: Source) -> HeadStart | Non
             sock.settimeout(_PATIENCE_S)
             sock.connect(place)
             _open(sock, connection)
-            sock.sendall(b"".join(connection.send(submission(spec, source))))
+            sock.sendall(b"".join(connection.send(submission(spec, source, detached=detached))))
             sock.setblocking(False)
             stack.pop_all()
             return HeadStart(sock, connection)

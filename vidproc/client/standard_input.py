@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import select
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,28 +19,15 @@ _BLOCK = 2**20
 STDIN = 0
 
 
-@contextlib.contextmanager
-def kept_in(folder: Path) -> Iterator[Path]:
-    """What standard input holds, in a file of a folder that is made for it and vanishes with the block.
-
-    To be used in the main thread. Raises `OSError`.
-    """
-    try:
-        folder.mkdir(mode=0o700)
-        path = folder / "standard input"
-        with _input_or_signal() as wait, open(path, "wb") as kept:
+def kept_in(folder: Path) -> Path:
+    """What standard input holds, in a file of that folder. To be used in the main thread. Raises `OSError`."""
+    path = folder / "standard input"
+    with _input_or_signal() as wait, open(path, "wb") as kept:
+        wait()
+        while block := os.read(STDIN, _BLOCK):
+            kept.write(block)
             wait()
-            while block := os.read(STDIN, _BLOCK):
-                kept.write(block)
-                wait()
-        yield path
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def new_folder() -> Path:
-    """A place for one. It is named before it is made, so that no interruption can leave it behind."""
-    return Path(tempfile.gettempdir(), f"vidproc-{secrets.token_hex(8)}")
+    return path
 
 
 @contextlib.contextmanager

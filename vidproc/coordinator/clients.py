@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
@@ -19,6 +20,7 @@ from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
 from vidproc.errors import ClientError, PeerError, VidprocError, one_line
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
+from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
@@ -58,7 +60,10 @@ class Desk(Protocol):
         """Stop, or forget a job that ended."""
 
     def find(self, job_id: str) -> Job:
-        """Raises `ClientError`."""
+        """One that goes on, or has just ended. Raises `ClientError`."""
+
+    async def recall(self, job_id: str) -> Job:
+        """Any that is known. Raises `ClientError` or `StorageError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,10 @@ class ClientLimits:
 class ClientLink:
     """One client; it may have several jobs."""
 
-    def __init__(self, session: Session, desk: Desk, limits: ClientLimits) -> None:
+    def __init__(self, session: Session, desk: Desk, inquiries: Inquiries, limits: ClientLimits) -> None:
         self._session = session
         self._desk = desk
+        self._inquiries = inquiries
         self._limits = limits
         self._outbox = Outbox(session)
         self._submissions = Submissions()
@@ -129,23 +135,31 @@ class ClientLink:
             case UploadBlock():
                 self._upload(message, payload)
             case Watch(job_id):
-                self._watch(self._desk.find(job_id))
+                self._watch(await self._desk.recall(job_id))
             case Fetch(job_id, offset):
-                await self._fetch(self._desk.find(job_id), offset)
+                await self._fetch(await self._desk.recall(job_id), offset)
             case Cancel(job_id):
-                self._desk.cancel(self._desk.find(job_id))
+                self._desk.cancel(await self._desk.recall(job_id))
+            case ListJobs() | Describe() | ListAttempts() | Remove():
+                self._outbox.post(await self._inquiries.answer(message))
+            case Rerun():
+                await self._rerun(message)
             case _:
                 raise PeerError(f"a client may not send {message.kind}")
 
     async def _submit(self, submission: Submit) -> None:
-        self._watched = {job for job in self._watched if not job.state.final}
-        if len(self._watched) >= self._limits.jobs:
-            most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
-            raise ClientError(f"one connection may have {most}: wait for one to end")
+        self._demand_room()
         self._desk.check(submission)
         for sha256 in self._submissions.take(submission):
             self._outbox.post(FileWanted(sha256))
         await self._go_on()
+
+    def _demand_room(self) -> None:
+        """For one more job."""
+        self._watched = {job for job in self._watched if not job.state.final}
+        if len(self._watched) >= self._limits.jobs:
+            most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
+            raise ClientError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
@@ -167,6 +181,12 @@ class ClientLink:
             return
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset, notes))
+        self._listen(job)
+
+    async def _rerun(self, asked: Rerun) -> None:
+        self._demand_room()
+        job = await self._inquiries.rerun(asked)
+        self._outbox.post(Accepted(asked.request, job.id, job.size, remembered(job.spec.filters)))
         self._listen(job)
 
     def _listen(self, job: Job) -> None:
@@ -210,6 +230,8 @@ class ClientLink:
     async def _fetch(self, job: Job, offset: int) -> None:
         if job.state is not JobState.DONE:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
+        if not job.folder.result.exists():
+            raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
         if job in self._sending:
             await _end([self._sending[job]])
         self._sending[job] = task = asyncio.create_task(self._send_result(job, offset))

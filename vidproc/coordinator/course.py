@@ -92,7 +92,8 @@ class Course:
         if job.opened is None:
             job.open(news)
             custom = any(spec.code for spec in job.spec.filters)
-            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news)))
+            isolates = job.spec.on_error != "fail"
+            self._dispatch.feed(ev.JobSubmitted(job.id, custom, _IN_FLIGHT, self._staged(news), isolates))
 
     def _staged(self, news: Opened) -> ev.Sequential | None:
         """What the scheduler is told of filters that go through the film in order."""
@@ -128,7 +129,8 @@ class Course:
         self._held += chunks
         if final or (self._held and not self._waits_for_times):
             chunks, self._held = tuple(self._held), []
-            self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final))
+            kept = self._job.results.keys() & {chunk.index for chunk in chunks}
+            self._dispatch.feed(ev.ChunksPlanned(self._job.id, chunks, final, frozenset(kept)))
 
     async def _mux(self, media: MediaProcess) -> None:
         job = self._job

@@ -189,7 +189,9 @@ class DaemonLink:
             )  # fmt: skip
         retryable = from_code(failed.code, "").retryable
         self._dispatch.lease_failed(
-            ev.ChunkFailed(failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost)
+            ev.ChunkFailed(
+                failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost, failed.call
+            )
         )
 
 

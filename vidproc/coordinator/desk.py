@@ -13,35 +13,51 @@ import structlog
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator import file_check, validation
+from vidproc.coordinator import file_check, recovery, validation
+from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.course import run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
 from vidproc.coordinator.results import Surroundings, metrics
-from vidproc.errors import CancelledError, ClientError, MediaError, UnknownJobError, VidprocError
+from vidproc.errors import (
+    CancelledError,
+    ClientError,
+    MediaError,
+    StorageError,
+    UnknownJobError,
+    VidprocError,
+)
 from vidproc.model import JobSpec, JobState
-from vidproc.protocol.messages import Finished, Submit
+from vidproc.protocol.messages import Received, Submit
+from vidproc.storage.journal import Ending, Journal, Unfinished
 from vidproc.storage.spool import Spool, Upload
 
 _PROGRESS_EVERY_S = 0.5
-_RESULT_KEPT_S = 3600.0
+_REMEMBERED_S = 3600.0
+"""For so long a job that has ended is at hand; after that it is looked up."""
 
 log = structlog.get_logger()
 
 
 class Desk:
-    """Takes jobs in, runs each as a task of its own, tells its listeners, and keeps its result for a while."""
+    """Takes jobs in, runs each as a task of its own, tells its listeners, and keeps its result for a while.
 
-    def __init__(self, settings: CoordinatorSettings, spool: Spool, dispatch: Dispatch) -> None:
+    What a client is told has been written down before: that a job is accepted, and how it ended.
+    """
+
+    def __init__(self, settings: CoordinatorSettings, spool: Spool, dispatch: Dispatch, journal: Journal) -> None:
         self._settings = settings
         self._spool = spool
         self._dispatch = dispatch
+        self._journal = journal
+        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
         self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
-        self._removing: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
+        self._sweeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Get ready for the first job.
@@ -52,6 +68,40 @@ class Desk:
         for name in filters.names():
             filters.get(name)
         self._media.prepare()
+
+    async def recover(self) -> None:
+        """Go on with the jobs that other coordinators have left, and clear away what else they did."""
+        left = await self._journal.recall()
+        names = {each.record.id for each in left.unfinished}
+        await asyncio.to_thread(self._spool.clear, names, left.results)
+        self._sweeping = asyncio.create_task(self._clearing.run())
+        for each in left.unfinished:
+            await self._go_on(each)
+
+    async def _go_on(self, left: Unfinished) -> None:
+        job = recovery.rebuilt(left.record, self._spool)
+        job.restarts += 1
+        await self._journal.resume(job.id)
+        log.info("job goes on", job=job.id, name=job.name, restarts=job.restarts, chunks=len(left.chunks))
+        self._dispatch.jobs[job.id] = job
+        job.verifying = asyncio.create_task(self._restore(job, left))
+        self._spawn(job, self._run(job))
+
+    async def _restore(self, job: Job, left: Unfinished) -> None:
+        """See what is there of it. Its client hears at which byte of the source to go on."""
+        try:
+            validation.check(job.spec)
+            if not job.folder.source.exists():
+                raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
+            job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
+            job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
+            await self._open_upload(job)
+        except VidprocError as error:
+            self._dispatch.fail(job, error)
+            return
+        if job.upload is not None:
+            job.tell(Received(job.id, job.upload.offset))
+            self.received(job)
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
@@ -79,7 +129,9 @@ class Desk:
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
             await self._take_source(job)
+            await self._write_down(job)
         except BaseException:
+            self._leave_upload(job)
             job.folder.remove()
             raise
         self._dispatch.jobs[job.id] = job
@@ -100,8 +152,17 @@ class Desk:
             job.arrived()
             return
         self._free_upload(job.sha256)
-        job.upload = Upload(spool, job.sha256, job.size, job.id, job.folder)
-        await asyncio.to_thread(job.upload.open)
+        await self._open_upload(job)
+
+    async def _open_upload(self, job: Job) -> None:
+        upload = Upload(self._spool, job.sha256, job.size, job.id, job.folder)
+        await asyncio.to_thread(upload.open)
+        job.upload = upload
+
+    async def _write_down(self, job: Job) -> None:
+        if self._journal.durable:
+            await asyncio.to_thread(job.folder.sync)
+        await self._journal.accept(recovery.record_of(job))
 
     def _free_upload(self, sha256: str) -> None:
         """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
@@ -135,6 +196,7 @@ class Desk:
             self._spool.job(job_id),
             submitted_at=time.monotonic(),
             cpu_began=time.process_time(),
+            detached=submission.detached,
         )
 
     def received(self, job: Job) -> None:
@@ -159,30 +221,60 @@ class Desk:
             job.arrived()
 
     def cancel(self, job: Job) -> None:
-        """Stop a job, or forget one that ended and whose result was fetched."""
-        if job.state.final:
-            self._forget(job)
-        else:
+        """Stop a job, or let go of one that ended: its result, which its client has, may be removed before others."""
+        if not job.state.final:
             self._dispatch.fail(job, CancelledError("the job was cancelled"))
+            return
+        self._forget(job)
+        if job.state is JobState.DONE:
+            self._begin_aside(self._note_fetched(job))
+
+    async def _note_fetched(self, job: Job) -> None:
+        try:
+            await self._journal.fetched(job.id)
+        except StorageError as error:
+            log.warning("cannot write down that a result was fetched", job=job.id, error=str(error))
+        self._clearing.soon()
 
     def find(self, job_id: str) -> Job:
+        """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         job = self._dispatch.jobs.get(job_id)
         if job is None:
             raise UnknownJobError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
         return job
+
+    async def recall(self, job_id: str) -> Job:
+        """The same, or one that was written down. Raises `UnknownJobError` or `StorageError`."""
+        if job_id not in self._dispatch.jobs and (found := await self._journal.find(job_id)):
+            job = self._dispatch.jobs.setdefault(job_id, recovery.ended(*found, self._spool))
+            self._remember(job)
+        return self.find(job_id)
 
     async def close(self) -> None:
         """Stop every job. No client is connected any more: they try to come back, and another coordinator may be there
         by then."""
         for handle in self._forgetting.values():
             handle.cancel()
-        for job in self._dispatch.jobs.values():
-            self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait({self._sweeping})
+        if self._journal.durable:
+            self._pause()
+        else:
+            for job in self._dispatch.jobs.values():
+                self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._media.close()
-        for job in list(self._dispatch.jobs.values()):
-            self._remove(job)
-        await asyncio.gather(*self._removing)
+        if not self._journal.durable:
+            for job_id in list(self._dispatch.jobs):
+                self.discard(job_id)
+        await asyncio.gather(*self._aside)
+
+    def _pause(self) -> None:
+        if self._tasks:
+            log.info("jobs are left to the next coordinator", jobs=len(self._tasks))
+        for task in self._tasks.values():
+            task.cancel()
 
     def _spawn(self, job: Job, run: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(run)
@@ -190,18 +282,30 @@ class Desk:
         task.add_done_callback(lambda _: self._tasks.pop(job.id, None))
 
     async def _run(self, job: Job) -> None:
+        """Cancelled when the job is left to another coordinator; then nothing is said of its end."""
         telling = asyncio.create_task(self._tell_progress(job))
         course = asyncio.create_task(run_to_its_end(self._dispatch, job, self._media))
-        await asyncio.wait({course})
-        telling.cancel()
-        await asyncio.wait({telling, *([job.verifying] if job.verifying else [])})
+        try:
+            await asyncio.wait({course})
+        except asyncio.CancelledError:
+            await self._come_to_rest(job, course, telling)
+            if job.upload is not None:
+                job.upload.pause()
+            raise
+        await self._come_to_rest(job, telling)
         await self._finish(job)
+
+    async def _come_to_rest(self, job: Job, *tasks: asyncio.Task[None]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait({*tasks, *([job.verifying] if job.verifying else [])})
 
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while job.is_waited_for or time.monotonic() - heard < self._settings.client_patience:
-            heard = time.monotonic() if job.is_waited_for else heard
+        while time.monotonic() - heard < self._settings.client_patience:
+            if job.is_waited_for or (job.detached and job.source.whole):
+                heard = time.monotonic()
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
@@ -214,29 +318,40 @@ class Desk:
     async def _finish(self, job: Job) -> None:
         """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
         and nobody waits for a film because of what it was made of."""
-        wall_s = time.monotonic() - job.submitted_at
-        log.info("job ended", job=job.id, state=str(job.state), seconds=round(wall_s, 2), error=str(job.error or ""))
-        finished = Finished(
-            job.id,
-            job.state,
-            size=job.muxed.size if job.muxed else 0,
-            sha256=job.muxed.sha256 if job.muxed else "",
-            metrics=metrics(job, self._surroundings(job, wall_s)) if job.muxed else {},
-            code=job.error.code if job.error else "",
-            message=str(job.error) if job.error else "",
-        )
-        # A failed one is kept too: a client that is between two connections would give it again.
-        loop = asyncio.get_running_loop()
-        self._forgetting[job.id] = loop.call_later(_RESULT_KEPT_S, self._forget, job)
+        ending = await self._write_down_end(job, self._ending(job))
+        log.info("job ended", job=job.id, state=str(ending.state), seconds=round(_since(job), 2), error=ending.message)
+        self._remember(job)
         self._leave_upload(job)
-        if job.state is not JobState.DONE:
+        if ending.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
         if isinstance(job.error, MediaError) and job.opened is None:
             self._spool.forget(job.sha256)  # it is no film, and will never be one
-        job.finished = finished
+        finished = recovery.finished(job.id, ending)
+        job.recall(finished)
         job.tell(finished)
-        if job.state is JobState.DONE:
+        self._clearing.soon()
+        if ending.state is JobState.DONE:
             await asyncio.to_thread(job.folder.keep_only_result)
+
+    def _ending(self, job: Job) -> Ending:
+        error, muxed = job.error, job.muxed
+        said = (error.code, str(error)) if error else ("", "")
+        if muxed is None or job.state is not JobState.DONE:
+            return Ending(job.state, time.time(), *said, frames_done=job.frames_done, frames_total=job.frames_total)
+        figures, frames = metrics(job, self._surroundings(job, _since(job))), job.frames_done
+        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures, frames, job.frames_total)
+
+    async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
+        """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
+        try:
+            if ending.state is JobState.DONE and self._journal.durable:
+                await asyncio.to_thread(job.folder.sync_result)
+            await self._journal.end(job.id, ending)
+        except StorageError as error:
+            log.error("cannot write down a job's end", job=job.id, error=str(error))
+            if ending.state is JobState.DONE:
+                return Ending(JobState.FAILED, ending.at, error.code, str(error))
+        return ending
 
     def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
         assert job.muxed is not None
@@ -247,14 +362,33 @@ class Desk:
             memory_mb=psutil.Process().memory_info().rss / 2**20 + job.muxed.memory_mb,
         )
 
+    def _remember(self, job: Job) -> None:
+        """For a while. A failed one too: a client that is between two connections would give it again."""
+        if job.id not in self._forgetting:
+            loop = asyncio.get_running_loop()
+            self._forgetting[job.id] = loop.call_later(_REMEMBERED_S, self._forget, job)
+
     def _forget(self, job: Job) -> None:
         if handle := self._forgetting.pop(job.id, None):
             handle.cancel()
         self._dispatch.jobs.pop(job.id, None)
-        self._remove(job)
 
-    def _remove(self, job: Job) -> None:
+    def _heard_of(self) -> set[str]:
+        """Jobs whose clients are there: they may be about to fetch the result."""
+        return {job.id for job in self._dispatch.jobs.values() if job.listeners}
+
+    def discard(self, job_id: str) -> None:
         """Aside: there may be thousands of files."""
-        task = asyncio.create_task(asyncio.to_thread(job.folder.remove))
-        self._removing.add(task)
-        task.add_done_callback(self._removing.discard)
+        if job := self._dispatch.jobs.get(job_id):
+            self._forget(job)
+        self._begin_aside(asyncio.to_thread(self._spool.job(job_id).remove))
+
+    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+
+def _since(job: Job) -> float:
+    """Seconds since its submission."""
+    return time.monotonic() - job.submitted_at

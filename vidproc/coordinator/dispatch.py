@@ -11,20 +11,25 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import structlog
 from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
-from vidproc.errors import StorageError, VidprocError, from_code
-from vidproc.model import ChunkReport, LeaseKind
+from vidproc.errors import CannotContinueError, StorageError, VidprocError, from_code
+from vidproc.model import Attempt, ChunkReport, LeaseKind, Outcome
 from vidproc.protocol.messages import Committed, Message, Revoke
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
+from vidproc.storage.journal import Journal, KeptChunk, NoJournal
 from vidproc.storage.spool import ResultFile
+
+_LONGEST = 500
+"""Characters of what is kept of why an attempt failed."""
 
 log = structlog.get_logger()
 
@@ -45,18 +50,28 @@ class WorkerLink(Protocol):
 @dataclass(slots=True)
 class _Lease:
     """A grant, since when its slot waits for it or works on it, and the seconds that it has spent reading and writing
-    files."""
+    files. `began_at` is in seconds since 1970."""
 
     grant: ev.Grant
     since: float
     disk_s: float = 0.0
+    began_at: float = field(default_factory=time.time)
+
+    def attempt(self, outcome: Outcome, ended_at: float | None, code: str = "", message: str = "") -> Attempt:
+        """As its job's history tells of it."""
+        it = self.grant
+        return Attempt(
+            it.kind, it.chunk, it.attempt, it.worker, it.slot, self.began_at, ended_at,
+            outcome, code, message, it.second,
+        )  # fmt: skip
 
 
 class Dispatch:
     """Jobs, daemons and leases by their names, and the scheduler over them."""
 
-    def __init__(self) -> None:
-        self.scheduler = Scheduler(Policy(), random.Random())
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal or NoJournal()
+        self.scheduler = Scheduler(Policy(), random.Random(), leases_from=time.time_ns() // 1000)
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
         self._leases: dict[int, _Lease] = {}
@@ -85,6 +100,10 @@ class Dispatch:
         held = self._leases.get(lease)
         return held.grant if held else None
 
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """The leases of a job that have not ended."""
+        return [held.attempt(Outcome.RUNNING, None) for held in self._leases.values() if held.grant.job == job_id]
+
     def job_of(self, lease: int) -> Job | None:
         grant = self.grant_of(lease)
         return self.jobs.get(grant.job) if grant else None
@@ -94,7 +113,7 @@ class Dispatch:
         self.workers.pop(link.name, None)
         self.feed(ev.WorkerLost(link.name))
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
-            self._forget(lease)
+            self._forget(lease, Outcome.LOST)
 
     def progressed(self, finished: Mapping[int, int]) -> None:
         """A daemon tells how many frames of its leases its slots have finished."""
@@ -110,7 +129,7 @@ class Dispatch:
         if grant is None or job is None or lease in self._results:
             return
         try:
-            target = job.folder.chunk(grant.chunk) if grant.kind is LeaseKind.CHUNK else job.folder.stage(grant.chunk)
+            target = job.folder.stage(grant.chunk) if grant.kind is LeaseKind.STAGE else job.folder.chunk(grant.chunk)
             self._results[lease] = (ResultFile(target, lease, size, sha256), report)
         except StorageError as error:
             self.fail(job, error)
@@ -157,7 +176,9 @@ class Dispatch:
     def lease_failed(self, event: ev.ChunkFailed) -> None:
         if grant := self.grant_of(event.lease):
             self._note_turn(grant)
-        self._forget(event.lease)
+        passed_on = event.code == CannotContinueError.code  # which is no failure
+        outcome = Outcome.WITHDRAWN if passed_on else Outcome.FAILED
+        self._forget(event.lease, outcome, event.code, event.message)
         self.feed(event)
 
     def fail(self, job: Job, error: VidprocError) -> None:
@@ -176,7 +197,7 @@ class Dispatch:
             case ev.Persist(lease):
                 self._persist(lease)
             case ev.Discard(lease):
-                self._forget(lease)
+                self._forget(lease, Outcome.WITHDRAWN)
             case ev.Acknowledge(lease, worker):
                 self._acknowledge(lease, worker)
             case ev.Deliver(job, chunk):
@@ -198,7 +219,7 @@ class Dispatch:
             job.second_runs += 1
         else:
             job.frames_in_hand[grant.lease] = 0
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             job.attempts[grant.chunk] = grant.attempt
         log.debug(
             "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
@@ -209,7 +230,7 @@ class Dispatch:
     def _withdraw(self, lease: int, worker: str) -> None:
         if link := self.workers.get(worker):
             link.post(Revoke(lease))
-        self._forget(lease)
+        self._forget(lease, Outcome.WITHDRAWN)
 
     def _persist(self, lease: int) -> None:
         (file, report), grant = self._results[lease], self._leases[lease].grant
@@ -218,15 +239,33 @@ class Dispatch:
             with self.disk(lease):
                 file.discard() if grant.replays else file.keep()
         except StorageError as error:
-            self._withdraw(lease, grant.worker)
-            self.fail(job, error)
-        else:
-            del self._results[lease]
-            self._note_done(job, grant, Done(report, link.name, grant.slot, link.versions))
-            self.feed(ev.ChunkPersisted(lease))
+            self._not_kept(job, grant, error)
+            return
+        del self._results[lease]
+        done = Done(report, link.name, grant.slot, link.versions)
+        then = partial(self._kept, job, grant, done)
+        if job.staging is None:
+            kept = KeptChunk(grant.chunk, file.size, file.sha256, report, done.worker, done.slot, done.versions)
+            self._journal.keep_chunk(job.id, kept, then)
+        else:  # such a job begins anew with its stage
+            then(None)
+
+    def _kept(self, job: Job, grant: ev.Grant, done: Done, error: VidprocError | None) -> None:
+        """A result is written down, or can't be. Its job may have ended meanwhile, and its daemon have left."""
+        if error is not None:
+            self._not_kept(job, grant, error)
+            return
+        self._note_done(job, grant, done)
+        self.feed(ev.ChunkPersisted(grant.lease))
+        if not self.scheduler.is_live(grant.lease):
+            self._forget(grant.lease, Outcome.DONE)
+
+    def _not_kept(self, job: Job, grant: ev.Grant, error: VidprocError) -> None:
+        self._withdraw(grant.lease, grant.worker)
+        self.fail(job, error)
 
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             job.results[grant.chunk] = done
             job.second_runs_won += grant.second
         elif job.staging is not None:
@@ -234,7 +273,7 @@ class Dispatch:
             job.stage_done.append(replace(done, report=structs.replace(done.report, frames=0, made_sizes=())))
 
     def _acknowledge(self, lease: int, worker: str) -> None:
-        self._forget(lease)
+        self._forget(lease, Outcome.DONE)
         if link := self.workers.get(worker):
             link.post(Committed(lease))
 
@@ -244,12 +283,13 @@ class Dispatch:
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_at(at, self.feed, ev.Tick())
 
-    def _forget(self, lease: int) -> None:
+    def _forget(self, lease: int, outcome: Outcome, code: str = "", message: str = "") -> None:
         held = self._leases.pop(lease, None)
         if held is not None and held.grant.job in self.jobs:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
             job.spend("disk", held.disk_s)
+            self._journal.note_attempt(job.id, held.attempt(outcome, time.time(), code, message[:_LONGEST]))
         self._drop_result(lease)
 
     def _drop_result(self, lease: int) -> None:
@@ -260,4 +300,4 @@ class Dispatch:
         if self._alarm is not None:
             self._alarm.cancel()
         for lease in list(self._leases):
-            self._forget(lease)
+            self._forget(lease, Outcome.LOST)

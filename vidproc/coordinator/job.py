@@ -54,6 +54,9 @@ class Job:
     `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
     `verifying` the one that looks at a source that has come.
+
+    A `detached` job needs no listener once its source is whole. `restarts` is how often a coordinator has gone on with
+    it; of the results that those before had kept `taken_over` were good, and `damaged` were not.
     """
 
     id: str
@@ -64,6 +67,10 @@ class Job:
     folder: JobFolder
     submitted_at: float
     cpu_began: float = 0.0
+    detached: bool = False
+    restarts: int = 0
+    taken_over: int = 0
+    damaged: int = 0
     upload: Upload | None = None
     verifying: asyncio.Task[None] | None = None
     course: asyncio.Task[None] | None = None
@@ -118,6 +125,10 @@ class Job:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
         self._state = state
 
+    def recall(self, finished: Finished) -> None:
+        """It has ended, before this coordinator was started or long ago."""
+        self._state, self.finished = finished.state, finished
+
     def fail(self, error: VidprocError) -> bool:
         """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""
         if self._error is not None or self._state.final:
@@ -168,6 +179,9 @@ class Job:
             continues=grant.continues,
             files=self.spec.files,
             times=self.times[TIME_BYTES * it.first : TIME_BYTES * it.last],
+            kind=grant.kind,
+            on_error=self.spec.on_error,
+            faults=grant.faults,
         )
         if self.staging is None:
             return task

@@ -26,6 +26,8 @@ _MOST = 50
 _LONGEST = 800
 """Characters of a sentence."""
 
+_SHOWN = {"original": "shown unfiltered", "previous": "replaced by the one before", "black": "black"}
+
 _FILTERING = ("filter", "convert", "hand_on")
 
 _Workers = Mapping[str, Sequence[Done]]
@@ -59,7 +61,8 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "processing_fps": round(_rate(frames, around), 2),
         "retries": _retries(job),
         "second_runs": {"total": job.second_runs, "won": job.second_runs_won},
-        "fallback_frames": [],
+        "restarts": {"total": job.restarts, "chunks_kept": job.taken_over, "chunks_damaged": job.damaged},
+        "fallback_frames": _fallback_frames(reports),
         "latency_ms": _latency(reports, seconds, frames),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
         "cpu_percent": _cpu_percent(around, workers),
@@ -74,7 +77,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "sha256": job.muxed.sha256 if job.muxed else "",
         "frame_digests": _digests(reports),
         "losses": _losses(job, [*reports, *stage], mixed),
-        "reproducible": not mixed,
+        "reproducible": not mixed and not any(report.fell_back for report in reports),
         "bottleneck": _bottleneck(seconds, max(1, around.slots)),
     }
 
@@ -116,6 +119,19 @@ def _retries(job: Job) -> dict[str, Any]:
     if len(again) > _MOST:
         by_frame["more"] = sum(again.values()) - sum(by_frame.values())
     return {"total": sum(again.values()), "by_frame": by_frame}
+
+
+def _fallback_frames(reports: Sequence[ChunkReport]) -> dict[str, Any]:
+    """Those that filters could not do, with the reasons."""
+    named = [fallback for report in reports for fallback in report.fallbacks][:_MOST]
+    reasons = {str(fallback.rank): fallback.reason[:_LONGEST] for fallback in named}
+    return {"total": sum(report.fell_back for report in reports), "by_frame": reasons}
+
+
+def _fallen_back(job: Job, reports: Sequence[ChunkReport]) -> list[str]:
+    count = sum(report.fell_back for report in reports)
+    frames = "1 frame that a filter could not do is" if count == 1 else f"{count} frames that filters could not do are"
+    return [f"{frames} {_SHOWN[job.spec.on_error]} (--on-error)"] if count else []
 
 
 def _digests(reports: Sequence[ChunkReport]) -> list[str]:
@@ -173,6 +189,7 @@ def _rate(amount: float, around: Surroundings) -> float:
 
 def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
+    said += _fallen_back(job, reports)
     said += _mixed_fields(job, reports)
     said += _damage("were filled from their neighbours", (run for report in reports for run in report.concealed))
     said += _damage("were decoded as well as could be", (run for report in reports for run in report.damaged))

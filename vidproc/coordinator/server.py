@@ -12,12 +12,14 @@ from vidproc.coordinator.clients import ClientLimits, ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.inquiries import Inquiries
 from vidproc.errors import ClientError
 from vidproc.protocol.party import COORDINATOR, Party
+from vidproc.storage.journal import Journal, NoJournal
 from vidproc.storage.spool import Spool
 from vidproc.transport.address import Address, is_loopback
 from vidproc.transport.admission import ConnectionLimits
-from vidproc.transport.listen import listen
+from vidproc.transport.listen import Listener, listen
 from vidproc.transport.server import serve
 from vidproc.transport.session import Session, SessionSettings
 
@@ -28,22 +30,35 @@ PRELOADED = ("vidproc.coordinator.media_child",)
 class Coordinator:
     """`start`, then it serves until `stop`. Each connection is a task; what goes wrong in one ends that one alone."""
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
+    def __init__(self, settings: CoordinatorSettings, journal: Journal | None = None) -> None:
         self._settings = settings
+        self._journal = journal or NoJournal()
         self._spool = Spool(settings.data_dir)
-        self._dispatch = Dispatch()
-        self._desk = Desk(settings, self._spool, self._dispatch)
+        self._dispatch = Dispatch(self._journal)
+        self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
+        self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
 
     async def start(self, listen_at: Sequence[Address]) -> None:
-        """Raises `ClientError` when the folder or an address is taken."""
+        """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address
+        is taken or the database is none of ours, and `StorageError` when that is damaged."""
         validation.check_defaults(self._settings)
         self._spool.open()
         try:
-            listeners = listen(listen_at)
+            await self._journal.open(self._spool.identity)
         except BaseException:
             self._spool.close()
             raise
-        self._desk.open()
+        listeners: list[Listener] = []
+        try:
+            listeners = listen(listen_at)
+            self._desk.open()
+            await self._desk.recover()
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            await self._desk.close()
+            await self._let_go()
+            raise
         given = self._settings
         party = Party(
             COORDINATOR, given.name, {"vidproc": __version__}, given.token,
@@ -59,11 +74,18 @@ class Coordinator:
         return [str(listener.address) for listener in self._server.listeners]
 
     async def stop(self) -> None:
-        """Stop every job, end every connection, let go of the folder."""
+        """End every connection, stop every job, and let go of the folder. Where jobs are written down they go on with
+        the next coordinator; elsewhere they are cancelled."""
         await self._server.close()
         await self._desk.close()
         self._dispatch.close()
-        self._spool.close()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        try:
+            await self._journal.close()
+        finally:
+            self._spool.close()
 
     async def _serve(self, session: Session) -> None:
         """One connection that is open, from here to its end."""
@@ -73,7 +95,7 @@ class Coordinator:
             await DaemonLink(session, self._dispatch, name, given.max_result).serve()
         else:
             limits = ClientLimits(given.max_jobs_per_connection, given.min_upload_rate)
-            await ClientLink(session, self._desk, limits).serve()
+            await ClientLink(session, self._desk, self._inquiries, limits).serve()
 
     def _unique(self, name: str) -> str:
         """Two daemons may call themselves alike; in the figures they are two, and one that comes back is itself."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from vidproc.config import CoordinatorSettings
 from vidproc.errors import ClientError
 from vidproc.media import output_codecs, output_format
-from vidproc.model import FilterSpec, JobSpec
+from vidproc.model import ON_ERROR, FilterSpec, JobSpec
 from vidproc.pipelines import files
 from vidproc.pipelines import plan as pipelines
 
@@ -36,6 +36,7 @@ def check(job: JobSpec) -> None:
     output_format.check_settings(job)
     _one_of("audio", job.audio, _AUDIO)
     _one_of("on-decode-error", job.on_decode_error, _ON_DECODE_ERROR)
+    _one_of("on-error", job.on_error, ON_ERROR)
     if job.start is not None and not 0 <= job.start < float("inf"):
         raise ClientError(f"start {job.start:g} must be 0 s or more")
     if job.duration is not None and not 0 < job.duration < float("inf"):

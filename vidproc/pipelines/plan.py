@@ -17,6 +17,7 @@ from vidproc.filters.contract import Chosen, Filter, Picture, Shape
 from vidproc.filters.file_type import Load
 from vidproc.filters.memory import SEQUENTIAL, Opaque
 from vidproc.model import MOST_FILTERS, FilterSpec
+from vidproc.pipelines.fallbacks import Guard
 from vidproc.pipelines.files import no_files, with_files
 from vidproc.pipelines.negotiate import negotiate
 from vidproc.pipelines.run import Converter, Handover, Runner, Spent, Step, no_clock, no_times
@@ -81,9 +82,10 @@ class Pipeline:
         spent: Spent | None = None,
         time_of: Callable[[int], Fraction] = no_times,
         handover: Handover | None = None,
+        guard: Guard | None = None,
     ) -> Iterator[tuple[int, Picture]]:
         """The frames of ranks [start, stop), filtered and in `target_format`. See `vidproc.pipelines.run.Runner`."""
-        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of, handover)
+        runner = Runner(converter, clock, Spent() if spent is None else spent, out, time_of, handover, guard or Guard())
         return runner.run(self.steps, self.target_format, frames, range(start, stop))
 
 

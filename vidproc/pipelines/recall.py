@@ -62,6 +62,9 @@ class Nothing:
     def applied_to(self, rank: int) -> None:
         """The filter has done this rank."""
 
+    def spoil(self) -> None:
+        """The filter was not applied, or failed half-way: what it knows can't be relied on, and is forgotten."""
+
 
 class Resetting(Nothing):
     """A state that begins anew every so many ranks, so the filter is applied from the last beginning on."""
@@ -77,6 +80,9 @@ class Resetting(Nothing):
         if not self._begun or rank % self._memory.every == 0:
             self._begun, self._state = True, self._call(rank, self._memory.begin)
         return {"state": self._state}
+
+    def spoil(self) -> None:
+        self._begun = False
 
 
 class Looking(Nothing):
@@ -120,6 +126,9 @@ class HandedOn(Nothing):
     def applied_to(self, rank: int) -> None:
         if rank + 1 == self._seam.at:
             self._seam.leave(self._state)
+
+    def spoil(self) -> None:
+        self._begun = False
 
 
 _AT_WORK: Mapping[type, Callable[[Any, Call, range, Seam], Nothing]] = {

@@ -23,6 +23,8 @@ from vidproc.errors import FilterError, VidprocError
 from vidproc.filters import fields
 from vidproc.filters.contract import Filter, Picture, Shape, Window
 from vidproc.filters.formats import steps_of
+from vidproc.model import FilterCall
+from vidproc.pipelines.fallbacks import Guard, Substitutes
 from vidproc.pipelines.recall import NO_SEAM, Nothing, Seam, recall
 from vidproc.pipelines.windows import Frames, complete, only, widened, windows
 from vidproc.reach import Reach
@@ -39,6 +41,9 @@ class Converter(Protocol):
 
     def allocate(self, format: str, width: int, height: int) -> Picture:
         """A picture with undefined pixels that may be written into."""
+
+    def resize(self, picture: Picture, width: int, height: int) -> Picture:
+        """The picture at another size: itself if it has that."""
 
     def is_full(self, format: str) -> bool:
         """Whether pictures of this format have codes of the full range."""
@@ -96,6 +101,7 @@ class Runner:
     out: Callable[[], Picture] | None = None
     time_of: Callable[[int], Fraction] = no_times
     handover: Handover | None = None
+    guard: Guard = field(default_factory=Guard)
 
     def run(self, steps: Sequence[Step], target: str, frames: Frames, wanted: range) -> Frames:
         """(rank, picture in format `target`) for each rank of `wanted`, in order.
@@ -107,38 +113,59 @@ class Runner:
         then it is gone on with for as long as there are frames. Raises `FilterError` naming the frame, and `MediaError`
         if a frame is missing.
         """
+        substitutes = Substitutes(self.guard, self.converter, wanted)
+        frames = substitutes.note(frames)
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             direct = self.out if last and step.gives == target else None
             later = steps[number + 1 :]
             at = _needed(range(wanted.stop, wanted.stop), later).start  # where the run after this one begins here
             seam = self.handover.seam(number, at) if self.handover else NO_SEAM
-            frames = self._results(step, frames, _needed(wanted, later), direct, seam)
+            frames = self._results(number, step, frames, _needed(wanted, later), direct, seam)
         for rank, picture in complete(frames, wanted):
-            yield rank, self._converted(picture, target, self.out)
+            shown = self._converted(substitutes.shown(rank, picture), target, self.out)
+            substitutes.note_shown(rank, shown)
+            yield rank, shown
 
     def _results(
-        self, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None, seam: Seam
+        self, number: int, step: Step, frames: Frames, wanted: range, out: Callable[[], Picture] | None, seam: Seam
     ) -> Frames:
         filter_ = step.filter
         memory = recall(filter_.remembers(step.params), functools.partial(self._call, step), wanted, seam)
         applied = memory.applied(wanted)
         needed, shown = _needed(wanted, [step]), widened(applied, filter_.window)
-        ready = self._ready(step, memory, only(frames, needed), shown)
+        ready = self._ready(number, step, memory, only(frames, needed), shown)
         for rank, window in windows(ready, filter_.window, applied, max(filter_.window[1], memory.ahead)):
-            result = self._filtered(step, rank, window, memory.of(rank), out)
-            memory.applied_to(rank)
+            doing = functools.partial(self._applied, step, memory, rank, window, out)
+            result = self.guard.made(FilterCall(number, rank), doing)
+            if result is None:
+                memory.spoil()
+                result = self._handed_on(step, rank, window)
             if rank in wanted:
                 yield rank, result
 
-    def _ready(self, step: Step, memory: Nothing, frames: Frames, shown: range) -> Frames:
+    def _applied(
+        self, step: Step, memory: Nothing, rank: int, window: Window, out: Callable[[], Picture] | None
+    ) -> Picture:
+        result = self._filtered(step, rank, window, memory.of(rank), out)
+        memory.applied_to(rank)
+        return result
+
+    def _handed_on(self, step: Step, rank: int, window: Window) -> Picture:
+        """What the filter was given, in the shape of its results."""
+        here = window[-step.filter.window[0]]
+        assert here is not None
+        shape = self._call(step, rank, functools.partial(_shape_after, step.filter, here))
+        return fields.ordered(self.converter.resize(here, shape.width, shape.height), shape.field_order)
+
+    def _ready(self, number: int, step: Step, memory: Nothing, frames: Frames, shown: range) -> Frames:
         """The frames in the filter's format, those at least that it is shown or looks at; it looks as they pass."""
         for rank, picture in frames:
             looked_at = memory.looks_at(rank)
             if looked_at or rank in shown:
                 picture = self._converted(picture, step.format)
             if looked_at:
-                memory.note(rank, picture)
+                self.guard.made(FilterCall(number, rank, looks=True), functools.partial(memory.note, rank, picture))
             yield rank, picture
 
     def _converted(self, picture: Picture, to: str, out: Callable[[], Picture] | None = None) -> Picture:

@@ -1,4 +1,5 @@
-"""What every child does before its own work: take no Ctrl-C, hold nothing, keep to its limits, end with its parent.
+"""What every child does before its own work: take no signal to stop, hold nothing, keep to its limits, end with its
+parent.
 
 It leads a process group of its own, so that what it starts, as a user's filter may, ends with it. Of descriptors it has
 standard input, which is empty, standard output and error, its channel, its gauge, and the pipe that tells of its
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
+from types import FrameType
 
 from vidproc.errors import MemoryLimitError
 from vidproc.processes.channel import Channel
@@ -31,6 +33,9 @@ from vidproc.processes.gauge import Gauge
 Entry = Callable[[Channel, Gauge], None]
 """What a child runs. It is named, as "package.module:function", so that the parent need not import it; it returns when
 the channel ends."""
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""The signals that ask a program to stop."""
 
 _LEAST_ROOM = 64 * 2**20
 """Bytes beyond what a child takes from its first moment on. The smallest films need about so much."""
@@ -54,11 +59,13 @@ class ChildLimits:
 
 
 def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> None:
-    """The child's life. A terminal's Ctrl-C reaches it too, but is the parent's to act on."""
+    """The child's life. Signals that ask to stop are the parent's to act on; they reach children too, as a terminal's
+    Ctrl-C does, and the SIGTERM that a service manager sends to all processes of a service."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in STOPPING:
+        signal.signal(number, _leave_to_parent)
+        signal.siginterrupt(number, False)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     _die_with_parent()
     _hold_only(sock.fileno(), gauge.fd, _sentinel())
     _keep_to(resource.RLIMIT_CORE, 0)
@@ -75,6 +82,10 @@ def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> N
     except MemoryError:  # outside any task, so that nobody else tells of it; a traceback would say no more
         os.write(2, b"vidproc: a process ran out of memory: raise --memory-limit\n")
         os._exit(1)
+
+
+def _leave_to_parent(number: int, frame: FrameType | None) -> None:
+    """Not SIG_IGN, which programs that a filter starts would inherit: nobody could stop them."""
 
 
 def _work(entry: str, channel: Channel, gauge: Gauge, limits: ChildLimits) -> None:

@@ -2,6 +2,10 @@
 
 They are made below `multiprocessing.Process.start`, by its `Popen`. `start` keeps a list of all children and polls them
 from whichever thread starts another, and of two threads that poll one child only one learns its exit code.
+
+`multiprocessing` puts the server's socket into a folder that only a program removes which ends in order. Here the file
+is removed as soon as the server has it: a socket can be reached through a descriptor of its file, too, under a name in
+/proc (see "magic links" in symlink(7)).
 """
 
 from __future__ import annotations
@@ -14,9 +18,13 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, process, resource_tracker
 from multiprocessing.popen_forkserver import Popen
+from pathlib import Path
 from typing import Any
+
+from vidproc import scratch
+from vidproc.processes.bootstrap import STOPPING
 
 _ENVIRONMENT = {
     # Threads of a BLAS, begun as NumPy is imported, would not survive the server's forks.
@@ -29,6 +37,8 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
 """What the fork server reads as it starts, and its children inherit."""
+
+_DOORS = "/proc/self/fd/"
 
 _context = multiprocessing.get_context("forkserver")
 _one_at_a_time = threading.Lock()
@@ -45,9 +55,58 @@ def launch(function: Callable[..., None], args: tuple[Any, ...], name: str) -> P
     The process holds the read end of a pipe, `multiprocessing.parent_process().sentinel`, which ends when this process
     does or when the `Popen` is closed. Raises `OSError`, and `EOFError` when the fork server dies.
     """
-    process = _context.Process(target=function, args=args, name=name, daemon=True)
-    with _one_at_a_time, _without_main(), _its_environment(), _deaf_to_ctrl_c():
-        return Popen(process)
+    child = _context.Process(target=function, args=args, name=name, daemon=True)
+    with _one_at_a_time, _without_main(), _its_environment(), _deaf_to_stop_signals():
+        _ensure_running()
+        return Popen(child)
+
+
+def _ensure_running() -> None:
+    """Start the server, unless it runs, at an address that leaves no file behind."""
+    server: Any = forkserver._forkserver
+    if _lives(server._forkserver_pid):
+        return
+    _close_door(server)
+    with scratch.folder() as folder, _opened(folder) as place, _temporary_files_in(place):
+        server.ensure_running()
+        try:
+            door = os.open(server._forkserver_address, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            server._stop()  # nobody could reach it
+            raise
+        server._forkserver_address = _DOORS + str(door)
+
+
+def _lives(pid: int | None) -> bool:
+    return pid is not None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def _close_door(server: Any) -> None:
+    """That of a server that is gone."""
+    address, server._forkserver_address = server._forkserver_address or "", None
+    if address.startswith(_DOORS):
+        os.close(int(address.removeprefix(_DOORS)))
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[str]:
+    """A short name for it: the path of a socket may have 107 bytes."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield _DOORS + str(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    """Where `multiprocessing` puts them, which else makes a folder of its own for good."""
+    config: dict[str, Any] = process.current_process()._config  # type: ignore[attr-defined]
+    before, config["tempdir"] = config.get("tempdir"), folder
+    try:
+        yield
+    finally:
+        config["tempdir"] = before
 
 
 @contextlib.contextmanager
@@ -65,13 +124,13 @@ def _without_main() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """A terminal's Ctrl-C reaches the fork server too, which would die of it until it has imported what is preloaded.
+def _deaf_to_stop_signals() -> Iterator[None]:
+    """What asks all processes to stop reaches the fork server too, and all children would be unattended if it did.
 
-    It inherits what this thread has blocked, and so do its children, until `bootstrap` has them ignore the signal.
+    It inherits what this thread has blocked, and so do its children, until `bootstrap` leaves these to the parent.
     """
-    resource_tracker.ensure_running()  # or the fork server starts it, which unblocks the signal in this thread
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()  # or the fork server starts it, which unblocks the signals in this thread
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:

@@ -1,8 +1,9 @@
 """A few numbers that a child writes and its parent reads, without a message.
 
 A child that reported each frame by a message would wake its parent a thousand times a second. It writes into shared
-memory instead: what frame it holds, how many it has finished, when it last got on. The parent looks when it likes, and
-what was written last is still there after the child was killed, so that the frame at fault is known by number.
+memory instead: what frame it holds, how many it has finished, when it last got on, which filter it has called. The
+parent looks when it likes, and what was written last is still there after the child was killed, so that the frame at
+fault is known by number, and the filter.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from dataclasses import dataclass
 from multiprocessing import reduction
 from typing import Any
 
-_SIZE = 3 * 8
+from vidproc.model import FilterCall
+
+_SIZE = 6 * 8
+_NO_STEP = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`frame`: the rank in hand, -1 if none. `finished`: frames of the present task. `moved_at`: monotonic seconds."""
+    """`frame`: the rank in hand, -1 if none. `finished`: frames of the present task. `moved_at`: monotonic seconds.
+    `call`: the filter's that is going on."""
 
     frame: int
     finished: int
     moved_at: float
+    call: FilterCall | None = None
 
 
 class Gauge:
@@ -42,14 +48,25 @@ class Gauge:
 
     def start(self) -> None:
         """A new task: nothing in hand, nothing finished."""
+        self.leave()
         self.set(-1, 0)
 
     def set(self, frame: int, finished: int) -> None:
         # CLOCK_MONOTONIC is one clock for all processes of a host.
         self._cells[0], self._cells[1], self._cells[2] = frame, finished, time.monotonic_ns()
 
+    def enter(self, call: FilterCall) -> None:
+        """A filter is being called."""
+        self._cells[4], self._cells[5], self._cells[3] = call.rank, call.looks, call.step
+
+    def leave(self) -> None:
+        """It has come back."""
+        self._cells[3] = _NO_STEP
+
     def read(self) -> Reading:
-        return Reading(self._cells[0], self._cells[1], self._cells[2] / 1e9)
+        frame, finished, moved_at, step, rank, looks = self._cells
+        call = None if step == _NO_STEP else FilterCall(step, rank, bool(looks))
+        return Reading(frame, finished, moved_at / 1e9, call)
 
     def close(self) -> None:
         self._cells.release()

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vidproc.protocol.job_messages import (
+    Attempts,
+    Describe,
+    Description,
+    Jobs,
+    ListAttempts,
+    ListJobs,
+    Remove,
+    Removed,
+    Rerun,
+)
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
@@ -37,15 +48,17 @@ from vidproc.protocol.party import COORDINATOR
 Kinds = frozenset[type[Message]]
 
 _EITHER: Kinds = frozenset({Error, Ping, Pong})
+_ASKED: Kinds = frozenset({ListJobs, Describe, ListAttempts, Rerun, Remove})
+_TOLD: Kinds = frozenset({Jobs, Description, Attempts, Removed})
 
 FROM_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
+    "client": _EITHER | _ASKED | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
     "worker": _EITHER | {FileWanted, Heartbeat, Result, ResultBlock, Failed, Drain},
 }
 """What a peer of each role may send to the coordinator."""
 
 TO_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
+    "client": _EITHER | _TOLD | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
     "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed},
 }
 """What the coordinator may send to a peer of each role."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from vidproc.model import ChunkReport, ChunkTask, JobSpec, JobState, LeaseKind, is_sha256
+from vidproc.model import ChunkReport, ChunkTask, FilterCall, JobSpec, JobState, LeaseKind, is_sha256
 from vidproc.protocol.structure import from_plain, to_plain
 
 VERSION = 1
@@ -137,7 +137,8 @@ class Pong(Message, frozen=True):
 
 
 class Submit(Message, frozen=True):
-    """Client: a job and the facts of its source. `request` is echoed in the answer. `dry_run` only validates."""
+    """Client: a job and the facts of its source. `request` is echoed in the answer. `dry_run` only validates. A job
+    that is `detached` needs no client once its source is whole, and its result is kept to be fetched later."""
 
     request: int
     job: JobSpec
@@ -145,6 +146,7 @@ class Submit(Message, frozen=True):
     sha256: str
     name: str
     dry_run: bool = False
+    detached: bool = False
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
@@ -279,7 +281,7 @@ class DownloadBlock(Message, frozen=True):
 
 
 class Cancel(Message, frozen=True):
-    """Client: stop this job and forget it."""
+    """Client: stop this job; of one that has ended, its client has the result."""
 
     job_id: str
 
@@ -348,13 +350,15 @@ class ResultBlock(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died."""
+    """Worker: a lease could not be done. `frame` is the rank in hand, -1 if none; `slot_lost` if its process died;
+    `call` is what it was in the middle of, if that was a filter's."""
 
     lease_id: int
     code: str
     message: str
     frame: int = -1
     slot_lost: bool = False
+    call: FilterCall | None = None
 
 
 class Committed(Message, frozen=True):

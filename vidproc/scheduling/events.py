@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vidproc.model import Chunk, LeaseKind
+from vidproc.model import Chunk, Fault, FilterCall, LeaseKind
 
 # Events
 
@@ -55,21 +55,24 @@ class Sequential:
 @dataclass(frozen=True, slots=True)
 class JobSubmitted:
     """`custom` jobs run only on daemons that allow it. `in_flight` bounds the job's chunks leased or not yet
-    delivered."""
+    delivered. `isolates`: frames that filters can't do may fall back; else they fail the job."""
 
     job: str
     custom: bool = False
     in_flight: int = 64
     stage: Sequential | None = None
+    isolates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChunksPlanned:
-    """More chunks of a job, in order; `final` when there are no others."""
+    """More chunks of a job, in order; `final` when there are no others. The results of those in `kept` are on disk
+    already, from before the coordinator was started anew. Where the job has a stage there are none."""
 
     job: str
     chunks: tuple[Chunk, ...]
     final: bool
+    kept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class ChunkFinished:
 @dataclass(frozen=True, slots=True)
 class ChunkFailed:
     """A lease ended without a result, or its result could not be stored. `retryable` errors are tried again;
-    `slot_lost` means that the slot is a new process now."""
+    `slot_lost` means that the slot is a new process now. `call`: the filter's that it failed in."""
 
     lease: int
     code: str
@@ -99,6 +102,7 @@ class ChunkFailed:
     retryable: bool
     frame: int = -1
     slot_lost: bool = False
+    call: FilterCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ class Grant:
     """Lease a chunk to a slot of a daemon. `continues`: the slot's last chunk was the one before, of the same seek
     point, so its decoder is open where this one starts. `ahead`: the slot is at work, and gets to it afterwards.
     `second`: another slot is late with this chunk, and still at it; of the same attempt. `replays`: a stage comes by
-    here again, and its result is held already."""
+    here again, and its result is held already. `faults`: calls of filters that are not to be made."""
 
     lease: int
     worker: str
@@ -154,6 +158,7 @@ class Grant:
     ahead: bool = False
     second: bool = False
     replays: bool = False
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

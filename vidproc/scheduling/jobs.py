@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from vidproc.model import Chunk, LeaseKind
+from vidproc.model import Chunk, Fault, LeaseKind
 from vidproc.scheduling.effort import Effort
 from vidproc.scheduling.lifecycle import TRANSITIONS, ChunkRecord, ChunkState, follows
 from vidproc.scheduling.reorder import ReorderBuffer
@@ -19,15 +19,18 @@ class Job:
 
     `leasable` are the indices, ascending, of the waiting chunks inside the reorder window. All that is looked through
     when a slot is free is that list, so the length of the film doesn't matter. `ceiling` is the first chunk that lacks
-    something which another part of the job makes (see `stages`). `service` and `active` are as `fair_share` says.
+    something which another part of the job makes (see `stages`). `isolates`: whether frames may fall back; `faults` are
+    calls of filters that are not to be made (see `isolation`). `service` and `active` are as `fair_share` says.
     """
 
     kind = LeaseKind.CHUNK
 
-    def __init__(self, id: str, custom: bool, in_flight: int, order: int) -> None:
+    def __init__(self, id: str, custom: bool, in_flight: int, order: int, isolates: bool = False) -> None:
         self.id = id
         self.custom = custom
         self.order = order
+        self.isolates = isolates
+        self.faults: list[Fault] = []
         self.reorder = ReorderBuffer(in_flight)
         self.records: dict[int, ChunkRecord] = {}
         self.leasable: list[int] = []
@@ -42,6 +45,7 @@ class Job:
         self._effort = Effort()
         self.admitted = 0
         self.final = False
+        self._kept: set[int] = set()
         self.ceiling = sys.maxsize
 
     @property
@@ -72,13 +76,14 @@ class Job:
             lease.settled = True
             self.service += max(0.0, now - lease.begun) - lease.cost
 
-    def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
-        """Add chunks. Raises `ValueError` if they are not the next ones."""
+    def plan(self, chunks: Sequence[Chunk], final: bool, kept: Set[int] = frozenset()) -> None:
+        """Add chunks, of which some are done already. Raises `ValueError` if they are not the next ones."""
         for number, chunk in enumerate(chunks, self.planned):
             if chunk.index != number or self.final:
                 raise ValueError(f"job {self.id}: chunk {chunk.index} planned where {number} was due")
         for chunk, (begin, end) in zip(chunks, self._effort.measure(chunks), strict=True):
             self._append(chunk, begin, end)
+        self._kept |= kept
         self.final = final
         self._admit()
 
@@ -98,6 +103,7 @@ class Job:
         """All before this chunk have what they need now."""
         self.ceiling = max(self.ceiling, ceiling)
         self._admit()
+
     def count_attempt(self, record: ChunkRecord, step: int) -> int:
         """One attempt more, or one less than was thought; by how many retries that is more."""
         before, record.attempts = record.attempts, record.attempts + step
@@ -105,6 +111,14 @@ class Job:
         if record.attempts < 2:
             del self.retries[record.chunk.index]
         return max(record.attempts, 1) - max(before, 1)
+
+    def note_fault(self, fault: Fault) -> None:
+        if fault.call not in {known.call for known in self.faults}:
+            self.faults.append(fault)
+
+    def faults_in(self, chunk: Chunk) -> tuple[Fault, ...]:
+        """Those at frames that this chunk's filters see."""
+        return tuple(fault for fault in self.faults if chunk.first <= fault.call.rank < chunk.last)
 
     def delivered(self, index: int) -> None:
         """The muxer has this chunk: forget it, and let the window move on."""
@@ -150,8 +164,17 @@ class Job:
 
     def _admit(self) -> None:
         limit = min(self.reorder.limit, self.planned, self.ceiling)
-        self.leasable.extend(range(self.admitted, limit))
+        new = range(self.admitted, limit)
+        self.leasable.extend(new)
         self.admitted = max(self.admitted, limit)
+        for index in self._kept.intersection(new):
+            self._take_as_done(self.records[index])
+
+    def _take_as_done(self, record: ChunkRecord) -> None:
+        """An earlier coordinator has its result, of some attempt."""
+        self.count_attempt(record, 1)
+        self.move(record, ChunkState.READY)
+        self.reorder.add(record.chunk.index)
 
     def _count(self, record: ChunkRecord, step: int) -> None:
         self.counts[record.state] += step

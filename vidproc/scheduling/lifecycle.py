@@ -5,6 +5,8 @@
        │  └───────┘  ▼          │
        └──────── BACKING_OFF ◄──┘
 
+A chunk whose result was kept by an earlier coordinator goes from WAITING to READY at once.
+
 Every change of state goes through `Job.move`, which refuses a move that is not in the table.
 """
 
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vidproc.model import Chunk
+from vidproc.scheduling.suspicion import Suspicion
 from vidproc.scheduling.workers import Lease
 
 
@@ -30,7 +33,7 @@ class ChunkState(StrEnum):
 
 
 TRANSITIONS: dict[ChunkState, frozenset[ChunkState]] = {
-    ChunkState.WAITING: frozenset({ChunkState.LEASED}),
+    ChunkState.WAITING: frozenset({ChunkState.LEASED, ChunkState.READY}),
     ChunkState.BACKING_OFF: frozenset({ChunkState.WAITING}),
     ChunkState.LEASED: frozenset({ChunkState.PERSISTING, ChunkState.WAITING, ChunkState.BACKING_OFF}),
     ChunkState.PERSISTING: frozenset({ChunkState.READY, ChunkState.WAITING, ChunkState.BACKING_OFF}),
@@ -48,6 +51,8 @@ class ChunkRecord:
     with the slot alive, `losses` are slots or daemons that vanished under it. `failed_on` counts both by
     the daemon's name. `afresh`: a decoder that stood before it could not go on with it. `second` is another lease
     beside `lease`, of the same attempt: the first of them to be finished counts. `rerun`: it has had one.
+    `spent` are the failures of budgets that it had before. `in_a_filter`: one at least was; `isolated`, and what it is
+    suspected to fail at, are as `isolation.py` says.
     """
 
     chunk: Chunk
@@ -63,6 +68,19 @@ class ChunkRecord:
     afresh: bool = False
     second: Lease | None = None
     rerun: bool = False
+    spent: int = 0
+    in_a_filter: bool = False
+    isolated: bool = False
+    suspicion: Suspicion | None = None
+
+    @property
+    def failures(self) -> int:
+        return self.spent + self.errors + self.losses
+
+    def renew(self) -> None:
+        """It gets a fresh budget."""
+        self.spent, self.errors, self.losses = self.failures, 0, 0
+        self.suspicion = None
 
     def let_go(self, lease: Lease) -> None:
         """That lease is no more; another may be left."""

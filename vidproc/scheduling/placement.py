@@ -6,7 +6,7 @@ are decoded and dropped. A slot that goes on with the very next chunk has its de
 1. A free slot whose last chunk was k gets k+1, if k+1 goes on from the same seek point.
 2. Otherwise the first waiting chunk that no slot is heading for. (A slot heads for the chunks behind the one it works
    on, because of the first rule.) That is the beginning of the next group, or a chunk that has to be done again. When
-   few are left, the one that begins the longest stretch goes first, so that all slots end together.
+   few are left, the stretch with the largest chunk goes first, so that all slots end together.
 3. Otherwise all that waits lies ahead of slots at work. The stretch with the most work left is split so that its
    owner and the newcomer would finish together, if that is any quicker. So a film with a single keyframe comes to use
    all slots, and each then goes on along a stretch of its own. For a free slot a stretch begins with what is leased to
@@ -69,6 +69,11 @@ class Stretch:
     @property
     def work(self) -> float:
         return self.end - self.begin
+
+    @property
+    def largest(self) -> tuple[float, float]:
+        """The work of its largest chunk, and then all: a stretch can be split later, a chunk can't."""
+        return max(record.end - record.begin for record in self.records), self.work
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +167,8 @@ def _begin(job: Job, offer: Offer, now: float) -> Choice | None:
     first = list(islice(unowned, few + 1))
     if not first:
         return None
-    longest = max(first, key=lambda stretch: stretch.work) if len(first) <= few else first[0]
-    return Choice(_slot_for(job, longest.records[0], offer, now), longest.records[0], False)
+    begun = max(first, key=lambda stretch: stretch.largest) if len(first) <= few else first[0]
+    return Choice(_slot_for(job, begun.records[0], offer, now), begun.records[0], False)
 
 
 def _split(job: Job, offer: Offer, lead_in_cost: float, now: float) -> Choice | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vidproc.errors import WorkerError
-from vidproc.model import Chunk
+from vidproc.model import Chunk, FilterCall
 
 
 class Jitter(Protocol):
@@ -24,6 +24,7 @@ class Policy:
         a daemon that is switched off says nothing about the chunk.
     backoff_base, backoff_cap: seconds; see `backoff`.
     rest_base, rest_cap: seconds; see `rest`.
+    most_faults: how many calls of filters may end their process before a job fails; see `isolation`.
     burst: seconds' worth of frames that a rate-limited daemon may save up while it is idle.
     lead_in_cost: what a frame costs that is only decoded and dropped, against one that is processed (measured with
         blur and H.264 of 432 to 1080 lines: 0.08 to 0.2).
@@ -34,6 +35,7 @@ class Policy:
 
     retries: int = 3
     losses: int = 4
+    most_faults: int = 16
     backoff_base: float = 0.2
     backoff_cap: float = 10.0
     rest_base: float = 0.1
@@ -69,13 +71,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a lease ended without a result. `lost` if its slot or daemon is gone; `frame` is -1 when not known."""
+    """Why a lease ended without a result. `lost` if its slot or daemon is gone; `frame` is -1 when not known, `call`
+    the filter's that it was in."""
 
     code: str
     message: str
     retryable: bool
     frame: int = -1
     lost: bool = False
+    call: FilterCall | None = None
 
     @property
     def of_the_daemon(self) -> bool:
@@ -86,7 +90,8 @@ class Failure:
 def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:
     """What a person is told when a chunk failed for good."""
     frames = f"frames {chunk.start} to {chunk.stop - 1}"
-    what, where = (f"frame {failure.frame}", f", {frames}") if failure.frame >= 0 else (frames, "")
+    frame = failure.call.rank if failure.call else failure.frame
+    what, where = (f"frame {frame}", f", {frames}") if frame >= 0 else (frames, "")
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     message = failure.message.removeprefix(f"{what}: ")
     return f"{what} failed: {message} (chunk {chunk.index}{where}, {times})"

@@ -31,7 +31,7 @@ from math import inf
 from vidproc.errors import CannotContinueError, WorkerError
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
-from vidproc.scheduling import fair_share, invariants, placement
+from vidproc.scheduling import fair_share, invariants, isolation, placement
 from vidproc.scheduling.assignment import Assignment
 from vidproc.scheduling.backoffs import Backoffs
 from vidproc.scheduling.figures import JobFigures, figures_of, reason_to_wait
@@ -46,7 +46,8 @@ from vidproc.scheduling.workers import Lease, Slot, Tail, Worker
 class Scheduler:
     """Drive it with `handle`; everything else only looks."""
 
-    def __init__(self, policy: Policy, rng: Jitter) -> None:
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        """Leases are numbered from behind `leases_from`: a daemon may still speak of those of an earlier scheduler."""
         self._policy = policy
         self._rng = rng
         self._workers: dict[str, Worker] = {}
@@ -55,7 +56,7 @@ class Scheduler:
         self._leases: dict[int, Lease] = {}
         self._assignment = Assignment(self._workers, self._jobs, self._leases, policy)
         self._backoffs = Backoffs()
-        self._last_lease = 0
+        self._last_lease = leases_from
         self._last_job = 0
         self._retries = 0
         self._commands: list[ev.Command] = []
@@ -152,7 +153,7 @@ class Scheduler:
         if event.job in self._jobs:
             raise ValueError(f"job {event.job} was submitted before")
         self._last_job += 1
-        job = Job(event.job, event.custom, event.in_flight, self._last_job)
+        job = Job(event.job, event.custom, event.in_flight, self._last_job, event.isolates)
         if event.stage is not None:
             stage = self._stages[job.id] = Stage(job, event.stage)
             self._jobs[stage.id] = stage  # before its job, so that it comes first where the two are as good
@@ -162,9 +163,10 @@ class Scheduler:
     def _chunks_planned(self, event: ev.ChunksPlanned, now: float) -> None:
         job = self._jobs.get(event.job)
         if job is not None:
-            job.plan(event.chunks, event.final)
+            job.plan(event.chunks, event.final, event.kept)
             if stage := self._stages.get(job.id):
                 stage.plan(event.chunks, event.final)
+            self._deliver(job)
             self._complete(job, now)
 
     @_on.register
@@ -218,7 +220,7 @@ class Scheduler:
             self._of(lease)[1].afresh = True
             self._give_back(lease, now)
         else:
-            failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost)
+            failure = Failure(event.code, event.message, event.retryable, event.frame, event.slot_lost, event.call)
             self._failed(lease, failure, now)
 
     @_on.register
@@ -289,7 +291,8 @@ class Scheduler:
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
         worker = lease.slot.worker
-        if failure.of_the_daemon:
+        of_its_frame = lease.kind is LeaseKind.FRAME and failure.call is not None
+        if failure.of_the_daemon and not of_its_frame:
             worker.set_back(lease.granted, now, self._policy)
             self._take_all_back(worker, now, but=lease)
         forgiven = record.second is not None and failure.of_the_daemon and failure.retryable
@@ -306,7 +309,7 @@ class Scheduler:
         record.failed_on[worker.name] += 1
         record.losses += failure.lost
         record.errors += not failure.lost
-        if not failure.retryable or self._policy.exhausted(record.errors, record.losses):
+        if not isolation.is_tried_again(job, record, failure, self._policy):
             message = sentence(record.chunk, failure, record.attempts)
             self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
             self._forget(self._jobs[job.name], now)
@@ -400,9 +403,8 @@ class Scheduler:
         slot, record = choice.slot, choice.record
         self._last_lease += 1
         work = placement.work_of(record, choice.continues, self._policy.lead_in_cost)
-        lease = Lease(
-            self._last_lease, slot, job.id, record.chunk, job.kind, choice.continues, now, work, choice.second
-        )
+        kind = LeaseKind.FRAME if record.isolated else job.kind
+        lease = Lease(self._last_lease, slot, job.id, record.chunk, kind, choice.continues, now, work, choice.second)
         self._leases[lease.id] = lease
         job.charge(lease, fair_share.cost(job, work, self._jobs.values()))
         slot.take(lease, now)
@@ -419,6 +421,7 @@ class Scheduler:
             ev.Grant(
                 lease.id, slot.worker.name, slot.number, job.name, record.chunk.index,
                 record.attempts, lease.kind, continues, lease is slot.ahead, lease.second, job.replaying,
+                job.faults_in(record.chunk),
             )
         )
 

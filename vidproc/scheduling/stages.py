@@ -13,7 +13,7 @@ To the scheduler a stage is a job of its own beside the film's, with a window of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling.events import Sequential
@@ -64,7 +64,7 @@ class Stage(Job):
     def replaying(self) -> bool:
         return self.reorder.next < self.passed
 
-    def plan(self, chunks: Sequence[Chunk], final: bool) -> None:
+    def plan(self, chunks: Sequence[Chunk], final: bool, kept: Set[int] = frozenset()) -> None:
         """The film's further chunks. A state is for the chunk after, so the film's last one has none to make."""
         if not self.pinned:
             known = (*self._newest, *chunks)

@@ -162,6 +162,9 @@ class Lease:
     open_end: bool = True
     finished: bool = False
 
+    def __post_init__(self) -> None:
+        self.open_end = self.kind is not LeaseKind.FRAME  # nobody goes on from what was run for its own sake
+
     @property
     def reads_ahead(self) -> bool:
         """Whether its slot goes on with something else soon."""

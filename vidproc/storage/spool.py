@@ -1,6 +1,8 @@
 """The coordinator's folder: sources by their hash, and one folder a job.
 
     lock                     held while a coordinator runs here
+    id                       what the folder calls itself in a database that several may share
+    vidproc.db               what is written down of jobs, unless another database was given (`sql_journal.py`)
     sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
     jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
@@ -21,13 +23,14 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from vidproc.errors import ClientError, StorageError
+from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.model import is_sha256
 
 _BLOCK = 2**20
@@ -80,10 +83,48 @@ class JobFolder:
                 self.file(sha256).parent.mkdir(exist_ok=True)
                 self.file(sha256).write_bytes(data)
 
+    def kept_files(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """The same again, of these hashes. Raises `OSError`."""
+        return {sha256: self.file(sha256).read_bytes() for sha256 in sizes}
+
+    def sync(self) -> None:
+        """Make durable that the folder is there, with its link to the source and the filters' files."""
+        with disk_errors("cannot make a job's folder"):
+            files = self.path / "files"
+            for path in files.iterdir() if files.exists() else ():
+                sync(path)
+            for folder in (files, self.path, self.path.parent):
+                if folder.exists():
+                    sync(folder)
+
+    def sync_result(self) -> None:
+        with disk_errors("cannot store the result"):
+            sync(self.result)
+            sync(self.path)
+
+    def holds_chunk(self, index: int, size: int, sha256: str) -> bool:
+        """Whether a chunk's file is the one that was kept, byte for byte."""
+        try:
+            with open(self.chunk(index), "rb") as file:
+                whole = os.fstat(file.fileno()).st_size == size
+                return whole and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
+    def tidy(self) -> None:
+        """Remove what a coordinator that was killed was in the middle of, and what is made anew."""
+        with contextlib.suppress(OSError):
+            for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self.path / "stage", ignore_errors=True)
+
     def keep_only_result(self) -> None:
-        """What the result was made of is not needed any more. What cannot be removed is left, as by `remove`."""
+        """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
+        and so the job can be done again. What cannot be removed is left, as by `remove`."""
         with contextlib.suppress(OSError):
             for path in self.path.iterdir():
+                if path.name == "files":
+                    continue
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 elif path != self.result:
@@ -119,23 +160,40 @@ class Upload:
         self._broken_off = self._target.with_suffix(".part")
         self._path = self._target.with_suffix(f".{job_id}")
         self._hash = hashlib.sha256()
+        self._inherited = 0
         self.offset = 0
 
     def open(self) -> None:
-        """Take over what an earlier upload of the same source left, hash it again, and give the job its link."""
+        """Take over what the job has of its source, or what an earlier upload of the same one left; hash that again,
+        and give the job its link."""
         with disk_errors("cannot store the upload"):
-            with contextlib.suppress(FileNotFoundError):
-                self._broken_off.rename(self._path)
+            self._take_over()
             self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - owned until finish or abandon
             try:
-                os.link(self._path, self._folder.source)
+                if not self._folder.source.exists():
+                    os.link(self._path, self._folder.source)
+                self._hash_again()
             except OSError:
                 self.abandon()
                 raise
-            self._file.seek(0)
-            while block := self._file.read(_BLOCK):
-                self._hash.update(block)
-                self.offset += len(block)
+
+    def _take_over(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self._folder.source.exists():
+                self._path.unlink(missing_ok=True)
+                os.link(self._folder.source, self._path)
+            else:
+                self._broken_off.rename(self._path)
+
+    def _hash_again(self) -> None:
+        self._file.seek(0)
+        while block := self._file.read(_BLOCK):
+            self._hash.update(block)
+            self.offset += len(block)
+        if self.offset > self.size:  # whatever this is, it is not the film
+            self._file.truncate(0)
+            self._hash, self.offset = hashlib.sha256(), 0
+        self._inherited = self.offset
 
     def write(self, data: bytes | memoryview) -> None:
         with disk_errors("cannot store the upload"):
@@ -144,18 +202,30 @@ class Upload:
         self.offset += len(data)
 
     def finish(self) -> None:
-        """Verify and keep. Raises `ClientError` when the bytes are not those announced."""
+        """Verify and keep. Raises `ClientError` when the bytes are not those announced; `UnknownJobError`, so that the
+        client begins anew, where some of them lay here from before and may be to blame."""
         with disk_errors("cannot store the upload"), self._file:
             if self._hash.hexdigest() != self._sha256:
                 self._path.unlink(missing_ok=True)
-                raise ClientError(
-                    "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
-                )
+                raise self._mismatch()
             os.fsync(self._file.fileno())
             _note_use(self._path)
             self._spool.trust(self._sha256, self._path)
             self._path.rename(self._target)
-            sync_folder(self._target.parent)
+            self._path.unlink(missing_ok=True)  # it stays where both names were the same file's
+            sync(self._target.parent)
+
+    def _mismatch(self) -> ClientError:
+        if not self._inherited:
+            return ClientError(
+                "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
+            )
+        self._spool.forget(self._sha256)
+        return UnknownJobError("what the coordinator held of the film was damaged there: send it again")
+
+    def pause(self) -> None:
+        """Leave what has come to the job, which goes on with another coordinator."""
+        self._file.close()
 
     def abandon(self) -> None:
         """Leave what has come for the next upload of the same source."""
@@ -174,7 +244,7 @@ class Spool:
         self._trusted: dict[str, _Identity] = {}
 
     def open(self) -> None:
-        """Lock the folder, and clear away what a coordinator that was killed left of its jobs."""
+        """Lock the folder."""
         try:
             self._sources.mkdir(parents=True, exist_ok=True)
             self._jobs.mkdir(exist_ok=True)
@@ -186,7 +256,22 @@ class Spool:
         except OSError:
             self._lock.close()
             raise ClientError(f"--data-dir {self.root}: another coordinator is using this folder") from None
-        self._clear()
+
+    @property
+    def identity(self) -> str:
+        """What the folder calls itself, since it was first asked."""
+        path = self.root / "id"
+        with disk_errors("cannot name the folder"):
+            with contextlib.suppress(FileNotFoundError):
+                return path.read_text(encoding="ascii").strip()
+            made = secrets.token_hex(8)
+            with open(path.with_suffix(".new"), "w", encoding="ascii") as file:
+                file.write(made)
+                file.flush()
+                os.fsync(file.fileno())
+            path.with_suffix(".new").rename(path)
+            sync(self.root)
+            return made
 
     def close(self) -> None:
         self._lock.close()
@@ -219,6 +304,13 @@ class Spool:
                 return False
             _note_use(folder.source)
             return True
+
+    def holds(self, sha256: str, size: int) -> bool:
+        """Whether a source is here, whole, as far as that can be told without reading it."""
+        try:
+            return self.source(sha256).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
     def trusts(self, sha256: str, folder: JobFolder) -> bool:
         """Whether a job's source was verified since the start, and nobody has written to it since then."""
@@ -261,11 +353,18 @@ class Spool:
             if total > limit:
                 path.unlink(missing_ok=True)
 
-    def _clear(self) -> None:
-        for folder in self._jobs.iterdir():
-            shutil.rmtree(folder, ignore_errors=True)
+    def clear(self, unfinished: Collection[str], results: Collection[str]) -> None:
+        """Clear away what a coordinator that was killed left, but for what is needed of jobs that are gone on with, and
+        the results of others."""
+        for folder in map(JobFolder, self._jobs.iterdir()):
+            if folder.path.name in unfinished:
+                folder.tidy()
+            elif folder.path.name in results:
+                folder.keep_only_result()
+            else:
+                folder.remove()
         for path in self._sources.iterdir():
-            if path.suffix not in _AT_REST:
+            if path.suffix not in _AT_REST and path.suffix[1:] not in unfinished:
                 path.rename(path.with_suffix(".part"))
 
 
@@ -273,10 +372,11 @@ class ResultFile:
     """A chunk's result as it arrives: written, counted and hashed, then kept under its own name."""
 
     def __init__(self, target: Path, lease: int, size: int, sha256: str) -> None:
+        self.size = size
+        self.sha256 = sha256
         self._target = target
         self._path = target.with_name(f"{target.name}.{lease}")
         self._missing = size
-        self._sha256 = sha256
         self._hash = hashlib.sha256()
         with disk_errors("cannot store a chunk"):
             self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - owned until keep or discard
@@ -287,7 +387,7 @@ class ResultFile:
             _write_all(self._file, data)
         self._hash.update(data)
         self._missing -= len(data)
-        if self._missing < 0 or (self._missing == 0 and self._hash.hexdigest() != self._sha256):
+        if self._missing < 0 or (self._missing == 0 and self._hash.hexdigest() != self.sha256):
             raise ValueError("a chunk's result does not match its size and SHA-256")
         return self._missing == 0
 
@@ -302,8 +402,8 @@ class ResultFile:
         self._path.unlink(missing_ok=True)
 
 
-def sync_folder(path: Path) -> None:
-    """Make a rename in this folder durable."""
+def sync(path: Path) -> None:
+    """Make a file's bytes durable, or what a folder lists."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

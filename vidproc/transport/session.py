@@ -286,7 +286,7 @@ class Session:
         else:
             if not len(self._outbox) and now - self._sent >= peer.heartbeat_s:
                 self._put(self._connection.send(Ping()))
-            pause = min(peer.heartbeat_s, peer.silence_s, self._settings.send_timeout_s) / 4
+            pause = min(peer.heartbeat_s, peer.silence_s, self._settings.send_timeout_s) / 2
             self._timer = self._loop.call_later(max(pause, 0.01), self._tick)
 
     # The end

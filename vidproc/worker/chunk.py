@@ -27,6 +27,7 @@ from vidproc.media.encode import ChunkEncoder
 from vidproc.media.pictures import FrameDigest, working_format
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ChunkReport, ChunkTask, LeaseKind
+from vidproc.pipelines.fallbacks import Guard
 from vidproc.pipelines.plan import Pipeline, plan
 from vidproc.pipelines.run import Spent
 from vidproc.processes.channel import Channel
@@ -48,6 +49,9 @@ _TELLING = Telling(
 )
 
 _LIBC = ctypes.CDLL(None)
+
+_MOST_FALLBACKS = 50
+"""Frames named in a report, with their reasons: it must fit into a message."""
 
 _MOST_LOADED = 4
 """Files whose meaning a slot keeps; a table of colours and what it remembers take tens of megabytes."""
@@ -72,7 +76,8 @@ def _do(slot: ChunkRunner, channel: Channel, gauge: Gauge, task: Any, packets: b
     try:
         report, records = slot.run(from_plain(ChunkTask, task), packets)
     except Exception as error:
-        channel.send({"failed": {**_TELLING.of(error), "frame": gauge.read().frame}})
+        reading = gauge.read()
+        channel.send({"failed": {**_TELLING.of(error), "frame": reading.frame, "call": to_plain(reading.call)}})
     else:
         channel.send({"done": to_plain(report)}, records)
 
@@ -181,6 +186,8 @@ class _Work:
         self._latency = Histogram()
         self._field_orders: set[str] = set()
         self._digest = FrameDigest() if task.digest_frames else None
+        known = {fault.call: fault.reason for fault in task.faults}
+        self._guard = Guard(known, task.kind is LeaseKind.FRAME, task.on_error, gauge)
 
     def do(self, packets: memoryview) -> None:
         task, footage = self._task, self._footage
@@ -189,6 +196,7 @@ class _Work:
         frames = self._pipeline.run(
             pictures, task.start, task.stop, self._converter, self._canvas,
             clock=time.perf_counter, spent=self._spent, time_of=functools.partial(time_of, task), handover=self._states,
+            guard=self._guard,
         )  # fmt: skip
         began = time.perf_counter()
         for rank, picture in frames:
@@ -208,6 +216,7 @@ class _Work:
 
     def result(self, whole_s: float) -> tuple[ChunkReport, bytes]:
         """`whole_s`: seconds from the task to its end."""
+        fallbacks = self._guard.fallbacks(range(self._task.start, self._task.stop))
         report = self._footage.report(
             whole_s,
             {"encode": self._encode_s},
@@ -216,5 +225,7 @@ class _Work:
             latency=self._latency.counts,
             field_orders=tuple(sorted(self._field_orders)),
             digest=self._digest.hexdigest() if self._digest else "",
+            fell_back=len(fallbacks),
+            fallbacks=tuple(fallbacks[:_MOST_FALLBACKS]),
         )
         return report, self._chunk.records

@@ -28,7 +28,6 @@ PRELOADED = ("vidproc.worker.chunk",)
 """What the fork server imports for slots."""
 
 _BACKOFF_S = (0.1, 5.0)
-_DRAIN_LIMIT_S = 8.0
 _LOOK_EVERY_S = 1.0
 
 log = structlog.get_logger()
@@ -56,18 +55,19 @@ class Daemon:
             await asyncio.gather(*(slot.close() for slot in self._slots))
 
     def drain(self) -> None:
-        """Finish the leases in hand, take no others, and let `run` return."""
+        """Finish the leases in hand, for up to the settings' `drain_timeout`, take no others, and let `run` return."""
         self._draining.set()
 
     async def _drained(self) -> None:
         await self._draining.wait()
         if self._link is not None:
-            log.info("draining")
+            limit_s = self._settings.drain_timeout
+            log.info("draining", limit_s=limit_s)
             try:
                 with contextlib.suppress(PeerError):
-                    await asyncio.wait_for(self._link.drain(), _DRAIN_LIMIT_S)
+                    await asyncio.wait_for(self._link.drain(), limit_s)
             except TimeoutError:
-                log.warning("leases were not done in time; others will do them", limit_s=_DRAIN_LIMIT_S)
+                log.warning("leases were not done in time; others will do them", limit_s=limit_s)
 
     async def _steer(self) -> None:
         """Keep the rate limit to what the machine has left, if that is asked for."""

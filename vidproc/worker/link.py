@@ -201,7 +201,7 @@ class Link:
         log.warning("lease failed", lease=lease_id, frame=failure.frame, error=str(failure))
         with contextlib.suppress(PeerError):
             await self._session.send(
-                Failed(lease_id, failure.error.code, str(failure), failure.frame, failure.slot_lost)
+                Failed(lease_id, failure.error.code, str(failure), failure.frame, failure.slot_lost, failure.call)
             )
 
     async def _finish(self, lease_id: int, report: ChunkReport, records: bytes) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from vidproc.errors import StalledError, VidprocError, WorkerError
-from vidproc.model import ChunkReport, ChunkTask
+from vidproc.model import ChunkReport, ChunkTask, FilterCall, LeaseKind
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.processes.gauge import Reading
 from vidproc.protocol.structure import from_plain, to_plain
@@ -27,13 +27,15 @@ T = TypeVar("T")
 
 
 class SlotFailure(Exception):
-    """Why a lease could not be done: the error, the rank in hand (-1: none), and whether the process is gone."""
+    """Why a lease could not be done: the error, the rank in hand (-1: none), whether the process is gone, and which
+    filter's call it was in."""
 
-    def __init__(self, error: VidprocError, frame: int, slot_lost: bool) -> None:
+    def __init__(self, error: VidprocError, frame: int, slot_lost: bool, call: FilterCall | None = None) -> None:
         super().__init__(str(error))
         self.error = error
         self.frame = frame
         self.slot_lost = slot_lost
+        self.call = call
 
 
 class Slot:
@@ -71,14 +73,16 @@ class Slot:
         The next lease may come while the last one, cancelled, is still being cleared away; so there is a lock.
         """
         async with self._turn:
+            if task.kind is LeaseKind.FRAME:
+                await self._drop()  # nothing that other work has left behind is to be held against its frames
             try:
                 return await self._done(task, packets, files)
             except SlotFailure:
                 raise
             except WorkerError as error:
-                frame = self.reading.frame
+                last = self.reading
                 await self._drop()
-                raise SlotFailure(error, frame, slot_lost=True) from error
+                raise SlotFailure(error, last.frame, slot_lost=True, call=last.call) from error
             except BaseException:  # cancelled, or an answer that makes no sense
                 await self._drop()
                 raise
@@ -150,5 +154,6 @@ async def _ask(
     answer, records = await child.receive()
     if "failed" in answer:
         said = answer["failed"]
-        raise SlotFailure(child.raised(said), said["frame"], slot_lost=False)
+        call = from_plain(FilterCall, said["call"]) if said["call"] else None
+        raise SlotFailure(child.raised(said), said["frame"], slot_lost=False, call=call)
     return from_plain(ChunkReport, answer["done"]), records

@@ -1,0 +1,85 @@
+"""Schedulers with a fault planted in each: what looks for faults has to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vidproc.scheduling import events as ev
+from vidproc.scheduling.jobs import Job
+from vidproc.scheduling.placement import Choice
+from vidproc.scheduling.policies import Jitter, Policy
+from vidproc.scheduling.scheduler import Scheduler
+from vidproc.scheduling.workers import Lease, Slot
+
+
+class Unfenced(Scheduler):
+    """No lease is ever void."""
+
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        super().__init__(policy, rng, leases_from)
+        self.ever: dict[int, Lease] = {}
+
+    def _grant(self, job: Job, choice: Choice, now: float) -> None:
+        super()._grant(job, choice, now)
+        self.ever[self._last_lease] = self._leases[self._last_lease]
+
+    def _live(self, lease: int) -> Lease | None:
+        return self.ever.get(lease)
+
+
+class Unordered(Scheduler):
+    """It hands the muxer whatever is ready."""
+
+    def _deliver(self, job: Job) -> None:
+        job.reorder.next = min(job.reorder._ready, default=job.reorder.next)
+        super()._deliver(job)
+
+
+class Forgetful(Scheduler):
+    """It does not mind where a stage's state is."""
+
+    def _unseat(self, slots: Sequence[Slot]) -> None:
+        pass
+
+
+class Untiring(Scheduler):
+    """It tries for ever."""
+
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        super().__init__(Policy(retries=10**6, losses=10**6), rng, leases_from)
+
+
+class Renumbering(Scheduler):
+    """Each one begins with the same numbers."""
+
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        super().__init__(policy, rng)
+
+
+class Sleepy(Scheduler):
+    """It never asks to be woken."""
+
+    def _ask_to_be_woken(self, now: float) -> None:
+        pass
+
+
+class Deaf(Scheduler):
+    """There is an event that it does not take in."""
+
+    unheard: type[Any]
+
+    def handle(self, event: ev.Event, now: float) -> list[ev.Command]:
+        return super().handle(ev.Tick() if isinstance(event, self.unheard) else event, now)
+
+
+class DeafToLoss(Deaf):
+    unheard = ev.WorkerLost
+
+
+class DeafToDraining(Deaf):
+    unheard = ev.WorkerDraining
+
+
+class DeafToDelivery(Deaf):
+    unheard = ev.ChunkDelivered

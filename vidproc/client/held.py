@@ -1,0 +1,87 @@
+"""A job that a coordinator has: watch it to its end, fetch its result, over as many connections as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from vidproc.client.download import Download, Opening
+from vidproc.client.endpoint import Endpoint
+from vidproc.client.lasting import lasting, next_message
+from vidproc.client.news import Listener
+from vidproc.errors import ConnectionLostError, PeerError, from_code
+from vidproc.model import JobState
+from vidproc.protocol.messages import Cancel, Finished, Progress, Watch
+from vidproc.transport.session import Session
+
+_GOODBYE_S = 2.0
+_T = TypeVar("_T")
+
+
+class HeldJob:
+    """`owned`: it is there for this client alone, so it is cancelled when the client gives up, and its result is let go
+    of when it has arrived. `name` is what its film is called."""
+
+    def __init__(self, endpoint: Endpoint, job_id: str, name: str, tell: Listener, owned: bool = False) -> None:
+        self._endpoint = endpoint
+        self._job_id = job_id
+        self._name = name
+        self._tell = tell
+        self._owned = owned
+        self._finished: Finished | None = None
+        self._download: Download | None = None
+
+    async def watch(self) -> Finished:
+        """How it ended."""
+        return await self._lasting(self._ended)
+
+    async def run(self, out: Opening) -> dict[str, Any]:
+        """The metrics of the job. `out(size)` is asked once, when the result is ready, for the file to write it to.
+        Raises what the job failed with."""
+        self._download = Download(out, self._tell)
+        return await self._lasting(self._fetched)
+
+    async def _lasting(self, course: Callable[[Session], Awaitable[_T]], first: Session | None = None) -> _T:
+        async def guarded(session: Session) -> _T:
+            try:
+                return await course(session)
+            except ConnectionLostError:
+                raise
+            except BaseException:  # whatever ends the job here ends it there
+                await self._let_go(session)
+                raise
+
+        return await lasting(self._endpoint, guarded, self._progress, self._tell, first)
+
+    def _progress(self) -> object:
+        """Changes whenever the job has got on."""
+        return self._job_id, self._finished is not None, self._download and self._download.received
+
+    async def _fetched(self, session: Session) -> dict[str, Any]:
+        finished = await self._ended(session)
+        if finished.state is not JobState.DONE:
+            raise from_code(finished.code, f"{self._name}: {finished.message}")
+        assert self._download is not None
+        await self._download.run(session, finished)
+        await self._let_go(session)
+        return dict(finished.metrics)
+
+    async def _ended(self, session: Session) -> Finished:
+        if self._finished is None:
+            self._finished = await self._followed(session)
+        return self._finished
+
+    async def _followed(self, session: Session) -> Finished:
+        """How it ended, by what comes over a new connection."""
+        await session.send(Watch(self._job_id))
+        while not isinstance(message := (await next_message(session))[0], Finished):
+            if isinstance(message, Progress):
+                self._tell(message)
+        return message
+
+    async def _let_go(self, session: Session) -> None:
+        if self._owned and self._job_id:
+            with contextlib.suppress(PeerError, TimeoutError):
+                await asyncio.wait_for(session.send(Cancel(self._job_id)), _GOODBYE_S)

@@ -1,0 +1,59 @@
+"""Results that have had their time are removed: those that are old, and the oldest where all take too much room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Collection
+
+import structlog
+
+from vidproc.errors import StorageError
+from vidproc.storage.journal import Journal
+
+_EVERY_S = 600.0
+
+log = structlog.get_logger()
+
+
+class Clearing:
+    """`run` looks after it until it is cancelled. Results are kept for `keep` seconds, at most `limit` bytes of all (0:
+    any number), and those that `spared` names in any case. `remove` is told what to remove."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        keep: float,
+        limit: int,
+        spared: Callable[[], Collection[str]],
+        remove: Callable[[str], None],
+    ) -> None:
+        self._journal = journal
+        self._keep = keep
+        self._limit = limit
+        self._spared = spared
+        self._remove = remove
+        self._asked = asyncio.Event()
+
+    def soon(self) -> None:
+        """Something has ended, or was fetched."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        while True:
+            self._asked.clear()
+            try:
+                await self._sweep()
+            except StorageError as error:
+                log.warning("results cannot be cleared away", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _EVERY_S)
+
+    async def _sweep(self) -> None:
+        gone = [*await self._journal.outdated(time.time() - self._keep)]
+        if self._limit:
+            gone += await self._journal.surplus(self._limit, self._spared())
+        for job_id in gone:
+            log.info("result removed", job=job_id)
+            self._remove(job_id)

@@ -1,0 +1,59 @@
+"""A job as it was written down, made into one that goes on, or into one that has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from vidproc._version import __version__
+from vidproc.coordinator.job import Done, Job
+from vidproc.protocol.messages import Finished
+from vidproc.storage.journal import Ending, JobRecord, Unfinished
+from vidproc.storage.spool import JobFolder, Spool
+
+
+def record_of(job: Job) -> JobRecord:
+    """What is written down of a job when it is accepted."""
+    return JobRecord(job.id, job.spec, job.name, job.size, job.sha256, time.time(), __version__, job.detached)
+
+
+def rebuilt(record: JobRecord, spool: Spool) -> Job:
+    """The same job. The time in which no coordinator ran counts as its own."""
+    return Job(
+        record.id,
+        record.spec,
+        record.name,
+        record.size,
+        record.sha256,
+        spool.job(record.id),
+        submitted_at=time.monotonic() - max(0.0, time.time() - record.submitted_at),
+        cpu_began=time.process_time(),
+        detached=record.detached,
+        restarts=record.restarts,
+    )
+
+
+def ended(record: JobRecord, ending: Ending, spool: Spool) -> Job:
+    """One that has ended, for those who ask for it."""
+    job = rebuilt(record, spool)
+    job.recall(finished(job.id, ending))
+    return job
+
+
+def finished(job_id: str, ending: Ending) -> Finished:
+    """What its clients hear of a job's end."""
+    return Finished(
+        job_id, ending.state, ending.size, ending.sha256, ending.metrics, code=ending.code, message=ending.message
+    )
+
+
+def sound_results(folder: JobFolder, left: Unfinished) -> Mapping[int, Done]:
+    """Of the chunks that were kept, those whose files still are what they were; reads them all. Another version of
+    vidproc may cut the film otherwise, so from it none is taken."""
+    if left.record.version != __version__:
+        return {}
+    return {
+        it.index: Done(it.report, it.worker, it.slot, it.versions)
+        for it in left.chunks
+        if folder.holds_chunk(it.index, it.size, it.sha256)
+    }

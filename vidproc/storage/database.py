@@ -1,0 +1,209 @@
+"""The database: one thread, one connection, and transactions that those share who wait at the same time.
+
+A commit waits for the disk, and everything that a coordinator acknowledges waits for a commit. So what comes while a
+transaction is under way goes into the next one together (group commit), each piece of work behind a savepoint of its
+own: one that fails takes none of its neighbours along. Whoever waits goes on only after the commit.
+
+SQLite is held by a single connection: with several, versions before 3.51.3 may damage the file when they begin its
+write-ahead log anew (https://sqlite.org/changes.html).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from vidproc.errors import ClientError, StorageError, VidprocError, one_line
+from vidproc.storage.tables import VERSION, metadata, schema
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+_BUSY_S = 5
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={1000 * _BUSY_S}")
+
+
+def url_of_file(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Order:
+    """Work for the thread, what it gave or raised there, and who waits for that."""
+
+    work: Work[Any]
+    waiting: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.waiting.done():  # who waited was cancelled
+            return
+        if self.error is not None:
+            self.waiting.set_exception(self.error)
+        else:
+            self.waiting.set_result(self.value)
+
+
+class Database:
+    """`open`, then `write` and `read` until `close`, all in one event loop.
+
+    The URL is `sqlite:///PATH` or `postgresql://USER@HOST/NAME`. Raises `ClientError` for any other.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._thread = ThreadPoolExecutor(1, "database")
+        self._orders: list[_Order] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Make the tables where there are none. Raises `ClientError` for those of a newer version, and `StorageError`
+        for a database that cannot be reached or is damaged."""
+        try:
+            await self._in_thread(self._prepare)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """All that was ordered is written before."""
+        if self._writing is not None:
+            await self._writing
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown()
+
+    def write(self, work: Work[T]) -> asyncio.Future[T]:
+        """What `work` gives, in the database's thread, once that is committed. Raises `StorageError`, and whatever the
+        work raises, of which nothing is kept then. It is done also if nobody waits for it."""
+        order = _Order(work, asyncio.get_running_loop().create_future())
+        self._orders.append(order)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        return order.waiting
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` gives, which changes nothing. It sees all that was committed before. Raises `StorageError`."""
+
+        def reading() -> T:
+            with self._engine.connect() as connection:
+                return work(connection)
+
+        return await self._in_thread(reading)
+
+    async def _write_all(self) -> None:
+        try:
+            while self._orders:
+                orders, self._orders = self._orders, []
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, orders)
+                for order in orders:
+                    order.settle()
+        finally:
+            self._writing = None
+
+    def _commit(self, orders: Sequence[_Order]) -> None:
+        """All of them in one transaction. An error that ends that, such as a full disk, is everyone's."""
+        try:
+            with self._engine.begin() as connection:
+                for order in orders:
+                    _carry_out(order, connection)
+        except Exception as error:
+            for order in orders:
+                order.error = _translated(error)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+
+    def _prepare(self) -> None:
+        with self._engine.begin() as connection:
+            if self._engine.dialect.name == "sqlite":
+                _demand_soundness(connection)
+            found = _version(connection)
+            if found > VERSION:
+                raise ClientError(
+                    f"the database was written by a newer vidproc (its version is {found}, this one's {VERSION}): "
+                    "start that one, or give another --data-dir or --database-url"
+                )
+            metadata.create_all(connection)
+            if not found:
+                connection.execute(schema.insert().values(version=VERSION))
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ClientError(f"--database-url: {parsed.get_backend_name()} is neither sqlite nor postgresql")
+        engine = sa.create_engine(parsed, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ClientError("--database-url: give sqlite:///PATH or postgresql://USER@HOST/NAME") from error
+    except ModuleNotFoundError as error:
+        raise ClientError("--database-url: PostgreSQL needs psycopg: pip install 'vidproc[postgres]'") from error
+    if engine.dialect.name == "sqlite":
+        _set_up_sqlite(engine)
+    return engine
+
+
+def _set_up_sqlite(engine: sa.Engine) -> None:
+    """Durable, and with transactions as SQLite means them: Python's driver begins them late, and not around tables."""
+
+    def connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+
+
+def _demand_soundness(connection: sa.Connection) -> None:
+    said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if said != "ok":
+        raise StorageError(_damaged(one_line(str(said))))
+
+
+def _version(connection: sa.Connection) -> int:
+    """Of the tables that are there; 0 if there are none."""
+    if not sa.inspect(connection).has_table(schema.name):
+        return 0
+    return cast(int, connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 0)
+
+
+def _carry_out(order: _Order, connection: sa.Connection) -> None:
+    savepoint = connection.begin_nested()
+    try:
+        order.value = order.work(connection)
+        savepoint.commit()
+    except Exception as error:
+        savepoint.rollback()  # raises where the error has ended the transaction
+        order.error = _translated(error)
+
+
+def _translated(error: Exception) -> Exception:
+    """What a person can act on, of what the database said. Errors that are none of its own stay as they are."""
+    if isinstance(error, VidprocError) or not isinstance(error, SQLAlchemyError):
+        return error
+    said = one_line(str(getattr(error, "orig", None) or error))
+    if "disk is full" in said:
+        return StorageError("cannot write the database: the disk is full")
+    if "malformed" in said or "not a database" in said:
+        return StorageError(_damaged(said))
+    return StorageError(f"the database: {said}")
+
+
+def _damaged(said: str) -> str:
+    return f"the database is damaged ({said}): restore it, or move its files away to begin without its jobs"

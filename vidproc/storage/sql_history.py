@@ -1,0 +1,121 @@
+"""The history in a database, read from the tables that the journal writes.
+
+It is of one spool, since what it tells of is there to be fetched and done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.protocol.structure import from_plain
+from vidproc.storage.database import Database
+from vidproc.storage.history import Entry
+from vidproc.storage.tables import attempts, jobs
+
+_UNREADABLE = JobSpec(())
+
+_JOB: list[sa.ColumnElement[Any]] = [column for column in jobs.c if column.name not in ("metrics", "spec")]
+_JOB.append(sa.cast(jobs.c.spec, sa.Text).label("spec"))
+"""JSON is read here, row by row: one that is damaged is not to keep all others from being read."""
+
+_NEWEST = (jobs.c.submitted_at.desc(), jobs.c.id.desc())
+
+
+class SqlHistory:
+    """See `History`. The database must be open, and is its journal's."""
+
+    def __init__(self, database: Database, spool: str) -> None:
+        self._database = database
+        self._here = jobs.c.spool == spool
+
+    async def page(self, limit: int, before: str, state: JobState | None) -> Sequence[Entry]:
+        asked = sa.select(*_JOB).where(self._here).order_by(*_NEWEST).limit(limit)
+        if state is not None:
+            asked = asked.where(jobs.c.state == state, jobs.c.ended_at.is_not(None))
+        if before:
+            then = sa.select(jobs.c.submitted_at).where(jobs.c.id == before).scalar_subquery()
+            earlier = jobs.c.submitted_at < then
+            asked = asked.where(earlier | ((jobs.c.submitted_at == then) & (jobs.c.id < before)))
+        return await self._entries(asked)
+
+    async def unfinished(self) -> Sequence[Entry]:
+        return await self._entries(sa.select(*_JOB).where(self._here, jobs.c.ended_at.is_(None)).order_by(*_NEWEST))
+
+    async def find(self, job_id: str) -> Entry | None:
+        found = await self._entries(sa.select(*_JOB).where(self._here, jobs.c.id == job_id))
+        return found[0] if found else None
+
+    async def ids(self, beginning: str, limit: int) -> Sequence[str]:
+        asked = sa.select(jobs.c.id).where(self._here, jobs.c.id.startswith(beginning, autoescape=True)).limit(limit)
+        return await self._database.read(lambda connection: connection.execute(asked).scalars().all())
+
+    async def attempts(self, job_id: str, offset: int, limit: int) -> tuple[Sequence[Attempt], int]:
+        of_job = attempts.c.job == job_id
+        asked = sa.select(attempts).where(of_job).order_by(attempts.c.id).offset(offset).limit(limit)
+        counted = sa.select(sa.func.count()).select_from(attempts).where(of_job)
+
+        def work(connection: sa.Connection) -> tuple[Sequence[Attempt], int]:
+            rows = connection.execute(asked).mappings().all()
+            return [_attempt(row) for row in rows], connection.execute(counted).scalar_one()
+
+        return await self._database.read(work)
+
+    async def remove(self, job_id: str) -> None:
+        gone = jobs.delete().where(self._here, jobs.c.id == job_id)
+        await self._database.write(lambda connection: connection.execute(gone))
+
+    async def _entries(self, asked: sa.Select[Any]) -> Sequence[Entry]:
+        rows = await self._database.read(lambda connection: connection.execute(asked).mappings().all())
+        return [_entry(row) for row in rows]
+
+
+def _entry(row: Any) -> Entry:
+    spec = _spec(row["spec"])
+    ended = row["ended_at"] is not None
+    summary = JobSummary(
+        id=row["id"],
+        state=JobState(row["state"]),
+        name=row["name"],
+        filters=tuple(it.name for it in spec.filters),
+        container=spec.container,
+        submitted_at=row["submitted_at"],
+        ended_at=row["ended_at"],
+        frames_done=row["frames_done"],
+        frames_total=row["frames_total"],
+        size=row["size"],
+        result_size=row["result_size"],
+        result_held=ended and row["state"] == JobState.DONE and not row["result_removed"],
+        detached=row["detached"],
+        code=row["code"],
+        message=row["message"],
+    )
+    return Entry(summary, spec, row["sha256"], row["result_sha256"])
+
+
+def _spec(text: str) -> JobSpec:
+    """Of a row that is damaged, one without filters: it is still to be seen, and removed."""
+    try:
+        return from_plain(JobSpec, json.loads(text))
+    except (ValueError, TypeError):
+        return _UNREADABLE
+
+
+def _attempt(row: Any) -> Attempt:
+    return Attempt(
+        kind=LeaseKind(row["kind"]),
+        chunk=row["chunk"],
+        attempt=row["attempt"],
+        worker=row["worker"],
+        slot=row["slot"],
+        began_at=row["began_at"],
+        ended_at=row["ended_at"],
+        outcome=Outcome(row["outcome"]),
+        code=row["code"],
+        message=row["message"],
+        second=row["second"],
+    )

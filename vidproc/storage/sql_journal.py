@@ -1,0 +1,261 @@
+"""The journal in a database: each word of it is a row or a change of one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgpack
+import sqlalchemy as sa
+import structlog
+
+from vidproc.errors import StorageError, VidprocError
+from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.storage.database import Database
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
+from vidproc.storage.sql_history import SqlHistory
+from vidproc.storage.tables import attempts, chunks, jobs
+
+
+def _as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
+    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
+    from being read."""
+    return [
+        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in table.c
+        if column.name not in without
+    ]
+
+
+_RECORD = _as_text(jobs, "metrics")
+_CHUNK = _as_text(chunks)
+
+_Noted = tuple[str, Attempt]
+"""A job's id, and an attempt at it that is still to be written."""
+
+log = structlog.get_logger()
+
+
+class SqlJournal:
+    """See `Journal`. It owns its database."""
+
+    durable = True
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._spool = ""
+        self._attempts: list[_Noted] = []
+
+    async def open(self, spool: str) -> None:
+        self._spool = spool
+        await self.database.open()
+
+    async def close(self) -> None:
+        noted = self._take_attempts()
+        try:
+            if noted:
+                await self.database.write(lambda connection: _note(connection, noted))
+        finally:
+            await self.database.close()
+
+    async def recall(self) -> Left:
+        left, damaged = await self.database.read(self._left)
+        for job_id, why in damaged.items():
+            log.error("job cannot be read", job=job_id, error=why)
+            message = f"what the coordinator has written down of it cannot be read any more ({why}); give it again"
+            await self.end(job_id, Ending(JobState.FAILED, time.time(), StorageError.code, message))
+        return left
+
+    def _left(self, connection: sa.Connection) -> tuple[Left, dict[str, str]]:
+        here = jobs.c.spool == self._spool
+        open_ones = connection.execute(sa.select(*_RECORD).where(here, jobs.c.ended_at.is_(None))).mappings().all()
+        held = sa.select(jobs.c.id).where(here, jobs.c.state == JobState.DONE, ~jobs.c.result_removed)
+        unfinished, damaged = [], {}
+        for row in open_ones:
+            try:
+                unfinished.append(Unfinished(_record(row), _chunks(connection, row["id"])))
+            except (ValueError, TypeError) as error:
+                damaged[row["id"]] = str(error)
+        return Left(unfinished, set(connection.execute(held).scalars())), damaged
+
+    async def accept(self, job: JobRecord) -> None:
+        row = {
+            "id": job.id,
+            "spool": self._spool,
+            "version": job.version,
+            "name": job.name.replace("\0", "?"),
+            "spec": to_plain(job.spec),
+            "size": job.size,
+            "sha256": job.sha256,
+            "detached": job.detached,
+            "state": JobState.UPLOADING,
+            "submitted_at": job.submitted_at,
+        }
+        await self.database.write(lambda connection: connection.execute(jobs.insert(), row))
+
+    async def resume(self, job_id: str) -> None:
+        change = jobs.update().where(jobs.c.id == job_id).values(restarts=jobs.c.restarts + 1)
+        await self.database.write(lambda connection: connection.execute(change))
+
+    def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
+        row = {
+            "job": job_id,
+            "number": chunk.index,
+            "size": chunk.size,
+            "sha256": chunk.sha256,
+            "report": msgpack.packb(to_plain(chunk.report)),
+            "worker": chunk.worker,
+            "slot": chunk.slot,
+            "versions": dict(chunk.versions),
+        }
+        noted = self._take_attempts()
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(chunks.delete().where(chunks.c.job == job_id, chunks.c.number == chunk.index))
+            connection.execute(chunks.insert(), row)
+            _note(connection, noted)
+
+        self.database.write(work).add_done_callback(lambda done: _call(then, done))
+
+    def note_attempt(self, job_id: str, attempt: Attempt) -> None:
+        self._attempts.append((job_id, attempt))
+
+    async def end(self, job_id: str, ending: Ending) -> None:
+        """The rows of its chunks have served their purpose."""
+        noted = self._take_attempts()
+        change = (
+            jobs.update()
+            .where(jobs.c.id == job_id)
+            .values(
+                state=ending.state,
+                ended_at=ending.at,
+                code=ending.code,
+                message=ending.message,
+                result_size=ending.size,
+                result_sha256=ending.sha256,
+                metrics=dict(ending.metrics),
+                frames_done=ending.frames_done,
+                frames_total=ending.frames_total,
+            )
+        )
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(change)
+            connection.execute(chunks.delete().where(chunks.c.job == job_id))
+            _note(connection, noted)
+
+        await self.database.write(work)
+
+    def history(self) -> SqlHistory:
+        return SqlHistory(self.database, self._spool)
+
+    async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
+        asked = sa.select(*_RECORD, jobs.c.metrics).where(
+            jobs.c.id == job_id, jobs.c.spool == self._spool, jobs.c.ended_at.is_not(None)
+        )
+        row = await self.database.read(lambda connection: connection.execute(asked).mappings().first())
+        return (_record(row), _ending(row)) if row is not None else None
+
+    async def fetched(self, job_id: str) -> None:
+        change = jobs.update().where(jobs.c.id == job_id).values(fetched_at=time.time())
+        await self.database.write(lambda connection: connection.execute(change))
+
+    async def outdated(self, before: float) -> Sequence[str]:
+        old = sa.and_(jobs.c.spool == self._spool, jobs.c.ended_at < before)
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            found = connection.execute(sa.select(jobs.c.id).where(old)).scalars().all()
+            connection.execute(jobs.delete().where(old))
+            return found
+
+        return await self.database.write(work)
+
+    async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
+        here = sa.and_(jobs.c.spool == self._spool, jobs.c.state == JobState.DONE, ~jobs.c.result_removed)
+        newest_last = sa.select(jobs.c.id, jobs.c.result_size).where(here)
+        newest_last = newest_last.order_by(jobs.c.fetched_at.is_(None), jobs.c.fetched_at, jobs.c.ended_at)
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            held = connection.execute(newest_last).all()
+            over, gone = sum(size for _, size in held) - limit, []
+            for job_id, size in held:
+                if over > 0 and job_id not in spared:
+                    gone.append(job_id)
+                    over -= size
+            connection.execute(jobs.update().where(jobs.c.id.in_(gone)).values(result_removed=True))
+            return gone
+
+        return await self.database.write(work)
+
+    def _take_attempts(self) -> list[_Noted]:
+        noted, self._attempts = self._attempts, []
+        return noted
+
+
+def _call(then: Then, done: Any) -> None:
+    if not done.cancelled():
+        error = done.exception()
+        then(error if error is None or isinstance(error, VidprocError) else StorageError(str(error)))
+
+
+def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
+    """Those of jobs that are forgotten already are passed over."""
+    rows = [{"job": job_id, **to_plain(attempt)} for job_id, attempt in noted]
+    named = {job_id for job_id, _ in noted}
+    known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars()) if named else set()
+    if rows := [row for row in rows if row["job"] in known]:
+        connection.execute(attempts.insert(), rows)
+
+
+def _record(row: Any) -> JobRecord:
+    """Raises `ValueError` or `TypeError` for a row that is damaged."""
+    return JobRecord(
+        id=row["id"],
+        spec=from_plain(JobSpec, json.loads(row["spec"])),
+        name=row["name"],
+        size=row["size"],
+        sha256=row["sha256"],
+        submitted_at=row["submitted_at"],
+        version=row["version"],
+        detached=row["detached"],
+        restarts=row["restarts"],
+    )
+
+
+def _chunks(connection: sa.Connection, job_id: str) -> list[KeptChunk]:
+    """Those that can be read: the others are made again."""
+    found = []
+    for row in connection.execute(sa.select(*_CHUNK).where(chunks.c.job == job_id)).mappings():
+        with contextlib.suppress(ValueError, TypeError):
+            found.append(_chunk(row))
+    return found
+
+
+def _chunk(row: Any) -> KeptChunk:
+    return KeptChunk(
+        index=row["number"],
+        size=row["size"],
+        sha256=row["sha256"],
+        report=from_plain(ChunkReport, msgpack.unpackb(row["report"], strict_map_key=False)),
+        worker=row["worker"],
+        slot=row["slot"],
+        versions=json.loads(row["versions"]),
+    )
+
+
+def _ending(row: Any) -> Ending:
+    return Ending(
+        state=JobState(row["state"]),
+        at=row["ended_at"],
+        code=row["code"],
+        message=row["message"],
+        size=row["result_size"],
+        sha256=row["result_sha256"],
+        metrics=row["metrics"] or {},
+        frames_done=row["frames_done"],
+        frames_total=row["frames_total"],
+    )
