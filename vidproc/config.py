@@ -186,9 +186,9 @@ class CoordinatorSettings(Settings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings(Settings):
     """`unix_socket` goes before `host` and `port`. `rate_limit` is in frames/s, 0 for none, or `ADAPTIVE`: what others
-    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame, `file_limit` for each file that
-    a slot writes, as a filter of somebody's own may, `drain_timeout` for the time that chunks in hand get to finish
-    when the daemon is asked to stop."""
+    leave of the machine. `frame_timeout` is for the time a slot may spend on one frame, `drain_timeout` for the time
+    that chunks in hand get to finish when the daemon is asked to stop, `file_limit` for each file that a slot writes,
+    as a filter of somebody's own may."""
 
     table = "worker"
 

@@ -101,6 +101,12 @@ class StalledError(WorkerError):
     code = "stalled"
 
 
+class OutOfMemoryError(WorkerError):
+    """A slot took more memory than its limit, or than its host had: the kernel killed it."""
+
+    code = "out-of-memory"
+
+
 class MemoryLimitError(WorkerError):
     """A process has no room to work in under the limit that it was given."""
 

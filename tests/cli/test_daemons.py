@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -38,3 +40,11 @@ def test_a_traceback_keeps_its_lines_in_the_logs(logs: Logs, capsys: pytest.Capt
     lines = capsys.readouterr().err.splitlines()
     assert lines[1] == "Traceback (most recent call last):"
     assert lines[-1] == "ValueError: no ?[2J"
+
+
+def test_a_log_that_nobody_takes_stops_no_work(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))  # type: ignore[type-var]
+        log = logs()
+        for _ in range(1000):
+            log.info("a line of the log")

@@ -213,7 +213,7 @@ except VidprocError as error:
 def test_an_encoder_without_memory_is_told_as_such_whatever_it_says_itself(codec: str) -> None:
     """x264 speaks of its library, libvpx of an argument."""
     done = subprocess.run([sys.executable, "-c", _STARVED, codec], capture_output=True, text=True, check=True)
-    assert done.stdout == f"worker not enough memory to encode {codec} at 3840x2160: raise --memory-limit\n"
+    assert done.stdout == f"out-of-memory not enough memory to encode {codec} at 3840x2160: raise --memory-limit\n"
 
 
 def test_what_an_encoder_refuses_is_no_want_of_memory() -> None:

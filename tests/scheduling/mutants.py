@@ -64,6 +64,15 @@ class Sleepy(Scheduler):
         pass
 
 
+class Partial(Scheduler):
+    """What it does for the oldest job it thinks to cost nothing."""
+
+    def handle(self, event: ev.Event, now: float) -> list[ev.Command]:
+        for job in list(self._jobs.values())[:1]:
+            job.service = 0.0
+        return super().handle(event, now)
+
+
 class Deaf(Scheduler):
     """There is an event that it does not take in."""
 

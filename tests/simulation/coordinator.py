@@ -15,6 +15,7 @@ from tests.simulation.daemon import Draining, Hello, Lease, Result
 from tests.simulation.line import End
 from tests.simulation.nature import Nature
 from tests.simulation.orders import Made, Order
+from tests.simulation.shares import Shares
 from tests.simulation.store import Store
 from vidproc.errors import CannotContinueError
 from vidproc.model import LeaseKind
@@ -31,12 +32,14 @@ class Books(World):
         super().__init__(scheduler)
         self._nature = nature
         self._obey = obey
+        self._shares = Shares(self)
 
     def send(self, event: ev.Event) -> list[ev.Command]:
         self.now = self._nature.now
         self._nature.tell(event)
         commands = super().send(event)
         self.check_not_lazy()
+        self._shares.look()
         self._obey(commands)
         return commands
 

@@ -48,11 +48,11 @@ class Made:
 
 
 def drawn(job: str, at: float, rng: random.Random) -> Order:
-    chunks = _chunks(rng, rng.choice([0, 1, 3, 10, 25, 40]))
+    chunks = _chunks(rng, rng.choice([0, 1, 3, 10, 25, 60]))
     poison = {it.start: rng.choice([Fate.RAISES, Fate.HOPELESS, Fate.DIES]) for it in chunks if rng.random() < 0.01}
     stage = rng.choice([None, None, None, Sequential(pinned=False), Sequential(pinned=True)])
     return Order(
-        job, at, rng.random() < 0.2, rng.choice([1, 2, 5, 64]), stage, 10 ** rng.uniform(-2.5, -1.0),
+        job, at, rng.random() < 0.2, rng.choice([1, 2, 5, 64, 64]), stage, 10 ** rng.uniform(-2.5, -1.0),
         chunks, _parts(rng, len(chunks)), poison,
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from vidproc.scheduling.scheduler import Scheduler
 pytestmark = pytest.mark.unit
 
 SEEDS, BLOCK = 300, 50
-SOON = 100
+SOON = 300
 PLANTED = [it for it in vars(mutants).values() if isinstance(it, type) and issubclass(it, Scheduler)]
 PLANTED = [it for it in PLANTED if it.__module__ == mutants.__name__ and it is not mutants.Deaf]
 

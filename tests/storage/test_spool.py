@@ -59,6 +59,38 @@ def test_what_a_coordinator_that_was_killed_left_is_cleared_away(spool: Spool) -
     assert len(list(spool.source(A).parent.iterdir())) == 3
 
 
+def test_of_jobs_that_go_on_and_of_results_what_is_needed_is_left(spool: Spool) -> None:
+    for name in ("goes-on", "result"):
+        job = folder(spool, name)
+        for path in ("source", "packets-1", "result", "chunks/0", "chunks/1.17"):
+            (job.path / path).write_bytes(b"x")
+        job.create_stage()
+        job.keep_files({"f": b"x"})
+    uploading = keep(spool, A, suffix=".goes-on")
+    spool.clear({"goes-on"}, {"result"})
+    left = {str(path.relative_to(spool.root / "jobs")) for path in (spool.root / "jobs").rglob("*") if path.is_file()}
+    assert left == {"goes-on/source", "goes-on/chunks/0", "goes-on/files/f", "result/result", "result/files/f"}
+    assert uploading.exists()
+
+
+def test_a_chunk_is_held_as_it_was_or_not_at_all(spool: Spool) -> None:
+    job, data = folder(spool), b"records"
+    sha256 = hashlib.sha256(data).hexdigest()
+    assert not job.holds_chunk(0, len(data), sha256)
+    for found, good in ((data, True), (b"", False), (data[:-1], False), (b"recordS", False), (data + b"!", False)):
+        job.chunk(0).write_bytes(found)
+        assert job.holds_chunk(0, len(data), sha256) is good
+
+
+def test_a_folder_calls_itself_the_same_for_ever(spool: Spool, tmp_path: Path) -> None:
+    name = spool.identity
+    assert name == spool.identity == Spool(spool.root).identity
+    other = Spool(tmp_path / "other")
+    other.open()
+    assert other.identity != name
+    other.close()
+
+
 @pytest.mark.parametrize(
     "name", ["", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "../" * 21 + "a", "a" * 64 + "\n", "a" * 62 + "/b", "/etc/x"]
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.folders import folder
-from vidproc.errors import ClientError, StorageError
+from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.storage.spool import Spool, Upload
 
 FILM = bytes(range(256)) * 1024
@@ -102,6 +102,73 @@ def test_one_whose_coordinator_was_killed_is_taken_up_too(spool: Spool) -> None:
     again = begun(spool, "again")
     assert again.offset == 1000
     again.abandon()
+
+
+def killed_at(spool: Spool, offset: int) -> None:
+    """A coordinator that had so much of the job's source, and nothing of it is left but its files."""
+    upload = begun(spool)
+    upload.write(FILM[:offset])
+    upload._file.close()
+    spool.clear({"job"}, ())
+
+
+def resumed(spool: Spool) -> Upload:
+    made = Upload(spool, SHA256, len(FILM), "job", spool.job("job"))
+    made.open()
+    return made
+
+
+@pytest.mark.parametrize("offset", [0, 1000, len(FILM)])
+def test_the_same_job_goes_on_with_what_it_has(spool: Spool, offset: int) -> None:
+    killed_at(spool, offset)
+    again = resumed(spool)
+    assert again.offset == offset
+    again.write(FILM[offset:])
+    again.finish()
+    assert files(spool) == [SHA256]
+    assert spool.job("job").source.read_bytes() == FILM
+
+
+def test_a_job_that_had_its_whole_source_has_it_hashed_and_kept_again(spool: Spool) -> None:
+    whole = begun(spool)
+    whole.write(FILM)
+    whole.finish()
+    again = resumed(spool)
+    assert again.offset == len(FILM)
+    again.finish()
+    assert files(spool) == [SHA256], "of two names of one file a rename leaves both"
+
+
+@pytest.mark.parametrize("left", [b"", FILM[:500]], ids=["empty", "torn"])
+def test_a_source_that_lost_its_end_is_gone_on_with_from_there(spool: Spool, left: bytes) -> None:
+    killed_at(spool, 1000)
+    spool.job("job").source.write_bytes(left)
+    again = resumed(spool)
+    assert again.offset == len(left)
+    again.abandon()
+
+
+def test_a_source_that_has_grown_is_begun_anew(spool: Spool) -> None:
+    killed_at(spool, 1000)
+    spool.job("job").source.write_bytes(FILM + b"!")
+    again = resumed(spool)
+    assert again.offset == 0
+    again.write(FILM)
+    again.finish()
+    assert spool.source(SHA256).read_bytes() == FILM
+
+
+@pytest.mark.parametrize("offset", [1000, len(FILM)])
+def test_a_source_with_a_flipped_bit_is_found_and_its_client_told_to_begin_anew(spool: Spool, offset: int) -> None:
+    killed_at(spool, offset)
+    with spool.job("job").source.open("r+b") as file:
+        file.seek(500)
+        file.write(bytes([FILM[500] ^ 1]))
+    again = resumed(spool)
+    again.write(FILM[offset:])
+    with pytest.raises(UnknownJobError, match="was damaged there: send it again"):
+        again.finish()
+    assert files(spool) == []
 
 
 def test_bytes_that_are_not_those_announced_are_not_kept(spool: Spool) -> None:

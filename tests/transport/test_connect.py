@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.transport.places import SOCKET_KINDS, address, needs_ipv6, party, run, server
-from vidproc.errors import PeerError, UnreachableError
+from vidproc.errors import ConnectionLostError, PeerError, UnreachableError
 from vidproc.transport import connect as module
 from vidproc.transport.address import Address
 from vidproc.transport.connect import IPV4, IPV6, connect
@@ -165,7 +165,7 @@ def test_what_listens_but_never_answers_is_given_up(kind: str, tmp_path: Path) -
             mute.bind(where.path or (where.host, 0))
             mute.listen()
             where = where if where.path else Address.tcp(where.host, mute.getsockname()[1])
-            with pytest.raises(PeerError, match=r"did not open the connection in 0\.02 s"):
+            with pytest.raises(ConnectionLostError, match=r"did not open the connection in 0\.02 s"):
                 await connect(where, party("client"), settings=SessionSettings(handshake_s=0.02, linger_s=0.02))
 
     run(main())

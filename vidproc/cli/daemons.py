@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -45,8 +46,20 @@ def configure_logs(given: argparse.Namespace, rate: int = 100) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, given.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Messages()),  # type: ignore[arg-type]
     )
+
+
+class _Messages:
+    """Standard error, but what a full disk or a reader that has left does not take is lost, and stops no work."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def _printable(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

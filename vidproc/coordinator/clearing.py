@@ -48,7 +48,8 @@ class Clearing:
             except StorageError as error:
                 log.warning("results cannot be cleared away", error=str(error))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), _EVERY_S)
+                async with asyncio.timeout(_EVERY_S):  # wait_for may swallow the end of the task (before Python 3.12)
+                    await self._asked.wait()
 
     async def _sweep(self) -> None:
         gone = [*await self._journal.outdated(time.time() - self._keep)]

@@ -264,6 +264,9 @@ class Desk:
             for job in self._dispatch.jobs.values():
                 self._dispatch.fail(job, CancelledError("the coordinator is stopping"))
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for job in self._dispatch.jobs.values():
+            if job.upload is not None:  # of one whose task had not begun, too
+                job.upload.pause()
         await self._media.close()
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
@@ -289,8 +292,6 @@ class Desk:
             await asyncio.wait({course})
         except asyncio.CancelledError:
             await self._come_to_rest(job, course, telling)
-            if job.upload is not None:
-                job.upload.pause()
             raise
         await self._come_to_rest(job, telling)
         await self._finish(job)
@@ -303,9 +304,8 @@ class Desk:
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
         heard = time.monotonic()
-        while time.monotonic() - heard < self._settings.client_patience:
-            if job.is_waited_for or (job.detached and job.source.whole):
-                heard = time.monotonic()
+        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
+            heard = time.monotonic() if job.awaited else heard
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)

@@ -12,6 +12,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.errors import ClientError, UnknownJobError
 from vidproc.model import Attempt, JobSpec, JobSummary
+from vidproc.protocol.framing import pack
 from vidproc.protocol.job_messages import (
     PAGE,
     Attempts,
@@ -25,6 +26,7 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Message, Submit
+from vidproc.protocol.structure import to_plain
 from vidproc.storage.history import Entry
 from vidproc.storage.journal import Journal
 from vidproc.storage.spool import Spool
@@ -33,6 +35,9 @@ Question = ListJobs | Describe | ListAttempts | Remove
 
 _LONGEST = 255
 """Characters of what others wrote, in a list: names of films and daemons, errors, parameters."""
+
+_LARGEST_SPEC = 240 * 1024
+"""Bytes of what was asked for, without the text of filters, that are shown with their parameters."""
 
 _NAMED = 4
 """Of the jobs that share the beginning of an id."""
@@ -166,4 +171,8 @@ def _short_attempt(it: Attempt) -> Attempt:
 
 
 def _without_code(spec: JobSpec) -> JobSpec:
-    return replace(spec, filters=tuple(replace(it, code="") for it in spec.filters))
+    """What fits beside other things into a header. A job came in one of its own, so only parameters can be too long."""
+    shown = replace(spec, filters=tuple(replace(it, code="") for it in spec.filters))
+    if sum(map(len, pack(to_plain(shown)))) <= _LARGEST_SPEC:
+        return shown
+    return replace(shown, filters=tuple(replace(it, params={}) for it in shown.filters))

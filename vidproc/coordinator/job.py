@@ -139,8 +139,11 @@ class Job:
         return True
 
     @property
-    def is_waited_for(self) -> bool:
-        """Whether a client is here that would fetch the result. Nobody can who keeps no source coming."""
+    def awaited(self) -> bool:
+        """Whether somebody will want the result: a client is there, or comes back by itself. Nobody can who keeps no
+        source coming."""
+        if self.detached and self.source.whole:
+            return True
         return bool(self.listeners) and (self.upload is None or self.sender is not None)
 
     def arrived(self) -> None:

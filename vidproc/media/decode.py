@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import av
 
-from vidproc.errors import CannotContinueError, MediaError, WorkerError
+from vidproc.errors import CannotContinueError, MediaError, OutOfMemoryError
 from vidproc.media.decoders import open_decoder, to_packet
 from vidproc.media.records import unpack
 from vidproc.model import StreamFormat
@@ -172,7 +172,7 @@ class Decoder:
         try:
             frames = self._open.decode(packet)
         except av.error.MemoryError as error:
-            raise WorkerError("not enough memory to decode this video") from error
+            raise OutOfMemoryError("not enough memory to decode this video") from error
         except av.FFmpegError:
             if packet is None or not self._is_leading(packet.pts):
                 self._notice_damage()

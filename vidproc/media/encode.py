@@ -21,7 +21,7 @@ from av.codec.context import Flags, ThreadType
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from vidproc.errors import MediaError, WorkerError
+from vidproc.errors import MediaError, OutOfMemoryError
 from vidproc.media import ffmpeg
 from vidproc.media.colour import FULL
 from vidproc.media.encoder_memory import encoder_bytes
@@ -90,8 +90,8 @@ def _display_words(display: Display, colour: Colour) -> str:
 
 
 def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
-    """An encoder ready for its first frame. Raises `MediaError` when FFmpeg refuses the settings, `WorkerError` where
-    that may be for want of memory."""
+    """An encoder ready for its first frame. Raises `MediaError` when FFmpeg refuses the settings, `OutOfMemoryError`
+    where that may be for want of memory."""
     context = av.CodecContext.create(codec(spec.codec).encoder, "w")
     assert isinstance(context, av.VideoCodecContext)
     configure(context, spec)
@@ -106,10 +106,11 @@ def open_encoder(spec: EncoderSpec) -> av.VideoCodecContext:
 
 
 def _check_memory(spec: EncoderSpec, error: av.FFmpegError) -> None:
-    """Raises `WorkerError` if it may be memory that the encoder lacks: most say something else then, or hide it."""
+    """Raises `OutOfMemoryError` if the encoder may lack memory: most say something else then, or hide it."""
     if isinstance(error, ffmpeg.OUT_OF_MEMORY) or ffmpeg.room() < encoder_bytes(spec, KEYFRAME_DISTANCE):
         wide, high = fit(spec)
-        raise WorkerError(f"not enough memory to encode {spec.codec} at {wide}x{high}: raise --memory-limit") from error
+        what = f"{spec.codec} at {wide}x{high}"
+        raise OutOfMemoryError(f"not enough memory to encode {what}: raise --memory-limit") from error
 
 
 def plane_views(frame: av.VideoFrame, width: int, height: int) -> tuple[NDArray[Any], ...]:

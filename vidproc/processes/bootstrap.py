@@ -1,4 +1,4 @@
-"""What every child does before its own work: take no signal to stop, hold nothing, keep to its limits, end with its
+"""What every child does before its own work: take no Ctrl-C or SIGTERM, hold nothing, keep to its limits, end with its
 parent.
 
 It leads a process group of its own, so that what it starts, as a user's filter may, ends with it. Of descriptors it has

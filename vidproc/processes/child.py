@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from vidproc.errors import VidprocError, WorkerError, from_code
+from vidproc.errors import OutOfMemoryError, VidprocError, WorkerError, from_code
 from vidproc.processes import bootstrap, fork_server
 from vidproc.processes.bootstrap import ChildLimits
 from vidproc.processes.channel import PIPE_LIMITS
 from vidproc.processes.fork_server import preload
 from vidproc.processes.gauge import Gauge
+from vidproc.processes.oom import oom_kills
 from vidproc.protocol.framing import FrameReader, pack
 
 __all__ = ["Child", "ChildDiedError", "ChildLimits", "ChildSpentError", "preload"]
@@ -41,6 +42,10 @@ class ChildDiedError(WorkerError):
     """The process is gone, or could not be had in the first place."""
 
     code = "slot-died"
+
+
+class ChildOutOfMemoryError(OutOfMemoryError, ChildDiedError):
+    """The kernel killed it, for want of memory."""
 
 
 class ChildSpentError(ChildDiedError):
@@ -87,7 +92,7 @@ class Child:
             undo.callback(popen.close)  # which ends the process
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BLOCK)
             undo.pop_all()
-        self.gauge, self._popen = gauge, popen
+        self.gauge, self._popen, self._oom_kills = gauge, popen, oom_kills()
         asyncio.get_running_loop().add_reader(popen.sentinel, self._note_end)
 
     async def send(self, header: Mapping[str, Any], payload: bytes | bytearray | memoryview = b"") -> None:
@@ -148,9 +153,12 @@ class Child:
             await asyncio.wait_for(self._ended.wait(), _TO_EXIT_S)
         self.kill()
         await self._ended.wait()
+        cause = f"{self.name} {_cause_of_death(self._popen.returncode)}"
         if self._popen.returncode == -signal.SIGXCPU:
             return ChildSpentError(f"{self.name} has taken more processor time than it may (cpu_limit, probe_limit)")
-        return ChildDiedError(f"{self.name} {_cause_of_death(self._popen.returncode)}")
+        if self._popen.returncode == -signal.SIGKILL and oom_kills() > self._oom_kills:
+            return ChildOutOfMemoryError(f"{cause}, as memory ran out")
+        return ChildDiedError(cause)
 
 
 async def _to_its_end(doing: asyncio.Future[T]) -> T:

@@ -80,7 +80,7 @@ class Assignment:
         return _first((job for job in self._jobs.values() if slots and job.leasable), choose)
 
     def _chosen(self, job: Job, offer: placement.Offer, how: _How) -> placement.Choice | None:
-        if not offer.slots:
+        if not (offer.slots or offer.kept):
             return None
         return job.seated(offer) if isinstance(job, Stage) and job.seated_only else how(job, offer)
 
@@ -121,7 +121,9 @@ class Assignment:
 
     def _offer(self, job: Job, slots: Sequence[Slot], ahead: Sequence[ChunkRecord] = ()) -> placement.Offer:
         daemons = [worker for worker in self._workers.values() if worker.slots and worker.accepts(job.custom)]
-        return placement.Offer([slot for slot in slots if slot.worker.accepts(job.custom)], daemons, ahead)
+        fit = [slot for slot in slots if slot.worker.accepts(job.custom)]
+        open_to_all = [slot for slot in fit if not slot.worker.kept_for]
+        return placement.Offer(open_to_all, daemons, ahead, [slot for slot in fit if slot.worker.kept_for])
 
     def _second_runs(self, free: Sequence[Slot], now: float) -> Iterator[_SecondRun]:
         """All that there could be, one for each chunk, preferably by another daemon."""

@@ -22,6 +22,10 @@ def check(
         _check_lease(lease, workers, jobs)
     for worker in workers.values():
         _check_worker(worker, leases)
+    hosts = Counter(id(record.host) for job in jobs.values() for record in job.records.values() if record.host)
+    for worker in workers.values():
+        _require(worker.kept_for == hosts.pop(id(worker), 0), f"daemon {worker.name} is kept for the wrong chunks")
+    _require(not hosts, "a chunk waits for a daemon that is gone")
     for job in jobs.values():
         _check_job(job)
         for record in job.records.values():

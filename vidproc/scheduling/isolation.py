@@ -28,6 +28,7 @@ def is_tried_again(job: Job, record: ChunkRecord, failure: Failure, policy: Poli
             record.suspicion = suspect(record.suspicion, failure.call, failure.frame, record.isolated)
     if record.suspicion is not None and record.suspicion.proved:
         job.note_fault(Fault(record.suspicion.call, failure.message))
+        record.suspicion = None
         record.renew()
         return len(job.faults) <= policy.most_faults
     return not policy.exhausted(record.errors, record.losses) or _isolate(record)

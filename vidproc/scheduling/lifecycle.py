@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from vidproc.model import Chunk
 from vidproc.scheduling.suspicion import Suspicion
-from vidproc.scheduling.workers import Lease
+from vidproc.scheduling.workers import Lease, Worker
 
 
 class ChunkState(StrEnum):
@@ -52,7 +52,8 @@ class ChunkRecord:
     the daemon's name. `afresh`: a decoder that stood before it could not go on with it. `second` is another lease
     beside `lease`, of the same attempt: the first of them to be finished counts. `rerun`: it has had one.
     `spent` are the failures of budgets that it had before. `in_a_filter`: one at least was; `isolated`, and what it is
-    suspected to fail at, are as `isolation.py` says.
+    suspected to fail at, are as `isolation.py` says. `spared`: it ran out of memory once, which did not count; `host`
+    is then a daemon that is to do it, and nothing else meanwhile.
     """
 
     chunk: Chunk
@@ -72,6 +73,8 @@ class ChunkRecord:
     in_a_filter: bool = False
     isolated: bool = False
     suspicion: Suspicion | None = None
+    spared: bool = False
+    host: Worker | None = None
 
     @property
     def failures(self) -> int:
@@ -80,7 +83,17 @@ class ChunkRecord:
     def renew(self) -> None:
         """It gets a fresh budget."""
         self.spent, self.errors, self.losses = self.failures, 0, 0
-        self.suspicion = None
+
+    def claim(self, host: Worker) -> None:
+        """Have that daemon for itself the next time."""
+        self.spared = self.afresh = True
+        self.host = host
+        host.kept_for += 1
+
+    def unclaim(self) -> None:
+        if self.host is not None:
+            self.host.kept_for -= 1
+            self.host = None
 
     def let_go(self, lease: Lease) -> None:
         """That lease is no more; another may be left."""

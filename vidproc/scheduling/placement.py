@@ -79,14 +79,18 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What a job may choose from: slots that are free, or have nothing ahead, of `daemons`, which are all that take its
-    chunks. `ahead` are its chunks that lie ahead of other slots and may be taken from there, ascending."""
+    chunks. `ahead` are its chunks that lie ahead of other slots and may be taken from there, ascending. `kept` slots
+    are for those chunks alone that are to have their daemon for themselves."""
 
     slots: Sequence[Slot]
     daemons: Sequence[Worker]
     ahead: Sequence[ChunkRecord] = ()
+    kept: Sequence[Slot] = ()
 
     def slots_for(self, record: ChunkRecord) -> Sequence[Slot]:
         """Those that may have this chunk."""
+        if record.host is not None:
+            return [slot for slot in self.kept if slot.worker is record.host]
         if not (record.failed_on and self.slots):
             return self.slots
         least = min(_reluctance(record, daemon) for daemon in self.daemons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from vidproc.errors import WorkerError
+from vidproc.errors import OutOfMemoryError, WorkerError
 from vidproc.model import Chunk, FilterCall
 
 
@@ -84,7 +84,11 @@ class Failure:
     @property
     def of_the_daemon(self) -> bool:
         """Whether it speaks against the daemon: a slot died or lacked memory. A filter that raises does not."""
-        return self.lost or self.code == WorkerError.code
+        return self.lost or self.for_memory or self.code == WorkerError.code
+
+    @property
+    def for_memory(self) -> bool:
+        return self.code == OutOfMemoryError.code
 
 
 def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:

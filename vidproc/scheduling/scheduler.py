@@ -142,6 +142,7 @@ class Scheduler:
             self._workers[event.worker].draining = True
             self._take_all_back(self._workers[event.worker], now)
             self._unseat(self._workers[event.worker].slots)
+            self._unclaim(self._workers[event.worker])
 
     @_on.register
     def _worker_limited(self, event: ev.WorkerLimited, now: float) -> None:
@@ -281,6 +282,14 @@ class Scheduler:
             if slot.lease is not None:
                 self._failed(slot.lease, failure, now)
         self._unseat(worker.slots)
+        self._unclaim(worker)
+
+    def _unclaim(self, worker: Worker) -> None:
+        """No chunk can have this daemon for itself any more."""
+        for job in self._jobs.values():
+            for record in job.records.values():
+                if record.host is worker:
+                    record.unclaim()
 
     def _unseat(self, slots: Sequence[Slot]) -> None:
         """Whatever stages kept in these slots' processes is gone."""
@@ -307,6 +316,12 @@ class Scheduler:
 
     def _count_failure(self, job: Job, record: ChunkRecord, worker: Worker, failure: Failure, now: float) -> None:
         record.failed_on[worker.name] += 1
+        if failure.for_memory and not record.spared and self._stays(worker):
+            record.spent += 1
+            record.claim(worker)
+            job.move(record, ChunkState.WAITING)
+            job.unseat()
+            return
         record.losses += failure.lost
         record.errors += not failure.lost
         if not isolation.is_tried_again(job, record, failure, self._policy):
@@ -319,6 +334,9 @@ class Scheduler:
         else:
             self._back_off(job, record, now)
         job.unseat()
+
+    def _stays(self, worker: Worker) -> bool:
+        return self._workers.get(worker.name) is worker and not worker.draining
 
     def _back_off(self, job: Job, record: ChunkRecord, now: float) -> None:
         until = now + self._policy.backoff(record.errors, self._rng)
@@ -344,6 +362,7 @@ class Scheduler:
     def _leave(self, lease: Lease, tail: Tail | None, now: float) -> None:
         """Its slot is done with it, as `Slot.release` says. What was to go on from it there can't without a tail."""
         slot = lease.slot
+        self._of(lease)[1].unclaim()
         if lease is slot.lease and tail is None and slot.ahead is not None and slot.ahead.continues:
             self._take_back(slot.ahead, now)
         slot.release(lease, tail, now)
@@ -388,6 +407,8 @@ class Scheduler:
                 if slot.tail is not None and slot.tail.job == job.id:
                     slot.tail = None
         self._backoffs.forget(job.id)
+        for record in job.records.values():
+            record.unclaim()
         del self._jobs[job.id]
 
     # Leases

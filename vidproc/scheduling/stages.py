@@ -140,7 +140,7 @@ class Stage(Job):
     def _rewind(self) -> None:
         for record in self._past:
             self._count(record, -1)
-            record.state, record.attempts = ChunkState.WAITING, record.errors + record.losses
+            record.state, record.attempts = ChunkState.WAITING, record.failures
             self._count(record, 1)
         self.records = {record.chunk.index: record for record in (*self._past, *self.records.values())}
         self._past = []

@@ -88,7 +88,8 @@ class Worker:
     """A daemon for as long as one connection of it lasts.
 
     `setbacks` counts how often in a row slots of it died or lacked memory. After each it rests, twice as long as before
-    (`Policy.rest`), and from the second on it is given one lease at a time; what it finishes clears it.
+    (`Policy.rest`), and from the second on it is given one lease at a time; what it finishes clears it. `kept_for`
+    counts chunks that are to be alone on it (`ChunkRecord.host`); as long as there are any it does one lease at a time.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Worker:
     busy: int = 0
     setbacks: int = 0
     rests_until: float = 0.0
+    kept_for: int = 0
 
     @property
     def load(self) -> float:
@@ -113,13 +115,13 @@ class Worker:
 
     def free_slots(self) -> list[Slot]:
         """Those that may be leased, once the daemon is ready."""
-        if self.setbacks > 1 and self.busy:
+        if (self.setbacks > 1 or self.kept_for) and self.busy:
             return []
         return [slot for slot in self.slots if slot.lease is None]
 
     def slots_to_read_ahead(self) -> list[Slot]:
         """Those at work with nothing ahead. A daemon whose slots die is given nothing that it need not have."""
-        if self.setbacks:
+        if self.setbacks or self.kept_for:
             return []
         return [slot for slot in self.slots if slot.ahead is None and slot.lease and slot.lease.reads_ahead]
 

@@ -15,14 +15,11 @@ from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Out
 from vidproc.protocol.structure import from_plain
 from vidproc.storage.database import Database
 from vidproc.storage.history import Entry
-from vidproc.storage.tables import attempts, jobs
+from vidproc.storage.tables import as_text, attempts, jobs
 
 _UNREADABLE = JobSpec(())
 
-_JOB: list[sa.ColumnElement[Any]] = [column for column in jobs.c if column.name not in ("metrics", "spec")]
-_JOB.append(sa.cast(jobs.c.spec, sa.Text).label("spec"))
-"""JSON is read here, row by row: one that is damaged is not to keep all others from being read."""
-
+_JOB = as_text(jobs, "metrics")
 _NEWEST = (jobs.c.submitted_at.desc(), jobs.c.id.desc())
 
 

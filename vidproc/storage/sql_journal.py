@@ -18,21 +18,11 @@ from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
 from vidproc.storage.sql_history import SqlHistory
-from vidproc.storage.tables import attempts, chunks, jobs
+from vidproc.storage.tables import as_text, attempts, chunks, jobs
 
-
-def _as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
-    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
-    from being read."""
-    return [
-        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
-        for column in table.c
-        if column.name not in without
-    ]
-
-
-_RECORD = _as_text(jobs, "metrics")
-_CHUNK = _as_text(chunks)
+_RECORD = as_text(jobs, "metrics")
+_WHOLE = as_text(jobs)
+_CHUNK = as_text(chunks)
 
 _Noted = tuple[str, Attempt]
 """A job's id, and an attempt at it that is still to be written."""
@@ -154,11 +144,14 @@ class SqlJournal:
         return SqlHistory(self.database, self._spool)
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
-        asked = sa.select(*_RECORD, jobs.c.metrics).where(
+        asked = sa.select(*_WHOLE).where(
             jobs.c.id == job_id, jobs.c.spool == self._spool, jobs.c.ended_at.is_not(None)
         )
         row = await self.database.read(lambda connection: connection.execute(asked).mappings().first())
-        return (_record(row), _ending(row)) if row is not None else None
+        try:
+            return (_record(row), _ending(row)) if row is not None else None
+        except (ValueError, TypeError) as error:
+            raise StorageError(f"what is written down of job {job_id} cannot be read any more: {error}") from error
 
     async def fetched(self, job_id: str) -> None:
         change = jobs.update().where(jobs.c.id == job_id).values(fetched_at=time.time())
@@ -255,7 +248,7 @@ def _ending(row: Any) -> Ending:
         message=row["message"],
         size=row["result_size"],
         sha256=row["result_sha256"],
-        metrics=row["metrics"] or {},
+        metrics=json.loads(row["metrics"] or "{}"),
         frames_done=row["frames_done"],
         frames_total=row["frames_total"],
     )

@@ -8,6 +8,8 @@ longer there, and `fetched_at` that somebody has it. `chunks` are those of jobs 
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 VERSION = 1
@@ -76,3 +78,13 @@ attempts = sa.Table(
     sa.Column("code", sa.String(64), nullable=False),
     sa.Column("message", sa.Text, nullable=False),
 )
+
+
+def as_text(table: sa.Table, *without: str) -> list[sa.ColumnElement[Any]]:
+    """All columns, with JSON as text: it is read here, row by row, so that one that is damaged does not keep all others
+    from being read."""
+    return [
+        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in table.c
+        if column.name not in without
+    ]

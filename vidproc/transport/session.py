@@ -108,7 +108,8 @@ class Session:
             async with asyncio.timeout(self._settings.handshake_s):
                 await self._until(lambda: self._connection.peer is not None)
         except TimeoutError:
-            self._break(PeerError(f"{self.address} did not open the connection in {self._settings.handshake_s:g} s"))
+            limit_s = self._settings.handshake_s
+            self._break(ConnectionLostError(f"{self.address} did not open the connection in {limit_s:g} s"))
         if self._connection.peer is None:
             raise self._failure()
         self._tick()

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from vidproc._version import __version__
-from vidproc.errors import CannotContinueError, WorkerError
+from vidproc.errors import CannotContinueError, OutOfMemoryError, WorkerError
 from vidproc.media import ffmpeg
 from vidproc.media.canvas import Canvas
 from vidproc.media.decode import Decoder
@@ -44,7 +44,7 @@ _MOST_STAGES = 4
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
-    WorkerError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
+    OutOfMemoryError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
 

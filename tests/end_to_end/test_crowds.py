@@ -1,10 +1,9 @@
-"""A coordinator that more is asked of than it has: of descriptors, of connections, of time for the slow."""
+"""Very many who connect at once, and those who connect and say nothing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
 import socket
 from collections import Counter
@@ -16,9 +15,8 @@ import psutil
 import pytest
 
 from tests.end_to_end.programs import Cluster, cluster, until
-from tests.hostile.crowd import fate, fates
+from tests.hostile.crowd import fates
 from vidproc.errors import VidprocError
-from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import Error, Finished, Watch
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
@@ -27,7 +25,6 @@ from vidproc.transport.session import Session
 
 pytestmark = pytest.mark.process
 
-JOB = JobSpec((FilterSpec("blur"),))
 CROWD = 2000
 MIB = 2**20
 
@@ -51,32 +48,6 @@ def descriptors(pid: int, most: int) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-
-def test_without_descriptors_the_one_concerned_is_told_and_who_is_here_is_served(own: Cluster, film: Path) -> None:
-    pid, at, data = own.coordinator.process.pid, Address.unix(own.unix), film.read_bytes()
-
-    async def main() -> None:
-        async with await client(at) as here:
-            with descriptors(pid, len(os.listdir(f"/proc/{pid}/fd"))):
-                late = client(at)
-                told = await fate(here, "in.mp4", data, JOB)
-                assert isinstance(told, Error | Finished)
-                assert "Too many open files" in told.message, told
-                await here.send(Watch("none"))
-                assert "there is no job none" in (await here.receive()).message.message  # type: ignore[attr-defined]
-                await asyncio.to_thread(until, lambda: own.log(SHORT), "the coordinator to say so")
-                assert not late.done()
-            async with await late as session:
-                done = await fate(session, "in.mp4", data, JOB)
-                assert isinstance(done, Finished)
-                assert done.state is JobState.DONE
-            assert len(own.log(SHORT)) == 1
-
-    asyncio.run(main())
-
-
-SHORT = "no descriptors or memory left: connections wait"
 
 
 def test_a_coordinator_takes_as_many_descriptors_as_it_may(own: Cluster) -> None:

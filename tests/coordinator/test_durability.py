@@ -1,0 +1,307 @@
+"""What is said was written down before; what was written down outlives the coordinator, for as long as was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.coordinator.durable import House, answer, refusal
+from tests.coordinator.jobs import run, until
+from tests.media import clips
+from vidproc.errors import ClientError, StorageError
+from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.protocol.messages import (
+    Accepted,
+    Committed,
+    DownloadBlock,
+    Fetch,
+    Finished,
+    Received,
+    Submit,
+    UploadBlock,
+    Watch,
+)
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
+from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.sql_journal import SqlJournal
+
+pytestmark = pytest.mark.process
+JOB = JobSpec((FilterSpec("flip"),))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clips.make("constant rate", tmp_path_factory.mktemp("films"))
+
+
+class Telling(SqlJournal):
+    """Says when something has been written; `written` in the order of the commits."""
+
+    def __init__(self, journal: SqlJournal, order: list[str]) -> None:
+        super().__init__(journal.database)
+        self._order = order
+
+    async def accept(self, job: JobRecord) -> None:
+        await super().accept(job)
+        self._order.append("job written")
+
+    def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
+        def told(error: Any) -> None:
+            self._order.append("chunk written")
+            then(error)
+
+        super().keep_chunk(job_id, chunk, told)
+
+    async def end(self, job_id: str, ending: Ending) -> None:
+        await super().end(job_id, ending)
+        self._order.append("end written")
+
+
+def note(monkeypatch: pytest.MonkeyPatch, order: list[str], owner: type, method: str, word: str) -> None:
+    """Have a method leave a word when it has done its work; a message says it when it is packed."""
+    original: Callable[..., Any] = getattr(owner, method)
+
+    def noted(self: Any, *given: Any) -> Any:
+        done = original(self, *given)
+        order.append(word)
+        return done
+
+    monkeypatch.setattr(owner, method, noted)
+
+
+def test_what_is_said_was_written_down_and_synced_before(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    for message in (Accepted, Committed, Finished):
+        note(monkeypatch, order, message, "to_header", message.__name__)
+    note(monkeypatch, order, JobFolder, "sync", "folder synced")
+    note(monkeypatch, order, JobFolder, "sync_result", "result synced")
+    note(monkeypatch, order, Upload, "finish", "source synced")
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(Telling(house.journal(), order)), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+
+    run(main())
+    places = {word: [n for n, each in enumerate(order) if each == word] for word in order}
+    assert places["folder synced"] < places["job written"] < places["Accepted"]
+    assert len(places["chunk written"]) == len(places["Committed"]) == 5
+    assert all(map(int.__lt__, places["chunk written"], places["Committed"]))
+    assert places["source synced"] + places["result synced"] < places["end written"] < places["Finished"]
+
+
+def test_a_finished_result_is_fetched_from_another_coordinator(film: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            figures = await house.film(film, tmp_path / "out.mp4", JOB)
+        job, whole = figures["job_id"], (tmp_path / "out.mp4").read_bytes()
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            finished = await answer(client, Finished)
+            assert (finished.state, finished.sha256) == (JobState.DONE, hashlib.sha256(whole).hexdigest())
+            assert finished.metrics == figures
+            await client.send(Fetch(job, 1000))
+            message, payload, _ = await client.receive()
+            assert isinstance(message, DownloadBlock)
+            assert bytes(payload) == whole[1000:]
+            (house.data / "jobs" / job / "result").unlink()
+            assert "was removed to make room" in await refusal(client, Fetch(job, 0))
+
+    run(main())
+
+
+def test_a_job_that_failed_is_known_to_another_coordinator(tmp_path: Path) -> None:
+    data = b"no film" * 100
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+            first = await answer(client, Finished)
+            assert first.state is JobState.FAILED
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            assert await answer(client, Finished) == first
+            assert "no result to fetch: it is failed" in await refusal(client, Fetch(job, 0))
+            assert "there is no job 0123" in await refusal(client, Watch("0123"))
+
+    run(main())
+
+
+async def submitted(client: Any, data: bytes) -> str:
+    await client.send(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"))
+    return (await answer(client, Accepted)).job_id
+
+
+async def send(client: Any, job: str, data: bytes, offset: int = 0) -> None:
+    await client.send(UploadBlock(job, offset, zlib.crc32(data[offset:])), data[offset:])
+
+
+def test_jobs_are_left_to_the_next_coordinator_and_their_uploads_go_on(film: Path, tmp_path: Path) -> None:
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data[:5000])
+            assert (await answer(client, Received)).offset == 5000
+        for _ in range(2):
+            async with house.open(), house.client() as client:
+                await client.send(Watch(job))
+                assert (await answer(client, Received)).offset == 5000
+        async with house.open(), house.daemon(), house.client() as client:
+            await client.send(Watch(job))
+            await answer(client, Received)
+            await send(client, job, data, 5000)
+            assert (await answer(client, Received)).offset == len(data)
+            finished = await answer(client, Finished)
+            assert finished.state is JobState.DONE
+            assert finished.metrics["restarts"]["total"] == 3
+
+    run(main())
+
+
+@pytest.mark.parametrize("damage", ["gone", "altered"])
+def test_a_job_whose_film_was_lost_on_disk_fails_so_that_its_client_gives_it_again(
+    film: Path, tmp_path: Path, damage: str
+) -> None:
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            assert (await answer(client, Received)).offset == len(data)
+        source = house.data / "jobs" / job / "source"
+        source.write_bytes(b"!" + data[1:])
+        if damage == "gone":
+            source.unlink()
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            message = (await client.receive()).message
+            while not isinstance(message, Finished):
+                message = (await client.receive()).message
+            assert (message.state, message.code) == (JobState.FAILED, "unknown-job")
+            assert "send it again" in message.message
+        assert not source.parent.exists()
+
+    run(main())
+
+
+def test_a_job_that_nobody_comes_back_for_ends(film: Path, tmp_path: Path) -> None:
+    """Its client has the same patience from the restart on; a job that is detached needs none."""
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+        async with house.open(client_patience=0.2) as coordinator:
+            await until(lambda: job not in coordinator._desk._tasks)
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            assert (await answer(client, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_two_coordinators_cannot_have_one_folder(tmp_path: Path) -> None:
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open():
+            with pytest.raises(ClientError, match="another coordinator is using this folder"):
+                async with house.open():
+                    pass
+
+    run(main())
+
+
+def test_results_are_removed_when_they_are_old(film: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            job = (await house.film(film, tmp_path / "out.mp4", JOB))["job_id"]
+            assert house.results() == [job]
+        async with house.open(), house.client() as client:
+            assert house.results() == [job]
+        async with house.open(keep=0.001), house.client() as client:
+            await until(lambda: house.results() == [])
+            assert "there is no job" in await refusal(client, Watch(job))
+
+    run(main())
+
+
+def test_too_many_results_make_room_for_newer_ones(film: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            jobs = [(await house.film(film, tmp_path / f"{n}.mp4", JOB))["job_id"] for n in range(3)]
+        size = (tmp_path / "0.mp4").stat().st_size
+        async with house.open(spool_limit=2 * size), house.client() as client:
+            await until(lambda: house.results() == sorted(jobs[1:]))
+            await client.send(Watch(jobs[0]))
+            assert (await answer(client, Finished)).state is JobState.DONE, "what is known of it stays"
+
+    run(main())
+
+
+def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path) -> None:
+    data = film.read_bytes()
+
+    class Full(SqlJournal):
+        async def accept(self, job: JobRecord) -> None:
+            raise StorageError("cannot write the database: the disk is full")
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(Full(house.journal().database)), house.client() as client:
+            submit = Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4")
+            assert await refusal(client, submit) == "cannot write the database: the disk is full"
+            assert list((house.data / "jobs").iterdir()) == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("what", ["chunk", "end"])
+def test_a_job_of_which_something_cannot_be_written_down_fails_alone(film: Path, tmp_path: Path, what: str) -> None:
+    full = StorageError("cannot write the database: the disk is full")
+
+    class Full(SqlJournal):
+        refusing = True
+
+        def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
+            if self.refusing and what == "chunk":
+                then(full)
+            else:
+                super().keep_chunk(job_id, chunk, then)
+
+        async def end(self, job_id: str, ending: Ending) -> None:
+            if self.refusing and what == "end":
+                raise full
+            await super().end(job_id, ending)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        journal = Full(house.journal().database)
+        async with house.open(journal), house.daemon():
+            with pytest.raises(StorageError, match="the disk is full"):
+                await house.film(film, tmp_path / "out.mp4", JOB)
+            journal.refusing = False
+            await house.film(film, tmp_path / "again.mp4", JOB)
+        assert not (tmp_path / "out.mp4").exists()
+
+    run(main())

@@ -1,0 +1,35 @@
+"""The databases that what is written down must be read from alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from vidproc.storage.database import url_of_file
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgres | None]:
+    """None for SQLite, which needs none."""
+    if request.param == "sqlite":
+        yield None
+        return
+    if postgres.program("postgres") is None:
+        pytest.skip("PostgreSQL is not installed here: apt-get install postgresql")
+    with postgres.serving() as made:
+        yield made
+
+
+@pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    """Of SQLite's alone, for what PostgreSQL does not let happen: it takes no torn JSON."""
+    return url_of_file(tmp_path / "d")
+
+
+@pytest.fixture
+def url(server: postgres.Postgres | None, tmp_path: Path) -> str:
+    """Of a database that holds nothing yet."""
+    return server.new_database() if server else url_of_file(tmp_path / "d")

@@ -1,0 +1,234 @@
+"""What was written down is read again, by another journal on the same database; what is damaged harms itself alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from vidproc.errors import StorageError, VidprocError
+from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, StreamFormat
+from vidproc.storage.database import Database
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Unfinished
+from vidproc.storage.sql_journal import SqlJournal
+from vidproc.storage.tables import attempts, chunks, jobs
+
+LIMIT_S = 20.0
+SPEC = JobSpec((FilterSpec("blur", {"size": 3, "sigma": 1.0, "kind": "median"}, code="é\0"),), crf=20.5, files={"f": 1})
+REPORT = ChunkReport(
+    10, b"\0\xff", 2, {"filter": 0.25}, {3: 7}, concealed=((1, 2),), losses=("no",),
+    made=StreamFormat("h264", b"x", 4, 2, "yuv420p", frame_rate=Fraction(30000, 1001)),
+)  # fmt: skip
+
+
+def record(job_id: str = "a", **changes: Any) -> JobRecord:
+    given = {"spec": SPEC, "name": "in.mp4", "size": 5, "sha256": "0" * 64, "submitted_at": 1.5, "version": "1"}
+    return JobRecord(job_id, **{**given, **changes})
+
+
+def kept(index: int = 0, sha256: str = "1" * 64) -> KeptChunk:
+    return KeptChunk(index, 7, sha256, REPORT, "w", 1, {"av": "18"})
+
+
+def done(at: float, size: int = 0) -> Ending:
+    return Ending(JobState.DONE, at, size=size, sha256="2" * 64, metrics={"frames_out": 3, "losses": ["é"]})
+
+
+def run(main: Callable[[str], Coroutine[Any, Any, None]], url: str) -> None:
+    asyncio.run(asyncio.wait_for(main(url), LIMIT_S))
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, spool: str = "here") -> AsyncIterator[SqlJournal]:
+    journal = SqlJournal(Database(url))
+    await journal.open(spool)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+async def keep(journal: SqlJournal, chunk: KeptChunk, job_id: str = "a") -> VidprocError | None:
+    said: asyncio.Future[VidprocError | None] = asyncio.get_running_loop().create_future()
+    journal.keep_chunk(job_id, chunk, said.set_result)
+    return await said
+
+
+async def change(journal: SqlJournal, statement: sa.Executable) -> None:
+    await journal.database.write(lambda connection: connection.execute(statement))
+
+
+def test_a_job_and_its_chunks_are_read_as_they_were_written(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record(detached=True))
+            assert await keep(journal, kept(3)) is None
+            assert await keep(journal, kept(0)) is None
+            await journal.resume("a")
+        async with opened(url) as journal:
+            left = await journal.recall()
+            assert list(left.unfinished) == [Unfinished(record(detached=True, restarts=1), [kept(0), kept(3)])]
+            assert left.results == set()
+
+    run(main, url)
+
+
+def test_a_chunk_that_is_made_again_replaces_its_row(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            await keep(journal, kept(0))
+            await keep(journal, kept(0, "3" * 64))
+            (left,) = (await journal.recall()).unfinished
+            assert left.chunks == [kept(0, "3" * 64)]
+
+    run(main, url)
+
+
+def test_a_job_that_has_ended_can_be_looked_up_and_is_not_gone_on_with(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            for job_id in ("a", "b"):
+                await journal.accept(record(job_id))
+            await keep(journal, kept(0))
+            assert await journal.find("a") is None
+            await journal.end("a", done(2.5, 9))
+            await journal.end("b", Ending(JobState.FAILED, 3.0, "media", "no film"))
+        async with opened(url) as journal:
+            assert await journal.find("a") == (record(), done(2.5, 9))
+            assert await journal.find("b") == (record("b"), Ending(JobState.FAILED, 3.0, "media", "no film"))
+            left = await journal.recall()
+            assert (left.unfinished, left.results) == ([], {"a"})
+            count = sa.select(sa.func.count()).select_from(chunks)
+            assert await journal.database.read(lambda connection: connection.execute(count).scalar()) == 0
+
+    run(main, url)
+
+
+def test_an_ended_job_whose_row_is_damaged_is_said_to_be(file_url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            await journal.end("a", done(2.5))
+            await change(journal, jobs.update().values(metrics=sa.text("'{'")))
+            with pytest.raises(StorageError, match="what is written down of job a cannot be read any more"):
+                await journal.find("a")
+
+    run(main, file_url)
+
+
+def test_coordinators_with_other_folders_keep_apart_in_one_database(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url, "here") as here, opened(url, "there") as there:
+            await here.accept(record("a"))
+            await there.accept(record("b"))
+            await there.accept(record("c"))
+            await there.end("c", done(1.0, 10))
+            assert [each.record.id for each in (await here.recall()).unfinished] == ["a"]
+            assert [each.record.id for each in (await there.recall()).unfinished] == ["b"]
+            assert await here.find("c") is None
+            assert await here.outdated(2.0) == []
+            assert await here.surplus(1, ()) == []
+            assert await there.surplus(1, ()) == ["c"]
+
+    run(main, url)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"spec": sa.text("'{\"fil'")}, {"spec": sa.text("'{}'")}, {"spec": sa.text("'[1]'")}], ids=str
+)
+def test_a_job_whose_row_is_damaged_has_failed_and_the_others_go_on(file_url: str, damage: dict[str, Any]) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            for job_id in ("a", "b"):
+                await journal.accept(record(job_id))
+            await change(journal, jobs.update().where(jobs.c.id == "a").values(**damage))
+            assert [each.record.id for each in (await journal.recall()).unfinished] == ["b"]
+            row = sa.select(jobs.c.state, jobs.c.code, jobs.c.message).where(jobs.c.id == "a")
+            state, code, message = await journal.database.read(lambda connection: connection.execute(row).one())
+            assert (state, code) == (JobState.FAILED, StorageError.code)
+            assert "cannot be read any more" in message
+
+    run(main, file_url)
+
+
+@pytest.mark.parametrize("damage", [{"report": b"\xc1"}, {"report": b""}, {"versions": sa.text("'{'")}], ids=str)
+def test_a_chunk_whose_row_is_damaged_is_made_again(file_url: str, damage: dict[str, Any]) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            for index in (0, 1):
+                await keep(journal, kept(index))
+            await change(journal, chunks.update().where(chunks.c.number == 0).values(**damage))
+            (left,) = (await journal.recall()).unfinished
+            assert left.chunks == [kept(1)]
+
+    run(main, file_url)
+
+
+def test_attempts_are_written_with_what_comes_next_and_go_with_their_job(url: str) -> None:
+    attempt = Attempt(LeaseKind.CHUNK, 2, 1, "w", 0, 1.0, 2.0, Outcome.FAILED, "filter", "no")
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            journal.note_attempt("a", attempt)
+            journal.note_attempt("gone", attempt)
+            await journal.end("a", done(3.0))
+            rows = sa.select(attempts.c.job, attempts.c.kind, attempts.c.outcome)
+            assert await journal.database.read(lambda connection: connection.execute(rows).all()) == [
+                ("a", "chunk", "failed")
+            ]
+            assert await journal.outdated(4.0) == ["a"]
+            assert await journal.database.read(lambda connection: connection.execute(rows).all()) == []
+
+    run(main, url)
+
+
+def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            for job_id in ("old", "new", "going-on"):
+                await journal.accept(record(job_id))
+            await journal.end("old", done(10.0))
+            await journal.end("new", done(20.0))
+            assert await journal.outdated(15.0) == ["old"]
+            assert await journal.find("old") is None
+            assert await journal.find("new") is not None
+            assert len((await journal.recall()).unfinished) == 1
+
+    run(main, url)
+
+
+def test_too_many_results_go_by_who_has_them_and_then_by_age(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            for n, job_id in enumerate(("oldest", "old", "watched", "fetched", "fetched later")):
+                await journal.accept(record(job_id))
+                await journal.end(job_id, done(float(n), 10))
+            await journal.fetched("fetched")
+            await journal.fetched("fetched later")
+            assert await journal.surplus(50, ()) == []
+            assert await journal.surplus(45, ()) == ["fetched"]
+            assert await journal.surplus(40, ()) == []
+            assert await journal.surplus(15, ("watched",)) == ["fetched later", "oldest", "old"]
+            assert await journal.surplus(0, ("watched",)) == []
+            assert await journal.find("old") is not None, "what is known of it stays"
+            assert (await journal.recall()).results == {"watched"}
+
+    run(main, url)
+
+
+def test_what_cannot_be_written_is_told(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            error = await keep(journal, kept(0), "no such job")
+            assert isinstance(error, StorageError)
+            assert "foreign key" in str(error).lower()
+
+    run(main, url)
