@@ -45,6 +45,12 @@ class Gate:
     def open(self) -> None:
         self._gate.touch()
 
+    def close(self) -> None:
+        """Again, for the next job of the same filter."""
+        self._gate.unlink()
+        for mark in self._folder.glob("at-*"):
+            mark.unlink()
+
     def waiting(self) -> list[int]:
         """The processes that have come to the gate."""
         return [int(path.name.removeprefix("at-")) for path in self._folder.glob("at-*")]

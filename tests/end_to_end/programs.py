@@ -24,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from vidproc.cli import jobs as jobs_program
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
 
@@ -56,6 +57,12 @@ class Outcome:
     code: int
     out: bytes
     err: str
+
+    @property
+    def told(self) -> Any:
+        """What it said as JSON; fails if it did not end well."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
 
     @property
     def complaint(self) -> str:
@@ -187,6 +194,10 @@ class Cluster:
 
     def send(self, video: object, out: object, *words: object, unix: bool = False) -> Outcome:
         return send("--video", video, "--out", out, *(self.by_unix if unix else self.by_tcp), *words)
+
+    def jobs(self, verb: str, *words: object) -> Outcome:
+        """vidproc jobs in this process."""
+        return _called(jobs_program.main, (verb, *words, *self.by_tcp))
 
     def sending(self, video: object, out: object, *words: object, port: int = 0, **options: Any) -> Program:
         """The same in the background, from bin/."""

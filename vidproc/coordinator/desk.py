@@ -206,6 +206,7 @@ class Desk:
             submitted_at=time.monotonic(),
             cpu_began=time.process_time(),
             detached=submission.detached,
+            paths=submission.paths,
         )
 
     def received(self, job: Job) -> None:

@@ -13,7 +13,7 @@ from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
-from vidproc.model import TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
+from vidproc.model import NO_PATHS, TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, Paths, StreamFormat
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
@@ -68,6 +68,7 @@ class Job:
     submitted_at: float
     cpu_began: float = 0.0
     detached: bool = False
+    paths: Paths = NO_PATHS
     restarts: int = 0
     taken_over: int = 0
     damaged: int = 0

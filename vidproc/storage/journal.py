@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vidproc.errors import VidprocError
-from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.model import NO_PATHS, Attempt, ChunkReport, JobSpec, JobState, Paths
 from vidproc.storage.history import History, NoHistory
 
 Then = Callable[[VidprocError | None], None]
@@ -31,6 +31,7 @@ class JobRecord:
     version: str
     detached: bool = False
     restarts: int = 0
+    paths: Paths = NO_PATHS
 
 
 @dataclass(frozen=True, slots=True)

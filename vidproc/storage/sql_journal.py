@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from vidproc.errors import StorageError, VidprocError
-from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.model import Attempt, ChunkReport, JobSpec, JobState, Paths
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
@@ -77,7 +77,9 @@ class SqlJournal:
             "id": job.id,
             "spool": self._spool,
             "version": job.version,
-            "name": job.name.replace("\0", "?"),
+            "name": _text(job.name),
+            "source_path": _text(job.paths.source),
+            "result_path": _text(job.paths.result),
             "spec": to_plain(job.spec),
             "size": job.size,
             "sha256": job.sha256,
@@ -124,7 +126,7 @@ class SqlJournal:
                 state=ending.state,
                 ended_at=ending.at,
                 code=ending.code,
-                message=ending.message,
+                message=_text(ending.message),
                 result_size=ending.size,
                 result_sha256=ending.sha256,
                 metrics=dict(ending.metrics),
@@ -209,9 +211,14 @@ def _remove(connection: sa.Connection, results: Sequence[Any], excess: int) -> S
     return gone
 
 
+def _text(said: str) -> str:
+    """What any database takes: PostgreSQL has no zeros in its texts, and neither has what is no UTF-8."""
+    return said.replace("\0", "?").encode(errors="replace").decode()
+
+
 def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
     """Those of jobs that are forgotten already are passed over."""
-    rows = [{"job": job_id, **to_plain(attempt)} for job_id, attempt in noted]
+    rows = [{"job": job_id, **to_plain(it), "message": _text(it.message)} for job_id, it in noted]
     named = {job_id for job_id, _ in noted}
     known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars()) if named else set()
     if rows := [row for row in rows if row["job"] in known]:
@@ -230,6 +237,7 @@ def _record(row: Any) -> JobRecord:
         version=row["version"],
         detached=row["detached"],
         restarts=row["restarts"],
+        paths=Paths(row["source_path"], row["result_path"]),
     )
 
 
