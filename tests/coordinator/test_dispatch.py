@@ -12,7 +12,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.errors import CancelledError, FilterError, StorageError
 from vidproc.protocol.messages import Committed, Revoke
 from vidproc.scheduling import events as ev
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.result_file import ResultFile
 
 
 @pytest.fixture

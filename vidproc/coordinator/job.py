@@ -103,6 +103,7 @@ class Job:
     queue_highest: int = 0
     queue_mean: float = 0.0
     queue_looks: int = 0
+    _taken_on: float = field(default_factory=time.monotonic, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
 
@@ -149,7 +150,7 @@ class Job:
 
     def arrived(self) -> None:
         """The source is whole."""
-        self.seconds["upload"] = time.monotonic() - self.submitted_at
+        self.seconds["upload"] = time.monotonic() - self._taken_on
         self.source.complete()
         self.enter(JobState.INDEXING)
         if self.opened is not None:

@@ -122,6 +122,9 @@ class Journal(Protocol):
     async def outdated(self, before: float) -> Sequence[str]:
         """Forget the jobs that ended before; their ids."""
 
+    async def make_room(self, size: int) -> Sequence[str]:
+        """Jobs whose results are to go because somebody has them, the oldest first, so that `size` bytes are freed."""
+
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         """Jobs whose results are to go so that those of all have at most `limit` bytes: first what was fetched, and
         what ended longest ago first. `spared` stay."""
@@ -165,6 +168,9 @@ class NoJournal:
     async def outdated(self, before: float) -> Sequence[str]:
         gone, self._fetched = self._fetched, []
         return gone
+
+    async def make_room(self, size: int) -> Sequence[str]:
+        return ()
 
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         return ()
