@@ -88,6 +88,7 @@ def test_of_the_output_of_a_job_that_is_left_the_ending_counts(shared: Cluster, 
     assert shared.jobs("fetch", job_id, "--out", tmp_path / "there.mkv", "--overwrite").code == 0
     assert (tmp_path / "there.mkv").stat().st_size > 1000
     both = ("--out", tmp_path / "out.mkv", "--metrics-json", tmp_path / "out.mkv")
+    assert "both go to standard output" in shared.jobs("fetch", job_id, "--out", "-", "--json").complaint
     assert "is the output itself" in shared.jobs("fetch", job_id, *both).complaint
 
 
