@@ -199,11 +199,6 @@ def _call(then: Then, done: Any) -> None:
         then(error if error is None or isinstance(error, VidprocError) else StorageError(str(error)))
 
 
-def _text(said: str) -> str:
-    """What any database takes: PostgreSQL has no zeros in its texts, and neither has what is no UTF-8."""
-    return said.replace("\0", "?").encode(errors="replace").decode()
-
-
 def _remove(connection: sa.Connection, results: Sequence[Any], excess: int) -> Sequence[str]:
     """The first of these that have so many bytes together are not there any more."""
     gone: list[str] = []
@@ -214,6 +209,11 @@ def _remove(connection: sa.Connection, results: Sequence[Any], excess: int) -> S
         excess -= size
     connection.execute(jobs.update().where(jobs.c.id.in_(gone)).values(result_removed=True))
     return gone
+
+
+def _text(said: str) -> str:
+    """What any database takes: PostgreSQL has no zeros in its texts, and neither has what is no UTF-8."""
+    return said.replace("\0", "?").encode(errors="replace").decode()
 
 
 def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
