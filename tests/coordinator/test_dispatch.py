@@ -13,7 +13,7 @@ from vidproc.errors import CancelledError, FilterError, StorageError
 from vidproc.protocol.messages import Committed, Revoke
 from vidproc.scheduling import events as ev
 from vidproc.storage.journal import KeptChunk, NoJournal, Then
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.result_file import ResultFile
 
 
 @pytest.fixture

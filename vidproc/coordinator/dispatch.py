@@ -26,7 +26,7 @@ from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
 from vidproc.storage.journal import Journal, KeptChunk, NoJournal
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.result_file import ResultFile
 
 _LONGEST = 500
 """Characters of what is kept of why an attempt failed."""
