@@ -77,6 +77,7 @@ def test_a_host_vanishes_and_comes_back(
     here = both.start("send", both.here, family, *words, tmp_path / "here.mp4")
     there = both.start("send", both.there, family, *words, tmp_path / "there.mp4")
     gate.reached(2)
+    until(lambda: len(both.cluster.log("job")) == 2, "both jobs to be there")
     pulled = time.monotonic()
     both.there.plug(up=False)
     both.cluster.coordinator.saying('"worker left"')

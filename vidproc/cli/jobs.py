@@ -197,7 +197,10 @@ def _watch(endpoint: Endpoint, given: argparse.Namespace) -> int:
     if finished.state is not JobState.DONE:
         raise from_code(finished.code, f"{told.summary.name}: {finished.message}")
     if not given.quiet:
-        print(f"{one_line(told.summary.name)} is done: vidproc jobs fetch {given.job} --out OUT", file=sys.stderr)
+        from vidproc.cli import where
+
+        fetch = f"vidproc jobs fetch {given.job}{where.as_options(given)} --out OUT"
+        print(f"{one_line(told.summary.name)} is done: {fetch}", file=sys.stderr)
     return 0
 
 
