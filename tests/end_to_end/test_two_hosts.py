@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, Program, cluster, measured, sha256, until
 from tests.end_to_end.surroundings import Host, two_hosts
 
 pytestmark = pytest.mark.process
@@ -81,7 +81,7 @@ def test_a_host_vanishes_and_comes_back(
     pulled = time.monotonic()
     both.there.plug(up=False)
     both.cluster.coordinator.saying('"worker left"')
-    print(f"measured: a host that vanished was found after {time.monotonic() - pulled:.1f} s ({family})")
+    measured(f"a host that vanished is found ({family})", pulled)
     gate.open()
     assert here.wait() == 0, here.said
     there.saying("connection lost")
