@@ -8,7 +8,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 READY := .venv/ready
 
 # What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, test-long,
-# simulate, bench, guard and docs.
+# simulate, fuzz, bench, guard and docs.
 VIDEO ?=
 PROCESSING ?= blur
 OUT ?=
@@ -18,7 +18,7 @@ LOCAL := .venv/bin/python -P -m vidproc.cli.local \
 	$${VIDEO:+--video "$$VIDEO"} $${PROCESSING:+--processing "$$PROCESSING"} $${OUT:+--out "$$OUT"}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-local serve test test-long simulate style types bench guard docs clean lock
+.PHONY: help setup run-local serve test test-long simulate fuzz style types bench guard docs clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +47,9 @@ test-long: $(READY) ## run the long tests: faults that take their time, and floo
 
 simulate: $(READY) ## play clusters with faults, by seeds, against the scheduler (ARGS="--seeds 10000"; ARGS="--seed 7 --trace")
 	.venv/bin/python -m tests.simulation $(ARGS)
+
+fuzz: $(READY) ## look for bytes that the protocol does not stand (ARGS="--seconds 600 --seed 2")
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 style: $(READY) ## check the style of the code
 	.venv/bin/ruff check .

@@ -12,7 +12,8 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.errors import CancelledError, FilterError, StorageError
 from vidproc.protocol.messages import Committed, Revoke
 from vidproc.scheduling import events as ev
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.journal import KeptChunk, NoJournal, Then
+from vidproc.storage.result_file import ResultFile
 
 
 @pytest.fixture
@@ -126,6 +127,35 @@ def test_a_coordinator_that_is_started_again_does_not_use_a_lease_s_number_again
     clean(course)
     clean(course)
     assert len(set(numbers)) == len(numbers) >= 4
+
+
+class SlowJournal(NoJournal):
+    """One that takes its time to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Then] = []
+
+    def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
+        self.asked.append(then)
+
+
+def test_a_daemon_hears_of_a_result_whose_job_ended_while_it_was_written(tmp_path: Path) -> None:
+    """One that is about to leave waits for that."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        dispatch, job = Dispatch(journal), job_in(tmp_path, chunks=1)
+        link = join(dispatch, "w")
+        submit(dispatch, job)
+        finish(dispatch, link.leases[0].lease)
+        dispatch.fail(job, CancelledError("enough"))
+        assert link.heard == []
+        journal.asked[0](None)
+        assert link.heard == [Revoke(link.leases[0].lease)]
+        dispatch.close()
+
+    run(main())
 
 
 def test_a_cancelled_job_s_leases_are_revoked(clean: Clean, tmp_path: Path) -> None:

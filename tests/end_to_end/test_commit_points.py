@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.programs import BIN, Cluster, run, sha256, until
+from tests.end_to_end.programs import BIN, Cluster, chunks_written, run, sha256, until
 
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(900)]
 FILTER = ("--filter", "flip")
@@ -61,15 +58,6 @@ class Blow:
 
     def _succeed(self) -> None:
         self.cluster.start("coordinator", *self.words).saying('"ready"')
-
-
-def chunks_written(data: Path) -> int:
-    """How many chunks of jobs that have not ended are in the database. It is copied, or to look would mend it."""
-    with contextlib.suppress(FileNotFoundError, sqlite3.OperationalError):  # it died before there was a table
-        seen = shutil.copytree(data, data.with_name("seen"), dirs_exist_ok=True)
-        with contextlib.closing(sqlite3.connect(seen / "vidproc.db")) as database:
-            return int(database.execute("SELECT count(*) FROM chunks").fetchone()[0])
-    return 0
 
 
 def points(folder: Path) -> int:

@@ -17,8 +17,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgres | None]
     if request.param == "sqlite":
         yield None
         return
-    if postgres.program("postgres") is None:
-        pytest.skip("PostgreSQL is not installed here: apt-get install postgresql")
     with postgres.serving() as made:
         yield made
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from vidproc.errors import StorageError, VidprocError
-from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, StreamFormat
+from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, Paths, StreamFormat
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Unfinished
 from vidproc.storage.sql_journal import SqlJournal
@@ -74,6 +74,23 @@ def test_a_job_and_its_chunks_are_read_as_they_were_written(url: str) -> None:
             left = await journal.recall()
             assert list(left.unfinished) == [Unfinished(record(detached=True, restarts=1), [kept(0), kept(3)])]
             assert left.results == set()
+
+    run(main, url)
+
+
+def test_what_others_wrote_is_kept_as_far_as_it_is_text(url: str) -> None:
+    strange = "a\0\udcffb"
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record(name=strange, paths=Paths(strange, "é")))
+            journal.note_attempt("a", Attempt(LeaseKind.CHUNK, 0, 1, "w", 0, 1.0, 2.0, Outcome.FAILED, "x", strange))
+            await journal.end("a", Ending(JobState.FAILED, 2.0, "x", strange))
+            found = await journal.find("a")
+            assert found is not None
+            assert (found[0].name, found[0].paths, found[1].message) == ("a??b", Paths("a??b", "é"), "a??b")
+            ((attempt,), _) = await journal.history().attempts("a", 0, 5)
+            assert attempt.message == "a??b"
 
     run(main, url)
 

@@ -23,6 +23,7 @@ from msgspec import Struct
 from vidproc import scratch
 from vidproc.client import standard_input
 from vidproc.errors import ClientError, StorageError
+from vidproc.model import Paths
 
 _BLOCK = 2**20
 STANDARD = "-"
@@ -45,6 +46,16 @@ def same(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other) or (
         os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
     )
+
+
+def paths(video: str, out: str) -> Paths:
+    """What a coordinator's history tells of where they are."""
+    return Paths(_told(video), _told(out))
+
+
+def _told(name: str) -> str:
+    """Also of a name that is no text."""
+    return "" if name in ("", STANDARD) else os.fsencode(os.path.abspath(name)).decode(errors="replace")
 
 
 def check_output(video: str, out: str, overwrite: bool) -> None:
@@ -118,8 +129,7 @@ class Hashing:
 
     @property
     def source(self) -> Source:
-        name = os.path.basename(os.fsencode(self._video)).decode(errors="replace")
-        return Source(Path(self._video), name, self._size, self._sha256.hexdigest())
+        return Source(Path(self._video), os.path.basename(_told(self._video)), self._size, self._sha256.hexdigest())
 
 
 def source_of(video: str) -> Source:
