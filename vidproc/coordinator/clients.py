@@ -141,7 +141,7 @@ class ClientLink:
             case Cancel(job_id):
                 self._desk.cancel(await self._desk.recall(job_id))
             case ListJobs() | Describe() | ListAttempts() | Remove():
-                self._outbox.post(await self._inquiries.answer(message))
+                await self._session.send(await self._inquiries.answer(message))  # large: nothing waits behind one
             case Rerun():
                 await self._rerun(message)
             case _:
