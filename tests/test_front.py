@@ -148,7 +148,7 @@ def test_a_function_that_gives_no_frame_is_told_what_it_should_give(film: Path, 
 
 
 def test_a_function_that_can_do_no_frame_has_done_nothing(film: Path, tmp_path: Path) -> None:
-    with pytest.raises(FilterError, match="no frame of the film could be done: frame 0 failed: .* returned None"):
+    with pytest.raises(FilterError, match=r"no frame of the film could be done: frame 0 failed: .* returned None"):
         vidproc.process(film, tmp_path / "out.mp4", lambda frame: None, processes=1)
     assert list(tmp_path.iterdir()) == []
 
