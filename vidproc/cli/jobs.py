@@ -239,6 +239,8 @@ def _check_outputs(given: argparse.Namespace, told: Description) -> None:
     from vidproc.client import films
     from vidproc.client.containers import container_of
 
+    if given.json and given.out == films.STANDARD:
+        raise ClientError("--json and --out - would both go to standard output")
     check_outputs(given, given.overwrite)
     is_ = told.job.container
     if given.out != films.STANDARD and container_of(given.out) != is_:
