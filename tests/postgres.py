@@ -58,6 +58,12 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    def hang_up(self) -> None:
+        """On all who are connected, as a server does that is started anew."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            others = "backend_type = 'client backend' AND pid != pg_backend_pid()"
+            connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
+
 
 @contextlib.contextmanager
 def serving() -> Iterator[Postgres]:

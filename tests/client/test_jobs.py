@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 from pathlib import Path
@@ -159,7 +160,7 @@ def fetching(at: Endpoint, owned: bool = False) -> HeldJob:
     return HeldJob(at, "j", "in.mp4", hear_nothing, owned)
 
 
-def test_a_result_is_fetched_over_several_connections_and_stays_there(tmp_path: Path) -> None:
+def test_a_result_is_fetched_over_several_connections(tmp_path: Path) -> None:
     out = io.BytesIO()
     news: list[News] = []
 
@@ -176,8 +177,7 @@ def test_a_result_is_fetched_over_several_connections_and_stays_there(tmp_path: 
 
     async def third(connection: Connection) -> None:
         assert await connection.give(RESULT) == MIB, "it is neither watched again nor fetched from the start"
-        with pytest.raises(PeerError):
-            await connection.expect(Cancel)
+        assert await connection.expect(Cancel) == Cancel("j"), "somebody has it"
 
     async def main() -> None:
         async with scripted(tmp_path, first, second, third) as at:
@@ -191,16 +191,29 @@ def test_a_result_is_fetched_over_several_connections_and_stays_there(tmp_path: 
     assert news[-1] == Downloading(len(RESULT), len(RESULT))
 
 
-def test_one_s_own_is_let_go_of(tmp_path: Path) -> None:
-    async def part(connection: Connection) -> None:
+def test_only_one_s_own_is_cancelled_when_it_is_given_up(tmp_path: Path) -> None:
+    running = asyncio.Event()
+
+    async def one_s_own(connection: Connection) -> None:
         await connection.expect(Watch)
-        await connection.say(done(RESULT))
-        await connection.give(RESULT)
+        running.set()
         assert await connection.expect(Cancel) == Cancel("j")
 
+    async def another(connection: Connection) -> None:
+        await connection.expect(Watch)
+        running.set()
+        with pytest.raises(PeerError):
+            await connection.expect(Cancel)
+
     async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            await fetching(at, owned=True).run(lambda size: io.BytesIO())
+        async with scripted(tmp_path, one_s_own, another) as at:
+            for owned in (True, False):
+                running.clear()
+                task = asyncio.create_task(fetching(at, owned).run(lambda size: io.BytesIO()))
+                await running.wait()
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
 
     run(main())
 

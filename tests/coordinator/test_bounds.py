@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.coordinator.jobs import job_in, report, run, submit, until
 from tests.coordinator.test_clients import FILM, MIB, accepted, answer, refusal, served, submission, upload
 from vidproc.coordinator import clients, upload_pace
+from vidproc.coordinator.clients import ClientLink
 from vidproc.errors import ConnectionLostError, PeerError
 from vidproc.model import JobState
+from vidproc.protocol.job_messages import Describe, Removed
 from vidproc.protocol.messages import Cancel, Fetch, Finished, Lease, Message, Received, Result, Watch
 from vidproc.protocol.party import Party
 from vidproc.transport.connect import connect
+from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server
 from vidproc.transport.session import Session, SessionSettings
 
@@ -118,6 +122,46 @@ def test_a_job_that_is_watched_and_that_nobody_sends_ends(tmp_path: Path) -> Non
             assert (await answer(watching, Finished)).code == "cancelled"
 
     run(main())
+
+
+class _Inquiries:
+    """Always has an answer at hand, and a large one."""
+
+    asked = 0
+
+    async def answer(self, question: Message) -> Message:
+        self.asked += 1
+        return Removed(self.asked, "x" * 50_000)
+
+
+def test_large_answers_wait_for_their_reader() -> None:
+    """Who asks for them again and again, and reads none, has to wait, and nothing piles up for it."""
+
+    async def main() -> None:
+        small = SessionSettings(receive_high=2000, receive_low=500, linger_s=0.01, close_s=0.01)
+        parties = Party("client", "c", {"vidproc": "1"}), Party("coordinator", "k", {"vidproc": "1"})
+        client, far = await memory_pair(*parties, small)
+        inquiries: Any = _Inquiries()
+        link = ClientLink(far, inquiries, inquiries, clients.ClientLimits())
+        serving = asyncio.create_task(link.serve())
+        asking = asyncio.create_task(_ask_for_ever(client))
+        await until(lambda: far._outbox.full(bulk=False))
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert inquiries.asked < 50
+        assert link._outbox._messages == {}
+        for task in (asking, serving):
+            task.cancel()
+        await asyncio.gather(asking, serving, return_exceptions=True)
+        await client.close()
+        await far.close()
+
+    run(main())
+
+
+async def _ask_for_ever(client: Session) -> None:
+    while True:
+        await client.send(Describe(1, "j"))
 
 
 async def _to_its_end(session: Session) -> None:

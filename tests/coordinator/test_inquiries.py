@@ -375,6 +375,16 @@ def test_a_job_whose_filter_s_file_is_gone_cannot_be_run_again(tmp_path: Path) -
     run(main())
 
 
+def test_what_was_asked_for_must_be_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with written(tmp_path, record("0a", spec=JobSpec(()))) as at, at.client() as client:
+            (tmp_path / "data" / "sources" / submission().sha256).write_bytes(FILM)
+            error = await refusal(client, Rerun(8, "0a"))
+            assert (error.code, error.message[:46]) == ("storage", "what was asked for cannot be read any more, so")
+
+    run(main())
+
+
 def test_a_film_that_was_damaged_here_is_not_taken_for_it(tmp_path: Path) -> None:
     async def main() -> None:
         async with written(tmp_path, record("0a")) as at, at.client() as client:

@@ -11,7 +11,6 @@ import pytest
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, Program, Start, cluster, run, sha256
 from tests.media import clips
-from tests.postgres import Postgres, serving
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +30,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A coordinator and a daemon of two slots that runs custom filters."""
     with cluster(tmp_path_factory.mktemp("shared")) as made:
         made.add_worker(2, "--allow-custom")
-        yield made
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    with serving() as made:
         yield made
 
 

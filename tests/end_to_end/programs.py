@@ -41,6 +41,11 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> 
     return found
 
 
+def measured(what: str, since: float) -> None:
+    """For docs/reliability.md; `pytest -s` shows it. No test asserts it."""
+    print(f"measured: {what} after {time.monotonic() - since:.2f} s")
+
+
 def gone(processes: Iterable[psutil.Process]) -> bool:
     """Whether all have ended; one that nobody has reaped yet has, too."""
     return not any(it.is_running() and it.status() != psutil.STATUS_ZOMBIE for it in processes)

@@ -56,6 +56,7 @@ def test_a_job_that_was_left_ends_by_itself_and_is_fetched_later(shared: Cluster
     assert shared.jobs("fetch", job_id, "--out", tmp_path / "left.mp4", "--quiet").code == 0
     assert shared.send(film, tmp_path / "plain.mp4", "--filter", "blur").code == 0
     assert sha256(tmp_path / "left.mp4") == sha256(tmp_path / "plain.mp4")
+    assert shared.jobs("fetch", job_id, "--out", tmp_path / "again.mp4", "--quiet").code == 0, "it is still there"
 
 
 def test_it_goes_on_while_no_client_is_there_for_long(tmp_path: Path, film: Path, gate: Gate, plain: str) -> None:
@@ -87,6 +88,9 @@ def test_of_the_output_of_a_job_that_is_left_the_ending_counts(shared: Cluster, 
     assert "exists; add --overwrite" in shared.jobs("fetch", job_id, "--out", tmp_path / "there.mkv").complaint
     assert shared.jobs("fetch", job_id, "--out", tmp_path / "there.mkv", "--overwrite").code == 0
     assert (tmp_path / "there.mkv").stat().st_size > 1000
+    both = ("--out", tmp_path / "out.mkv", "--metrics-json", tmp_path / "out.mkv")
+    assert "both go to standard output" in shared.jobs("fetch", job_id, "--out", "-", "--json").complaint
+    assert "is the output itself" in shared.jobs("fetch", job_id, *both).complaint
 
 
 @pytest.mark.parametrize("option", [("--overwrite",), ("--metrics-json", "figures.json")])

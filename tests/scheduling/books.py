@@ -65,7 +65,7 @@ class StageBooks(Books):
 
 @dataclass
 class Deaths:
-    """Of processes, within a budget of a chunk: the frame and the filter's call of each, and whether it was alone."""
+    """Of processes at a chunk: the frame and the filter's call of each, and whether it was alone."""
 
     runs: list[tuple[int, FilterCall | None, bool]] = field(default_factory=list)
 
@@ -111,6 +111,7 @@ class Film(Books):
         deaths = self.deaths.setdefault(grant.chunk, Deaths())
         if failed.call is not None and failed.slot_lost and deaths.prove(failed, grant.kind is LeaseKind.FRAME):
             self.faults.add(failed.call)
+            del self.deaths[grant.chunk]
             self._renew(grant.chunk)
             return len(self.faults) <= FAULTS
         if not super().forgives(failed, grant) and grant.chunk in self.in_a_filter - self.isolated:
@@ -121,7 +122,6 @@ class Film(Books):
 
     def _renew(self, chunk: int) -> None:
         self.errors[chunk] = self.losses[chunk] = 0
-        self.deaths.pop(chunk, None)
 
     def books(self, kind: LeaseKind) -> Books:
         if kind is not LeaseKind.STAGE:

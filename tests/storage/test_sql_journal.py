@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.postgres import Postgres
 from vidproc.errors import StorageError, VidprocError
 from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, Paths, StreamFormat
 from vidproc.storage.database import Database
@@ -239,6 +240,18 @@ def test_too_many_results_go_by_who_has_them_and_then_by_age(url: str) -> None:
             assert (await journal.recall()).results == {"watched"}
 
     run(main, url)
+
+
+def test_a_server_that_was_started_anew_is_connected_to_again(postgres: Postgres) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record("a"))
+            postgres.hang_up()
+            await journal.accept(record("b"))
+            postgres.hang_up()
+            assert {each.record.id for each in (await journal.recall()).unfinished} == {"a", "b"}
+
+    run(main, postgres.new_database())
 
 
 def test_what_cannot_be_written_is_told(url: str) -> None:

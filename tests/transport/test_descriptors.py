@@ -76,6 +76,39 @@ def test_each_message_gets_its_own_among_many_others(tmp_path: Path) -> None:
     run(main())
 
 
+def test_who_sends_very_many_does_not_use_up_those_of_the_process(tmp_path: Path) -> None:
+    """With small messages that nobody receives yet."""
+
+    async def main() -> None:
+        here: list[Session] = []
+
+        async def stay(session: Session) -> None:
+            here.append(session)
+            await asyncio.Event().wait()
+
+        async with server(address("unix", tmp_path), stay) as running:
+            with raw_socket(running.listeners[0].address) as sock:
+                peer = Connection(party("client"), b"n" * 32)
+                sock.sendall(b"".join(peer.data_to_send()))
+                while peer.peer is None:
+                    list(peer.receive_data(await asyncio.to_thread(sock.recv, 4096)))
+                await until(lambda: here)
+                before, sent = open_descriptors(), 0
+                sock.setblocking(False)
+                await asyncio.sleep(0)
+                while not here[0]._inbox.full:
+                    sock.sendmsg(
+                        [b"".join(peer.send(Watch("j"), fds=MAX_FDS))],
+                        [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * MAX_FDS))],
+                    )
+                    sent += MAX_FDS
+                    await asyncio.sleep(0)
+                assert 0 < open_descriptors() - before <= sent
+                assert open_descriptors() - before <= 64 + MAX_FDS
+
+    run(main())
+
+
 def test_as_many_as_may_travel_with_one_message_do(tmp_path: Path) -> None:
     async def main() -> None:
         async with pair("unix", tmp_path, party("client"), party("coordinator")) as (peer, coordinator):

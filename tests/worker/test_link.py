@@ -16,8 +16,9 @@ from tests.transport.places import party, run, until
 from tests.worker.coordinator import Leaser, ended
 from tests.worker.work import FOR_EVER, Work, at_frame, until_there
 from vidproc.errors import ConnectionLostError, PeerError, from_code
+from vidproc.model import LeaseKind
 from vidproc.processes.child import ChildDiedError
-from vidproc.protocol.messages import Committed, Drain, Failed, Heartbeat, LeaseBlock, Revoke
+from vidproc.protocol.messages import Committed, Drain, Failed, Heartbeat, Lease, LeaseBlock, Revoke
 from vidproc.transport.memory import memory_pair
 from vidproc.worker import slot as slot_module
 from vidproc.worker.link import Link
@@ -233,10 +234,15 @@ def test_what_only_a_broken_coordinator_sends_ends_the_connection(work: Work) ->
                 case 2:
                     await it.coordinator.lease(1, work)
                     await it.coordinator.session.send(LeaseBlock(1), b"!")
+                case 3:
+                    for lease in range(17):
+                        await it.coordinator.announce(lease, work)
+                case 4:
+                    await it.coordinator.session.send(Lease(1, 0, LeaseKind.CHUNK, work.task(0), 2**31))
             error = await ended(it.serving)
             assert type(error) is PeerError
 
-    for breach in range(3):
+    for breach in range(5):
         run(main(breach))
 
 

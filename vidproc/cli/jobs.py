@@ -86,6 +86,7 @@ def _add_output(to: argparse.ArgumentParser, required: bool) -> None:
     to.add_argument("--out", required=required, metavar="OUT", help="where the result goes, or - for standard output")
     to.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     to.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
+    to.set_defaults(video="-")  # there is no film here that could be overwritten
     _add_quiet(to)
 
 
@@ -234,12 +235,13 @@ def _fetch(endpoint: Endpoint, given: argparse.Namespace) -> int:
 
 def _check_outputs(given: argparse.Namespace, told: Description) -> None:
     """Raises `ClientError` where OUT could not be written, or has a name that says another container."""
+    from vidproc.cli.job_options import check_outputs
     from vidproc.client import films
     from vidproc.client.containers import container_of
 
-    films.check_output("", given.out, given.overwrite)
-    if given.metrics_json:
-        films.check_place("--metrics-json", given.metrics_json)
+    if given.json and given.out == films.STANDARD:
+        raise ClientError("--json and --out - would both go to standard output")
+    check_outputs(given, given.overwrite)
     is_ = told.job.container
     if given.out != films.STANDARD and container_of(given.out) != is_:
         raise ClientError(f"--out {given.out}: the result is {is_}, so give it a name that ends in .{is_}")

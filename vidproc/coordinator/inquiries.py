@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.errors import ClientError, UnknownJobError
+from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.model import Attempt, JobSpec, JobSummary, Paths
 from vidproc.protocol.framing import pack
 from vidproc.protocol.job_messages import (
@@ -81,6 +81,8 @@ class Inquiries:
         entry = await self._find(question.job_id)
         it = entry.summary
         again = f"so job {it.id} cannot be run again: send the film again"
+        if not entry.spec.filters:  # a job has some, if only those that jobs have which name none
+            raise StorageError(f"what was asked for cannot be read any more, {again}")
         paths = Paths(entry.paths.source)
         submission = Submit(0, entry.spec, it.size, entry.sha256, it.name, detached=question.detached, paths=paths)
         self._desk.check(submission)

@@ -36,6 +36,9 @@ from vidproc.worker.slot import Slot, SlotFailure
 
 _BLOCK = 2**20
 _HEARTBEAT_S = 0.5
+_MOST_LEASES = 16
+"""A slot. Two is what a coordinator gives; those that it takes back at the same moment still count."""
+_LARGEST_LEASE = 2**31 - 1
 
 log = structlog.get_logger()
 
@@ -119,6 +122,9 @@ class Link:
     def _accept(self, lease: Lease) -> None:
         if not 0 <= lease.slot < len(self._slots):
             raise PeerError(f"the coordinator leased work to slot {lease.slot} of {len(self._slots)}")
+        if len(self._work) >= _MOST_LEASES * len(self._slots) or lease.size > _LARGEST_LEASE:
+            most = f"{_MOST_LEASES} chunks a slot, each of {_LARGEST_LEASE} bytes"
+            raise PeerError(f"the coordinator leased more than {most}")
         self._work[lease.lease_id] = work = _Work(lease)
         self._idle.clear()
         work.task = self._spawn(self._run(work))
