@@ -13,6 +13,7 @@ import psutil
 
 from benchmarks.usage import cpu_seconds
 from vidproc import scratch
+from vidproc.transport.address import Address
 
 BIN = Path(__file__).parents[1] / "bin"
 
@@ -27,10 +28,12 @@ def has_python() -> bool:
 
 
 class Cluster:
-    """Where to send jobs, and what the daemons have used so far. `pids`: the coordinator's, then the workers'."""
+    """Where to send jobs, and what the daemons have used so far. `where`: as options; `pids`: the coordinator's, then
+    the workers'."""
 
-    def __init__(self, where: list[str], pids: Sequence[int], slots: int) -> None:
-        self.where = where
+    def __init__(self, address: Address, pids: Sequence[int], slots: int) -> None:
+        self.address = address
+        self.where = _options(address)
         self.pids = pids
         self.slots = slots
         self._coordinator, *self._workers = map(psutil.Process, pids)
@@ -48,15 +51,21 @@ def started(slots: int, unix: bool = False, daemons: int = 1) -> Iterator[Cluste
     """
     with scratch.folder() as folder, contextlib.ExitStack() as stack:
         path, port = folder / "socket", _free_port()
-        where = ["--unix-socket", str(path)] if unix else ["--host", "localhost", "--port", str(port)]
+        address = Address.unix(path) if unix else Address.tcp("localhost", port)
         listen = ["--port", str(port), "--unix-socket", str(path), "--data-dir", str(folder / "data")]
         pids = [stack.enter_context(_program("coordinator", folder / "coordinator.log", *listen)).pid]
         _wait_for(path, folder / "coordinator.log")
         shares = _dealt(slots, daemons)
         for number, share in enumerate(shares, 1):
-            options = [*where, "--processes", str(share), "--name", f"daemon-{number}"]
+            options = [*_options(address), "--processes", str(share), "--name", f"daemon-{number}"]
             pids.append(stack.enter_context(_program("worker", folder / f"worker-{number}.log", *options)).pid)
-        yield Cluster(where, pids, sum(shares))
+        yield Cluster(address, pids, sum(shares))
+
+
+def _options(address: Address) -> list[str]:
+    if address.scheme == "unix":
+        return ["--unix-socket", address.path]
+    return ["--host", address.host, "--port", str(address.port)]
 
 
 def _dealt(slots: int, daemons: int) -> list[int]:

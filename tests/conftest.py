@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.leaks import Belongings, left_behind, mark_descendants, temporary_files_apart
+from tests.postgres import Postgres, serving
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,3 +32,10 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         left = left_behind(before)
         if left:
             pytest.fail("left behind:\n  " + "\n  ".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Skips the test where none is installed."""
+    with serving() as made:
+        yield made

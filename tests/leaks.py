@@ -37,11 +37,15 @@ MARK = "TEST_RUN_OF_VIDPROC"
 
 @dataclass(frozen=True)
 class Belongings:
-    """What this process holds at one moment, each as a set of things that can be named in a message."""
+    """What this process holds at one moment, each as a set of things that can be named in a message.
+
+    `running`: the numbers of all processes of the system. To find out whose they are takes milliseconds, and is done of
+    those alone that have come since.
+    """
 
     descriptors: frozenset[tuple[int, str]]
     threads: frozenset[threading.Thread]
-    processes: frozenset[psutil.Process]
+    running: frozenset[int]
     blocks: frozenset[str]
     files: frozenset[str]
 
@@ -50,7 +54,7 @@ class Belongings:
         return cls(
             descriptors=frozenset(_descriptors()),
             threads=frozenset(thread for thread in threading.enumerate() if thread.is_alive()),
-            processes=frozenset(_started_here()),
+            running=frozenset(psutil.pids()),
             blocks=frozenset(os.listdir(SHARED_MEMORY)),
             files=frozenset(os.listdir(tempfile.gettempdir())),
         )
@@ -65,10 +69,14 @@ class Belongings:
             *(f"temporary file {name}" for name in sorted(self.files - before.files)),
         ]
 
-    def _processes_left(self, before: Belongings) -> list[psutil.Process]:
-        """New processes, but for the children of a program that ran before: those may come and go as it likes."""
-        new = self.processes - before.processes
-        return [process for process in new if before.processes.isdisjoint(_ancestors(process))]
+    def _processes_left(self, before: Belongings) -> Iterator[psutil.Process]:
+        """New ones that were started here, but for the children of a program that ran before: those may come and go as
+        it likes."""
+        for process in map(_process, self.running - before.running):
+            if process is not None and _is_ours(process):
+                older = (it for it in _ancestors(process) if it.pid in before.running)
+                if not any(_is_ours(ancestor) for ancestor in older):
+                    yield process
 
 
 def left_behind(before: Belongings, limit_s: float = 2.0) -> list[str]:
@@ -111,12 +119,19 @@ def _door(server: Any) -> int:
     return int(name) if folder == "/proc/self/fd" else -1
 
 
-def _started_here() -> Iterator[psutil.Process]:
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """Whether it was started here, by whoever, and lives. The servers are not counted, nor is this process itself."""
     server, tracker = _servers()
-    kept = {os.getpid(), server._forkserver_pid, tracker._pid}
-    for process in {*psutil.Process().children(recursive=True), *_marked()}:
-        if process.pid not in kept and not _is_zombie(process):
-            yield process
+    if process.pid in (os.getpid(), server._forkserver_pid, tracker._pid) or _is_zombie(process):
+        return False
+    return _is_marked(process.pid) or psutil.Process() in _ancestors(process)
 
 
 @contextlib.contextmanager
@@ -136,12 +151,11 @@ def mark_descendants() -> None:
     os.environ[MARK] = f"{os.getpid()}-{time.time_ns()}"
 
 
-def _marked() -> Iterator[psutil.Process]:
-    mark = f"{MARK}={os.environ[MARK]}\0".encode()
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes() + b"\0":
-                yield psutil.Process(pid)
+def _is_marked(pid: int) -> bool:
+    try:
+        return f"{MARK}={os.environ[MARK]}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
+    except OSError:
+        return False
 
 
 def _is_zombie(process: psutil.Process) -> bool:
@@ -159,8 +173,7 @@ def _describe(process: psutil.Process) -> str:
 
 
 def _used_elsewhere(block: str) -> bool:
-    ours = {os.getpid(), *(process.pid for process in _started_here())}
-    return any(process.pid not in ours and _maps(process.pid, block) for process in psutil.process_iter())
+    return any(_maps(it.pid, block) and it != psutil.Process() and not _is_ours(it) for it in psutil.process_iter())
 
 
 def _maps(pid: int, block: str) -> bool:

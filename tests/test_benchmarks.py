@@ -19,6 +19,7 @@ from benchmarks.page import Bar, Chart, Goal, Section, Table, goal, goals_table,
 from benchmarks.plain import COUNTERPARTS, Counterpart
 from benchmarks.results import Measured, Results, load, save
 from benchmarks.sections import SECTIONS, WITH_GOALS
+from benchmarks.sections import load as load_section
 from benchmarks.subjects import COLD, FFMPEG, FLOOR, OPENCV, PEERS, WARM, Run, ffmpeg_program, peers
 from benchmarks.tasks import TASKS
 from benchmarks.usage import MemoryWatch
@@ -94,6 +95,27 @@ def test_measures_films_from_start_to_end(
 
     assert bench.main(["films", *small, "--json", str(out), "--resume"]) == 0
     assert "measured before" in capsys.readouterr().err
+
+
+@pytest.mark.process
+def test_a_load_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not cluster.has_python():
+        pytest.skip("bin/ leads to a Python without vidproc's dependencies")
+    monkeypatch.setattr(settings, "WARM_UP", SMALL)
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    monkeypatch.setattr(load_section, "_FILMS", 2)
+    monkeypatch.setattr(load_section, "LOAD", load_section.Load(idle=8, clients=3, jobs=5, daemons=2, burst=12))
+    out = tmp_path / "out.json"
+    assert bench.main(["load", "--slots", "2", "--json", str(out)]) == 0
+    found = load(out).sections["load"].section.data
+    assert found["errors"] == []
+    assert {film: len(hashes) for film, hashes in found["hashes"].items()} == {
+        "drawn-180p30-0.4s-crf21.7": 3, "drawn-180p30-0.6s-crf21.7": 2,
+    }  # fmt: skip
+    assert all(len(set(hashes)) == 1 for hashes in found["hashes"].values())
+    assert found["burst"] == {"served": 12}
+    assert min(it["count"] for it in found["answers"].values()) > 1
+    assert min(found["memory"].values()) > 0
 
 
 @pytest.mark.process

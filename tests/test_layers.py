@@ -106,6 +106,13 @@ def test_reads_every_file_and_says_where(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("module", ["vidproc.local", "vidproc.worker.daemon", "vidproc.coordinator.media_child"])
+def test_only_a_coordinator_that_writes_its_jobs_down_loads_a_database(module: str) -> None:
+    program = f"import sys, {module}; print(*sorted({{'sqlalchemy', 'sqlite3', 'psycopg'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
 @pytest.mark.parametrize("module", ["vidproc", "vidproc.client", "vidproc.cli.send", "vidproc.cli.main"])
 def test_the_clients_side_starts_light(module: str) -> None:
     """A client is on the screen at once: it must not wait for OpenCV or FFmpeg to load, also not by a detour."""

@@ -291,6 +291,16 @@ class ChunkReport(Struct, frozen=True):
     made_sizes: tuple[int, ...] = ()
 
 
+class Paths(Struct, frozen=True):
+    """Where a client has the film of a job, and wants its result, on its own host; for people. Empty: in no file."""
+
+    source: str = ""
+    result: str = ""
+
+
+NO_PATHS = Paths()
+
+
 class JobSummary(Struct, frozen=True):
     """A job in a line, for lists of jobs past and present. `submitted_at` and `ended_at` are seconds since 1970 (UTC),
     `size` and `result_size` bytes. `result_held`: the result can still be fetched. `code` and `message` say what

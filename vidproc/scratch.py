@@ -51,8 +51,8 @@ def remove_abandoned() -> None:
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """The lock of a folder, until the block ends or this process does. Raises `OSError` where another has it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """The lock of a file or folder, until the block ends or this process does. Raises `OSError` if another has it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from benchmarks.page import Section
-from benchmarks.sections import cold, crowd, daemons, films, filters, heights, processes, second, short, transports
+from benchmarks.sections import (
+    cold,
+    crowd,
+    daemons,
+    films,
+    filters,
+    heights,
+    load,
+    processes,
+    second,
+    short,
+    transports,
+)
 from benchmarks.settings import Settings
 
 Measure = Callable[[Settings], Section]
@@ -23,6 +35,7 @@ SECTIONS: Mapping[str, Measure] = MappingProxyType(
         "daemons": daemons.measure,
         "heights": heights.measure,
         "crowd": crowd.measure,
+        "load": load.measure,
     }
 )
 """In the order of the page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
@@ -48,3 +49,14 @@ def test_a_log_that_nobody_takes_stops_no_work(logs: Logs, monkeypatch: pytest.M
         log = logs()
         for _ in range(1000):
             log.info("a line of the log")
+
+
+def test_a_program_that_something_holds_leaves_all_the_same() -> None:
+    """Python would wait for the thread, which waits for ever."""
+    held = (
+        "import threading; from vidproc.cli import daemons; threading.Thread(target=threading.Event().wait).start();"
+        "daemons.leave_within(0.1, 7)"
+    )
+    done = subprocess.run([sys.executable, "-c", held], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 7
+    assert "stopping takes too long" in done.stdout + done.stderr

@@ -28,8 +28,8 @@ def test_what_is_not_said_is_left_to_the_coordinator() -> None:
 
 def test_all_that_can_be_said() -> None:
     words = "--codec h264 --crf 18 --encoder-preset slow --pix-fmt source --audio none --start 1.5 --duration 2"
-    assert job(*words.split(), "--on-decode-error", "fail", out="out.mkv") == JobSpec(
-        (), "mkv", "h264", 18.0, "slow", "source", "none", "fail", start=1.5, duration=2.0
+    assert job(*words.split(), "--on-decode-error", "fail", "--on-error", "black", out="out.mkv") == JobSpec(
+        (), "mkv", "h264", 18.0, "slow", "source", "none", "fail", "black", start=1.5, duration=2.0
     )
 
 

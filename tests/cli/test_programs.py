@@ -14,8 +14,8 @@ import pytest
 
 from vidproc import filters
 from vidproc._version import __version__
+from vidproc.cli import docs, options
 from vidproc.cli import main as together
-from vidproc.cli import options
 from vidproc.config import CoordinatorSettings, WorkerSettings, load
 from vidproc.errors import (
     AuthenticationError,
@@ -70,7 +70,7 @@ def test_an_unknown_option_is_one_line(name: str, capsys: pytest.CaptureFixture[
 
 _WITHOUT_DEFAULT = {
     "video", "out", "metrics_json", "processing", "param", "filter", "start", "duration", "unix_socket", "token_file",
-    "config", "processes",
+    "config", "processes", "before",
 }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ _WITHOUT_DEFAULT = {
 def test_every_option_is_explained_with_its_default(name: str) -> None:
     parser: argparse.ArgumentParser = program(name).parser()
     formatter = parser._get_formatter()
-    for action in parser._actions:
+    for action in [action for each in (parser, *docs.verbs(parser)) for action in each._actions]:
         shown = formatter._expand_help(action)
         assert shown, action.dest
         if action.nargs != 0 and not action.required and action.dest not in _WITHOUT_DEFAULT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -37,6 +38,31 @@ def test_a_result_has_a_temporary_name_until_it_is_whole(tmp_path: Path) -> None
         file.write(b"two")
     assert names(tmp_path) == ["out.mp4"]
     assert out.read_bytes() == b"one, two"
+
+
+def test_what_a_killed_program_left_beside_a_result_is_removed(tmp_path: Path) -> None:
+    """And nothing else: neither what another one is writing, nor what only looks alike."""
+    for name in (".out.01234567.part", ".out[1].01234567.part", ".other.01234567.part", ".out.part"):
+        (tmp_path / name).touch()
+    with films.written(str(tmp_path / "out.mp4"), overwrite=True):
+        beside = names(tmp_path)
+        with films.written(str(tmp_path / "out.mkv"), overwrite=True):
+            assert set(beside) <= set(names(tmp_path))
+    kept = {".other.01234567.part", ".out.part", ".out[1].01234567.part"}
+    assert set(names(tmp_path)) == {*kept, "out.mkv", "out.mp4"}
+    with films.written(str(tmp_path / "out[1].mp4"), overwrite=True):
+        assert ".out[1].01234567.part" not in names(tmp_path)
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    (tmp_path / ".out.01234567.part").touch()
+    with films.written(str(tmp_path / "out.mp4"), overwrite=True) as file:
+        file.write(b"film")
+    assert names(tmp_path) == [".out.01234567.part", "out.mp4"], "nobody knows whether it is somebody's"
 
 
 def test_what_is_replaced_is_there_until_then(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.client.scripted import MIB, Connection, done, run, scripted
 from vidproc.client import films, head_start, remote
 from vidproc.client.endpoint import Endpoint
+from vidproc.client.head_start import submission
 from vidproc.model import FilterSpec, JobSpec
 from vidproc.protocol.messages import Cancel, Submit
 from vidproc.transport.address import Address
@@ -43,9 +44,9 @@ def test_the_job_goes_on_over_the_connection(source: films.Source, tmp_path: Pat
     async def main() -> None:
         out = io.BytesIO()
         async with scripted(tmp_path, part) as at:
-            begun = await asyncio.to_thread(head_start.submit, at, JOB, source)
+            begun = await asyncio.to_thread(head_start.submit, at, submission(JOB, source))
             assert begun is not None
-            await remote.RemoteJob(at, JOB, {}, source, lambda _: None, begun).run(lambda _: out)
+            await remote.RemoteJob(at, submission(JOB, source), {}, source, lambda _: None, begun).run(lambda _: out)
         assert hashlib.sha256(out.getvalue()).digest() == hashlib.sha256(RESULT).digest()
 
     run(main())
@@ -65,8 +66,8 @@ def test_what_was_lost_meanwhile_is_submitted_again(source: films.Source, tmp_pa
     async def main() -> None:
         out = io.BytesIO()
         async with scripted(tmp_path, first, second) as at:
-            begun = await asyncio.to_thread(head_start.submit, at, JOB, source)
-            await remote.RemoteJob(at, JOB, {}, source, lambda _: None, begun).run(lambda _: out)
+            begun = await asyncio.to_thread(head_start.submit, at, submission(JOB, source))
+            await remote.RemoteJob(at, submission(JOB, source), {}, source, lambda _: None, begun).run(lambda _: out)
         assert out.getvalue() == RESULT
 
     run(main())
@@ -75,12 +76,12 @@ def test_what_was_lost_meanwhile_is_submitted_again(source: films.Source, tmp_pa
 def test_nobody_there(source: films.Source, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert head_start.submit(Endpoint(Address.tcp("localhost", port)), JOB, source) is None
-    assert head_start.submit(Endpoint(Address.unix(tmp_path / "none")), JOB, source) is None
+    assert head_start.submit(Endpoint(Address.tcp("localhost", port)), submission(JOB, source)) is None
+    assert head_start.submit(Endpoint(Address.unix(tmp_path / "none")), submission(JOB, source)) is None
 
 
 def test_another_host_is_left_to_the_usual_way(source: films.Source) -> None:
-    assert head_start.submit(Endpoint(Address.tcp("host.invalid", 9090)), JOB, source) is None
+    assert head_start.submit(Endpoint(Address.tcp("host.invalid", 9090)), submission(JOB, source)) is None
 
 
 def test_who_closes_at_once_is_left_to_the_usual_way(source: films.Source, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_who_closes_at_once_is_left_to_the_usual_way(source: films.Source, tmp_p
         server.bind(str(tmp_path / "socket"))
         server.listen()
         server.shutdown(socket.SHUT_RDWR)
-        assert head_start.submit(Endpoint(Address.unix(tmp_path / "socket")), JOB, source) is None
+        assert head_start.submit(Endpoint(Address.unix(tmp_path / "socket")), submission(JOB, source)) is None
 
 
 def test_asyncio_is_not_waited_for() -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.client.scripted import MIB, Connection, done, run, scripted
 from vidproc.client import films, lasting, remote
 from vidproc.client.endpoint import Endpoint
+from vidproc.client.head_start import submission
 from vidproc.client.news import Downloading, News, Reconnecting, Uploading
 from vidproc.errors import (
     BadParameterError,
@@ -371,8 +372,9 @@ def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> Non
         async with scripted(tmp_path, part) as at:
             source = films.source_of(str(film))
             os.truncate(film, MIB)
+            job = remote.RemoteJob(at, submission(JOB, source), {}, source, lambda _: None)
             with pytest.raises(ClientError, match=r"in\.mp4 grew shorter"):
-                await remote.RemoteJob(at, JOB, {}, source, lambda _: None).run(lambda _: io.BytesIO())
+                await job.run(lambda _: io.BytesIO())
 
     run(main())
 

@@ -325,6 +325,7 @@ def test_unless_it_holds_other_bytes_than_its_name_says(tmp_path: Path) -> None:
         ({"job": replace(JOB, crf=float("nan"))}, "bad-parameter", "0 to 51"),
         ({"job": replace(JOB, audio="loud")}, "usage", "audio 'loud'"),
         ({"job": replace(JOB, on_decode_error="panic")}, "usage", "on-decode-error 'panic'"),
+        ({"job": replace(JOB, on_error="panic")}, "usage", "on-error 'panic' is not one of original, previous, black"),
         ({"job": replace(JOB, start=-1.0)}, "usage", "start -1"),
         ({"job": replace(JOB, duration=float("inf"))}, "usage", "duration inf"),
         ({"job": replace(JOB, filters=(FilterSpec("custom", code="x = 1"),))}, "usage", "no function"),

@@ -151,3 +151,22 @@ def test_a_bug_fails_the_job_and_says_so(film: Path, tmp_path: Path, monkeypatch
             await made(film, tmp_path / "out.mkv")
 
     run(main())
+
+
+def test_a_media_process_gives_way_to_the_coordinator(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many at once would else keep its loop from the processor."""
+    seen: list[int] = []
+
+    def look(_: Killer, media: MediaProcess) -> None:
+        seen.append(os.getpriority(os.PRIO_PROCESS, media.pid) - os.getpriority(os.PRIO_PROCESS, 0))
+
+    async def main() -> None:
+        await made(film, tmp_path / "out.mkv")
+
+    monkeypatch.setattr(Killer, "strike", look)
+    kill_after_news(monkeypatch, 0)
+    run(main())
+    assert seen
+    assert min(seen) > 0

@@ -10,9 +10,11 @@ import pytest
 from tests.coordinator.jobs import FRAMES, announce, delivered, finish, job_in, join, run, submit, until
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.errors import CancelledError, FilterError, StorageError
+from vidproc.model import Attempt, Outcome
 from vidproc.protocol.messages import Committed, Revoke
 from vidproc.scheduling import events as ev
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.journal import KeptChunk, NoJournal, Then
+from vidproc.storage.result_file import ResultFile
 
 
 @pytest.fixture
@@ -126,6 +128,35 @@ def test_a_coordinator_that_is_started_again_does_not_use_a_lease_s_number_again
     clean(course)
     clean(course)
     assert len(set(numbers)) == len(numbers) >= 4
+
+
+class SlowJournal(NoJournal):
+    """One that takes its time to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Then] = []
+
+    def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
+        self.asked.append(then)
+
+
+def test_a_daemon_hears_of_a_result_whose_job_ended_while_it_was_written(tmp_path: Path) -> None:
+    """One that is about to leave waits for that."""
+
+    async def main() -> None:
+        journal = SlowJournal()
+        dispatch, job = Dispatch(journal), job_in(tmp_path, chunks=1)
+        link = join(dispatch, "w")
+        submit(dispatch, job)
+        finish(dispatch, link.leases[0].lease)
+        dispatch.fail(job, CancelledError("enough"))
+        assert link.heard == []
+        journal.asked[0](None)
+        assert link.heard == [Revoke(link.leases[0].lease)]
+        dispatch.close()
+
+    run(main())
 
 
 def test_a_cancelled_job_s_leases_are_revoked(clean: Clean, tmp_path: Path) -> None:
@@ -262,3 +293,64 @@ def test_what_an_event_causes_waits_its_turn(clean: Clean, tmp_path: Path) -> No
         assert len(job.results) == 5
 
     clean(course)
+
+
+class Noting(NoJournal):
+    """Writes nothing down but what came of leases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[Attempt] = []
+
+    def note_attempt(self, job_id: str, attempt: Attempt) -> None:
+        assert attempt.ended_at is not None
+        assert attempt.began_at <= attempt.ended_at
+        self.noted.append(attempt)
+
+    @property
+    def outcomes(self) -> list[tuple[int, int, str, Outcome]]:
+        return [(it.chunk, it.attempt, it.worker, it.outcome) for it in self.noted]
+
+
+def test_what_became_of_each_lease_is_noted_for_the_history(tmp_path: Path) -> None:
+    journal = Noting()
+
+    async def course() -> None:
+        dispatch = Dispatch(journal)
+        job, one = job_in(tmp_path, chunks=3), join(dispatch, "one", slots=2)
+        submit(dispatch, job)
+        first, second = sorted(one.leases[:2], key=lambda grant: grant.chunk)
+        going_on = [(it.chunk, it.outcome, it.ended_at) for it in dispatch.attempts("j")]
+        assert (first.chunk, Outcome.RUNNING, None) in going_on
+        assert dispatch.attempts("another") == []
+        finish(dispatch, first.lease)
+        assert journal.outcomes == [(first.chunk, 1, "one", Outcome.DONE)]
+        dispatch.lease_failed(ev.ChunkFailed(second.lease, "filter", "it raised " * 999, retryable=True))
+        failed = next(it for it in journal.noted if it.outcome is Outcome.FAILED)
+        assert (failed.chunk, failed.code, failed.message[:9]) == (second.chunk, "filter", "it raised")
+        assert len(failed.message) == 500
+        other = join(dispatch, "other")
+        await until(lambda: other.leases)
+        dispatch.worker_lost(other)
+        assert journal.outcomes[-1] == (other.leases[0].chunk, other.leases[0].attempt, "other", Outcome.LOST)
+        dispatch.fail(job, CancelledError("no"))
+        assert journal.outcomes[-1][3] is Outcome.WITHDRAWN
+        assert dispatch.attempts("j") == []
+        dispatch.close()
+
+    run(course())
+
+
+def test_to_be_leased_anew_with_all_packets_is_no_failure(tmp_path: Path) -> None:
+    journal = Noting()
+
+    async def course() -> None:
+        dispatch = Dispatch(journal)
+        job, link = job_in(tmp_path), join(dispatch, "w")
+        submit(dispatch, job)
+        lease = link.leases[0]
+        dispatch.lease_failed(ev.ChunkFailed(lease.lease, "cannot-continue", "it is closed", retryable=True))
+        assert journal.outcomes[0] == (lease.chunk, 1, "w", Outcome.WITHDRAWN)
+        dispatch.close()
+
+    run(course())

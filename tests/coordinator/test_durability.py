@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -255,6 +256,23 @@ def test_too_many_results_make_room_for_newer_ones(film: Path, tmp_path: Path) -
             await until(lambda: house.results() == sorted(jobs[1:]))
             await client.send(Watch(jobs[0]))
             assert (await answer(client, Finished)).state is JobState.DONE, "what is known of it stays"
+
+    run(main())
+
+
+def test_results_that_somebody_has_make_room_for_a_job(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, usage = House(tmp_path), shutil.disk_usage(tmp_path)
+    full = usage._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda at: full if at == house.data and house.results() else usage)
+
+    async def main() -> None:
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+            assert len(house.results()) == 1
+            await house.film(film, tmp_path / "again.mp4", JOB)
+            assert len(house.results()) == 1
 
     run(main())
 

@@ -14,8 +14,9 @@ from tests.coordinator.jobs import run, until
 from tests.coordinator.test_clients import FILM, JOB, MIB, Served, accepted, answer, refusal, submission, upload
 from tests.media import clips
 from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.inquiries import Question
 from vidproc.coordinator.server import Coordinator
-from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome, Paths
 from vidproc.protocol.job_messages import (
     PAGE,
     Attempts,
@@ -29,14 +30,17 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Accepted, Cancel, Fetch, Finished, Message, Received, Watch
+from vidproc.protocol.party import Party
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.journal import Ending, JobRecord
 from vidproc.storage.spool import Spool
 from vidproc.storage.sql_journal import SqlJournal
-from vidproc.transport.session import Session
+from vidproc.transport.connect import connect
+from vidproc.transport.session import Session, SessionSettings
 
 pytestmark = pytest.mark.process
 _Answer = TypeVar("_Answer", bound=Message)
+PATHS = Paths("/home/ann/in.mp4", "/home/ann/out.mkv")
 DONE = Ending(JobState.DONE, 500.0, "", "", 7, "1" * 64, {"frames_out": 60}, 60, 60)
 
 
@@ -87,6 +91,14 @@ async def written(
 
 def attempt(chunk: int, **changes: Any) -> Attempt:
     return replace(Attempt(LeaseKind.CHUNK, chunk, 1, "w", 0, 1.0, 2.0, Outcome.DONE), **changes)
+
+
+@asynccontextmanager
+async def idle(at: Served) -> AsyncIterator[Session]:
+    """A client that reads nothing before it is asked for."""
+    few = SessionSettings(receive_high=1, receive_low=0)
+    async with await connect(at.address, Party("client", "idle", {"vidproc": "1"}), settings=few) as session:
+        yield session
 
 
 async def ask(client: Session, question: Message, kind: type[_Answer]) -> _Answer:
@@ -169,6 +181,31 @@ def test_the_longest_page_fits_a_header(tmp_path: Path) -> None:
     run(main())
 
 
+def test_who_asks_without_reading_is_not_answered_for_ever(tmp_path: Path) -> None:
+    records = [record(f"{n:04x}", name="x" * 255) for n in range(PAGE)]
+    failed, count = Ending(JobState.FAILED, 500.0, "filter", "x" * 255), 60
+
+    async def main() -> None:
+        async with written(tmp_path, *records, ending=failed) as at, at.client() as other, idle(at) as client:
+            answer_it, answered = at.coordinator._inquiries.answer, 0
+
+            async def counted(question: Question) -> Message:
+                nonlocal answered
+                answered += isinstance(question, ListJobs)
+                return await answer_it(question)
+
+            at.coordinator._inquiries.answer = counted  # type: ignore[method-assign]
+            for _ in range(count):
+                await client.send(ListJobs(2))
+            for _ in range(count):
+                await described(other, "0001")
+            assert 0 < answered < count, "the rest waits in the system's own buffers"
+            for _ in range(count):
+                assert len((await answer(client, Jobs)).jobs) == PAGE
+
+    run(main())
+
+
 # One job
 
 
@@ -177,14 +214,15 @@ def test_what_is_told_of_one(tmp_path: Path) -> None:
     spec = JobSpec((code, FilterSpec("blur")), container="mkv")
 
     async def main() -> None:
-        async with written(tmp_path, record("0abc", spec=spec, detached=True)) as at, at.client() as client:
+        job = record("0abc", spec=spec, detached=True, paths=PATHS)
+        async with written(tmp_path, job) as at, at.client() as client:
             told = await described(client, "0abc")
             filters = ("custom", "blur")
             assert told.summary == JobSummary(
                 "0abc", JobState.DONE, "in.mp4", filters, "mkv", 100.0, 500.0, 60, 60, len(FILM), 7, True, True
             )
             assert told.job == replace(spec, filters=(replace(code, code=""), FilterSpec("blur")))
-            assert (told.sha256, told.result_sha256) == (submission().sha256, "1" * 64)
+            assert (told.sha256, told.result_sha256, told.paths) == (submission().sha256, "1" * 64, PATHS)
             assert told.folder == str(tmp_path / "data" / "jobs" / "0abc")
             finished = await ask(client, Watch("0abc"), Finished)
             assert (finished.state, finished.metrics) == (JobState.DONE, {"frames_out": 60})
@@ -333,6 +371,16 @@ def test_a_job_whose_filter_s_file_is_gone_cannot_be_run_again(tmp_path: Path) -
             (tmp_path / "data" / "sources" / submission().sha256).write_bytes(FILM)
             error = await refusal(client, Rerun(8, "0a"))
             assert error.message.startswith("a file that a filter names is no longer here, so job 0a cannot")
+
+    run(main())
+
+
+def test_what_was_asked_for_must_be_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with written(tmp_path, record("0a", spec=JobSpec(()))) as at, at.client() as client:
+            (tmp_path / "data" / "sources" / submission().sha256).write_bytes(FILM)
+            error = await refusal(client, Rerun(8, "0a"))
+            assert (error.code, error.message[:46]) == ("storage", "what was asked for cannot be read any more, so")
 
     run(main())
 

@@ -12,7 +12,7 @@ from vidproc.coordinator.job import Done, Job
 from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.metrics.histogram import Histogram
-from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, JobState, StreamFormat
+from vidproc.model import Chunk, ChunkReport, EncoderSpec, Fallback, FilterSpec, JobSpec, JobState, StreamFormat
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Finished
 from vidproc.protocol.shape import check_shape
@@ -95,6 +95,21 @@ def test_damaged_frames_are_named_in_runs() -> None:
     ]
 
 
+def test_frames_that_fell_back_are_named_with_the_reasons_and_counted() -> None:
+    some = report(30, fell_back=1, fallbacks=(Fallback(17, "it raised"),))
+    many = report(70, fell_back=70, fallbacks=tuple(Fallback(30 + n, "x" * 900) for n in range(50)))
+    told = figures(job_of(report(30), report(70)))
+    assert told["fallback_frames"] == {"total": 0, "by_frame": {}}
+    told = figures(job_of(some, report(70)))
+    assert told["fallback_frames"] == {"total": 1, "by_frame": {"17": "it raised"}}
+    assert told["reproducible"] is False
+    assert told["losses"] == ["1 frame that a filter could not do is shown unfiltered (--on-error)"]
+    told = figures(job_of(some, many, spec=JobSpec((), on_error="black")))
+    assert told["fallback_frames"]["total"] == 71
+    assert len(told["fallback_frames"]["by_frame"]) == 50
+    assert told["losses"] == ["71 frames that filters could not do are black (--on-error)"]
+
+
 def test_a_film_of_several_field_orders_is_said_to_have_become_one_of_one() -> None:
     stream = StreamFormat("h264", b"", 64, 48, "yuv420p")
     spec = EncoderSpec("h264", 64, 48, "yuv420p", field_order="bb")
@@ -147,8 +162,9 @@ def test_no_time_at_all() -> None:
 
 def test_the_worst_of_jobs_fits_into_one_message() -> None:
     every_other = [tuple((rank, rank + 1) for rank in range(at, at + 40, 2)) for at in range(0, 80_000, 40)]
+    fallen = {"fell_back": 40, "fallbacks": tuple(Fallback(rank, "字" * 2000) for rank in range(40))}
     damaged = [
-        report(40, concealed=runs, damaged=runs, digest="d" * 64, losses=(f"字{n}" * 2000,))
+        report(40, concealed=runs, damaged=runs, digest="d" * 64, losses=(f"字{n}" * 2000,), **fallen)
         for n, runs in enumerate(every_other)
     ]
     job = job_of(*damaged, attempts=dict.fromkeys(range(2000), 4), losses=[f"loss {n}" for n in range(5000)])
@@ -158,7 +174,7 @@ def test_the_worst_of_jobs_fits_into_one_message() -> None:
     (header,) = pack(Finished("j", JobState.DONE, 1, "f" * 64, told).to_header())
     assert memoryview(header).nbytes < Limits().header
     check_shape(bytes(header)[8:], Limits())
-    assert told["losses"][-1] == "and 6953 more"
+    assert told["losses"][-1] == "and 6954 more"
     assert told["retries"]["total"] == 6000
     assert sum(told["retries"]["by_frame"].values()) == 6000
     assert len(told["frame_digests"]) == 1

@@ -13,13 +13,16 @@ _FILTER = """
 import os
 import time
 
-seen = 0
+seen = begun = 0
 
 
 def held(frame):
-    global seen
+    global seen, begun
+    if not seen:
+        open({chunk!r} + str(time.monotonic_ns()), "w").close()
+        begun = len([name for name in os.listdir({folder!r}) if name.startswith("chunk-")])
     seen += 1
-    if seen > {after} and not os.path.exists({gate!r}):
+    if seen > {after} and begun > {chunks} and not os.path.exists({gate!r}):
         open({mark!r} + str(os.getpid()), "w").close()
         while not os.path.exists({gate!r}):
             time.sleep(0.005)
@@ -28,16 +31,25 @@ def held(frame):
 
 
 class Gate:
-    """Each slot's process takes `after` frames and waits at the next one, until `open`."""
+    """The first so many `chunks` pass; of others each slot's process takes `after` frames and waits at the next one,
+    until `open`."""
 
-    def __init__(self, folder: Path, after: int = 5) -> None:
+    def __init__(self, folder: Path, after: int = 5, chunks: int = 0) -> None:
         self._folder = folder
         self._gate = folder / "open"
         self.filter = folder / "held.py"
-        self.filter.write_text(_FILTER.format(after=after, gate=str(self._gate), mark=str(folder / "at-")))
+        paths = {"gate": folder / "open", "mark": folder / "at-", "chunk": folder / "chunk-", "folder": folder}
+        named = {name: str(path) for name, path in paths.items()}
+        self.filter.write_text(_FILTER.format(after=after, chunks=chunks, **named))
 
     def open(self) -> None:
         self._gate.touch()
+
+    def close(self) -> None:
+        """Again, for the next job of the same filter."""
+        self._gate.unlink()
+        for mark in self._folder.glob("at-*"):
+            mark.unlink()
 
     def waiting(self) -> list[int]:
         """The processes that have come to the gate."""

@@ -12,7 +12,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +24,7 @@ from typing import Any
 
 import psutil
 
+from vidproc.cli import jobs as jobs_program
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
 
@@ -36,6 +39,11 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> 
         assert time.monotonic() < deadline, f"waited {limit_s:g} s for {what}"
         time.sleep(0.01)
     return found
+
+
+def measured(what: str, since: float) -> None:
+    """For docs/reliability.md; `pytest -s` shows it. No test asserts it."""
+    print(f"measured: {what} after {time.monotonic() - since:.2f} s")
 
 
 def gone(processes: Iterable[psutil.Process]) -> bool:
@@ -54,6 +62,12 @@ class Outcome:
     code: int
     out: bytes
     err: str
+
+    @property
+    def told(self) -> Any:
+        """What it said as JSON; fails if it did not end well."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
 
     @property
     def complaint(self) -> str:
@@ -186,6 +200,10 @@ class Cluster:
     def send(self, video: object, out: object, *words: object, unix: bool = False) -> Outcome:
         return send("--video", video, "--out", out, *(self.by_unix if unix else self.by_tcp), *words)
 
+    def jobs(self, verb: str, *words: object) -> Outcome:
+        """vidproc jobs in this process."""
+        return _called(jobs_program.main, (verb, *words, *self.by_tcp))
+
     def sending(self, video: object, out: object, *words: object, port: int = 0, **options: Any) -> Program:
         """The same in the background, from bin/."""
         where = ("--host", "127.0.0.1", "--port", port or self.port)
@@ -221,6 +239,18 @@ def _listed(folder: Path) -> list[str]:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
+
+
+def chunks_written(data: Path) -> int:
+    """How many chunks of jobs that have not ended are in the database. It is copied, or to look would mend it."""
+    seen = data.with_name("seen")
+    seen.mkdir(exist_ok=True)
+    with contextlib.suppress(FileNotFoundError, sqlite3.DatabaseError):  # it died before there was a table
+        for path in data.glob("vidproc.db*"):
+            shutil.copy(path, seen)
+        with contextlib.closing(sqlite3.connect(seen / "vidproc.db")) as database:
+            return int(database.execute("SELECT count(*) FROM chunks").fetchone()[0])
+    return 0
 
 
 @contextlib.contextmanager

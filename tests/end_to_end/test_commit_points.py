@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.programs import BIN, Cluster, run, sha256, until
+from tests.end_to_end.programs import BIN, Cluster, chunks_written, run, sha256, until
 
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(900)]
 FILTER = ("--filter", "flip")
@@ -26,74 +23,94 @@ def expected(film: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return sha256(out)
 
 
-class Blow:
-    """A cluster whose first coordinator dies at one of its points, and what is to be known of that."""
+class Blows:
+    """A cluster whose first coordinators die, each at one of its points, before one that doesn't.
 
-    def __init__(self, made: Cluster, folder: Path, when: str, strike_at: int) -> None:
-        self.cluster = made
+    `strikes` says for each of them whether it dies before or after the point, and at which; at the 0th is never.
+    `taken_over` says how many chunks were written down when the last of them died.
+    """
+
+    def __init__(self, folder: Path, *strikes: tuple[str, int]) -> None:
         self.folder = folder
-        self.cluster.data = folder / "data"
-        self.points = folder / "points"
-        self.points.touch()
-        self.rows: int | None = None
-        self.words = ("--port", 0, "--unix-socket", made.unix, "--data-dir", made.data, "--log-format", "json")
-        self.first = made.start("coordinator", *self.words, door=(*DOOR, when, strike_at, self.points), cwd=BIN.parent)
+        self.made = Cluster(folder)
+        self.left = list(strikes)
+        self.deaths = 0
+        self.taken_over = 0
+        self.words = ("--port", 0, "--unix-socket", self.made.unix, "--data-dir", self.made.data)
+        self._next()
 
-    def dead(self) -> bool:
-        return self.first.process.poll() is not None
+    def _next(self) -> None:
+        when, strike_at = self.left.pop(0) if self.left else ("after", 0)
+        self.points = self.folder / f"points-{self.deaths}"
+        self.points.touch()
+        door = (*DOOR, when, strike_at, self.points, self.made.data)
+        words = (*self.words, "--log-format", "json")
+        self.running = self.made.start("coordinator", *words, door=door, cwd=BIN.parent)
+        until(lambda: self._dead() or '"ready"' in self.running.said, "the coordinator to be ready, or dead")
+
+    def _dead(self) -> bool:
+        return self.running.process.poll() is not None
 
     def survive(self, film: Path) -> dict[str, Any]:
-        """The job's figures, whatever happens to the first coordinator."""
-        until(lambda: self.dead() or '"ready"' in self.first.said, "the coordinator to be ready, or dead")
+        """The figures of the job."""
+        self.made.start("worker", "--unix-socket", self.made.unix, "--processes", 1)
         while self._sent(film) == 3:
-            pass  # it died before it was found
+            pass  # the coordinator died before it was found
         found: dict[str, Any] = json.loads((self.folder / "figures.json").read_text())
         return found
 
     def _sent(self, film: Path) -> int:
-        words = ("--unix-socket", self.cluster.unix, "--metrics-json", self.folder / "figures.json", *FILTER)
-        sending = self.cluster.start("send", "--video", film, "--out", self.folder / "out.mp4", *words)
-        until(lambda: self.dead() or sending.process.poll() is not None, "the coordinator's death, or the film")
-        if self.dead() and self.rows is None:
-            self.rows = chunks_written(self.cluster.data)
-            self._succeed()
+        words = ("--unix-socket", self.made.unix, "--metrics-json", self.folder / "figures.json", *FILTER)
+        sending = self.made.start("send", "--video", film, "--out", self.folder / "out.mp4", *words)
+        while sending.process.poll() is None:
+            until(lambda: self._dead() or sending.process.poll() is not None, "the coordinator's death, or the film")
+            if self._dead():
+                self._bury()
         return sending.wait()
 
-    def _succeed(self) -> None:
-        self.cluster.start("coordinator", *self.words).saying('"ready"')
+    def _bury(self) -> None:
+        self.deaths += 1
+        self.taken_over = chunks_written(self.made.data) or self.taken_over  # none where the job had ended
+        self._next()
+
+    def close(self) -> None:
+        """Those that are left stop as they should: a SIGKILL at any moment may leave a temporary file."""
+        try:
+            self.made.close()
+        finally:
+            for program in self.made.programs:
+                program.end()
 
 
-def chunks_written(data: Path) -> int:
-    """How many chunks of jobs that have not ended are in the database. It is copied, or to look would mend it."""
-    with contextlib.suppress(FileNotFoundError, sqlite3.OperationalError):  # it died before there was a table
-        seen = shutil.copytree(data, data.with_name("seen"), dirs_exist_ok=True)
-        with contextlib.closing(sqlite3.connect(seen / "vidproc.db")) as database:
-            return int(database.execute("SELECT count(*) FROM chunks").fetchone()[0])
-    return 0
+def blown(film: Path, folder: Path, expected: str, *strikes: tuple[str, int]) -> Blows:
+    """Of a job that is struck so all chunks that were written down are taken over, and its film has the same bytes."""
+    blows = Blows(folder, *strikes)
+    try:
+        figures = blows.survive(film)
+        assert sha256(folder / "out.mp4") == expected, f"killed {strikes}"
+        assert figures["restarts"]["chunks_kept"] == blows.taken_over, f"killed {strikes}"
+        assert figures["restarts"]["chunks_damaged"] == 0, f"killed {strikes}"
+        return blows
+    finally:
+        blows.close()
 
 
-def points(folder: Path) -> int:
-    return len((folder / "points").read_text().splitlines())
+def points(blows: Blows) -> int:
+    """How many the coordinator came to that was left."""
+    return len(blows.points.read_text().splitlines())
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_each_commit_point_in_turn(film: Path, expected: str, tmp_path: Path, when: str) -> None:
-    """Each chunk that was written down is taken over, and the film has the same bytes."""
-    struck, most = 0, 1
-    for strike_at in range(0, 1000):  # 0 is never, which shows how many there are
-        folder = tmp_path / str(strike_at)
-        made = Cluster(folder)
-        try:
-            blow = Blow(made, folder, when, strike_at)
-            made.start("worker", "--unix-socket", made.unix, "--processes", 1)
-            figures = blow.survive(film)
-            assert sha256(folder / "out.mp4") == expected, f"killed {when} point {strike_at}"
-            assert figures["restarts"]["chunks_kept"] == (blow.rows or 0), f"killed {when} point {strike_at}"
-            struck += blow.dead()
-        finally:
-            for program in made.programs:
-                program.end()
-        most = points(folder) if strike_at == 0 else most
-        if strike_at >= most:
-            break
-    assert struck >= most - 2, "the last points may come after the client has left"
+    """The last points may come after the client has left."""
+    most = points(blown(film, tmp_path / "undisturbed", expected))
+    struck = [blown(film, tmp_path / str(at), expected, (when, at)).deaths for at in range(1, most + 1)]
+    assert sum(struck) >= most - 2
+
+
+def test_killed_again_at_each_commit_point_of_its_successor(film: Path, expected: str, tmp_path: Path) -> None:
+    """The first one dies when some chunks are done."""
+    first = ("after", 20)
+    most = points(blown(film, tmp_path / "once", expected, first))
+    struck = [blown(film, tmp_path / str(at), expected, first, ("before", at)).deaths for at in range(1, most + 1)]
+    assert sum(struck) >= 2 * most - 4

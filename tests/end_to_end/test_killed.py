@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.heavy import heavy
-from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, Program, cluster, measured, sha256, until
 from tests.end_to_end.proxy import proxy
 
 pytestmark = pytest.mark.process
@@ -44,14 +45,24 @@ def test_a_slot(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
     assert len(retries["by_frame"]) == 1
 
 
-def test_a_daemon(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
-    doomed, _ = own.add_worker(1, "--allow-custom", "--name", "doomed"), own.add_worker(1, "--allow-custom")
-    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
-    gate.reached(2)
-    doomed.end()
-    until(lambda: own.log("worker left"), "the coordinator to notice", limit_s=3)
-    gate.open()
-    whole(sending, tmp_path / "out.mp4", plain)
+def leased(own: Cluster, worker: str) -> set[int]:
+    """The chunks that it was given, by a log with all that is in it."""
+    return {line["chunk"] for line in own.log("lease") if line["worker"] == worker}
+
+
+def test_a_daemon(film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    """What it had in hand and ahead goes to the other one."""
+    with cluster(tmp_path / "own", "--log-level", "debug") as own:
+        doomed, _ = (own.add_worker(1, "--allow-custom", "--name", name) for name in ("doomed", "other"))
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        gate.reached(2)
+        doomed.end()
+        ended = time.monotonic()
+        until(lambda: own.log("worker left"), "the coordinator to notice")
+        gate.open()
+        until(lambda: leased(own, "doomed") <= leased(own, "other"), "the other one to have all its chunks")
+        measured("a killed daemon's chunks are given out again", ended)
+        whole(sending, tmp_path / "out.mp4", plain)
 
 
 def test_a_daemon_that_falls_silent_and_wakes_up_late(

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.heavy import heavy
-from tests.end_to_end.programs import Cluster, Program, cluster, gone, sha256, until
+from tests.end_to_end.programs import Cluster, Program, cluster, gone, measured, sha256, until
 from tests.end_to_end.proxy import proxy
 
 pytestmark = pytest.mark.process
@@ -107,12 +108,13 @@ def test_a_coordinator_among_stalled_peers(
     own: Cluster, film: Path, gate: Gate, tmp_path: Path, times: int
 ) -> None:
     with stalled_peers(own, film, gate, tmp_path):
-        family = own.coordinator.family()
+        family, asked = own.coordinator.family(), time.monotonic()
         own.coordinator.signal(signal.SIGTERM)
         until(lambda: not own.unix.exists(), "the coordinator to hear")
         if times == 2:
             own.coordinator.signal(signal.SIGTERM)
         assert own.coordinator.wait(10) == (0 if times == 1 else -signal.SIGTERM)
+        measured(f"a coordinator among stalled peers, asked {times} times, ends", asked)
         assert "Traceback" not in own.coordinator.said
         until(lambda: gone(family), "its processes to end")
 
@@ -127,9 +129,10 @@ def test_what_a_killed_daemon_has_started_ends_with_it_and_no_file_is_left(
     worker = own.add_worker(2, "--allow-custom")
     sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
     gate.reached(2)
-    family = (worker if name == "worker" else own.coordinator).kill()
+    family, killed = (worker if name == "worker" else own.coordinator).kill(), time.monotonic()
     assert len(family) >= 2
     until(lambda: gone(family), "its processes to end")
+    measured(f"the processes of a {name} that was killed end", killed)
     assert own_files() == []
     if name == "worker":
         own.add_worker(1, "--allow-custom")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, Program, cluster, measured, sha256, until
 from tests.end_to_end.surroundings import Host, two_hosts
 
 pytestmark = pytest.mark.process
@@ -77,10 +77,11 @@ def test_a_host_vanishes_and_comes_back(
     here = both.start("send", both.here, family, *words, tmp_path / "here.mp4")
     there = both.start("send", both.there, family, *words, tmp_path / "there.mp4")
     gate.reached(2)
+    until(lambda: len(both.cluster.log("job")) == 2, "both jobs to be there")
     pulled = time.monotonic()
     both.there.plug(up=False)
     both.cluster.coordinator.saying('"worker left"')
-    print(f"measured: a host that vanished was found after {time.monotonic() - pulled:.1f} s ({family})")
+    measured(f"a host that vanished is found ({family})", pulled)
     gate.open()
     assert here.wait() == 0, here.said
     there.saying("connection lost")

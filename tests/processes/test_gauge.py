@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.transport.places import run, until
+from vidproc.model import FilterCall
 from vidproc.processes.child import Child, ChildLimits
 from vidproc.processes.gauge import Gauge
 
@@ -22,6 +23,24 @@ def test_what_was_set_is_read_with_the_time_of_it() -> None:
         gauge.start()
         assert (gauge.read().frame, gauge.read().finished) == (-1, 0)
         assert gauge.read().moved_at >= reading.moved_at
+    finally:
+        gauge.close()
+
+
+def test_it_tells_which_filter_is_being_called_until_that_has_come_back() -> None:
+    gauge = Gauge()
+    try:
+        gauge.start()
+        assert gauge.read().call is None
+        for call in (FilterCall(0, 12), FilterCall(3, 2**40, looks=True)):
+            gauge.enter(call)
+            gauge.set(11, 5)
+            assert gauge.read().call == call
+        gauge.leave()
+        assert gauge.read().call is None
+        gauge.enter(FilterCall(0, 13))
+        gauge.start()
+        assert gauge.read().call is None, "that was another task's"
     finally:
         gauge.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome, Paths
 from vidproc.protocol.connection import Connection, Event
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -195,7 +195,7 @@ ONE_OF_EACH: tuple[Message, ...] = (
     ListJobs(1),
     Jobs(1, (SUMMARY,), False),
     Describe(1, "j"),
-    Description(1, SUMMARY, JobSpec(()), "0" * 64, "", "/folder"),
+    Description(1, SUMMARY, JobSpec(()), "0" * 64, "", Paths("/in.mp4"), "/folder"),
     ListAttempts(1, "j"),
     Attempts(1, (ATTEMPT,), 1),
     Rerun(1, "j"),

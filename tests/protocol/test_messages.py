@@ -5,8 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.examples import messages
-from vidproc.model import JobSpec
+from vidproc.model import JobSpec, Paths
 from vidproc.protocol.framing import FrameReader, pack
+from vidproc.protocol.job_messages import ListAttempts, ListJobs
 from vidproc.protocol.messages import Ack, Fetch, Handshake, Heartbeat, Message, Submit, UploadBlock
 
 pytestmark = pytest.mark.unit
@@ -75,6 +76,19 @@ def test_values_without_sense_are_refused() -> None:
             Ack(1, "k", {}, heartbeat_s, silence_s)
     with pytest.raises(ValueError, match="not negative"):
         Fetch("j", -1)
+
+
+def test_a_page_has_its_limits_and_a_path_its_length() -> None:
+    for limit in (0, -1, 51):
+        with pytest.raises(ValueError, match="a page has 1 to 50 jobs"):
+            ListJobs(1, limit)
+    with pytest.raises(ValueError, match="not negative"):
+        ListAttempts(1, "j", -1)
+    with pytest.raises(ValueError, match="Invalid enum value"):
+        Message.from_header({"type": "list-jobs", "request": 1, "state": "asleep"})
+    good = Submit(1, JobSpec(()), 5, "0" * 64, "film.mp4", paths=Paths("/" * 4096, ""))
+    with pytest.raises(ValueError, match="a path has at most 4096 characters"):
+        Message.from_header({**good.to_header(), "paths": {"result": "/" * 4097}})
 
 
 def test_a_hash_is_fit_to_be_a_file_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from math import inf
 
 import pytest
@@ -187,6 +188,14 @@ def test_the_isolated_chunk_s_deaths_in_a_filter_are_no_setback_of_the_daemon() 
     assert it.last.kind is LeaseKind.FRAME, "and so it is tried again at once"
 
 
+def test_nor_is_a_second_death_in_the_same_call() -> None:
+    it = Ward()
+    worker = it.scheduler._workers["a"]
+    for call, setbacks in ((CALL, 1), (CALL, 1), (FilterCall(0, 8), 2), (FilterCall(0, 8), 2)):
+        it.dies(call)
+        assert worker.setbacks == setbacks
+
+
 def test_a_job_whose_filter_ends_its_process_over_and_over_is_given_up() -> None:
     it = Ward()
     it.isolate()
@@ -195,7 +204,8 @@ def test_a_job_whose_filter_ends_its_process_over_and_over_is_given_up() -> None
         for _ in range(2):
             failed = failed or only(ev.FailJob, it.dies(FilterCall(0, rank), frame=rank))
     assert len(failed) == 1
-    assert failed[0].message.startswith("frame ")
+    assert failed[0].message.startswith("frame 24 failed: killed by SIGSEGV (chunk 0, frames 0 to 47, ")
+    assert failed[0].message.endswith("; so it was with 16 frames before")
     assert failed[0].retries[0] < 4 + 1 + 2 * 17
 
 
@@ -253,3 +263,80 @@ def test_if_the_job_ends_the_daemon_is_free_for_others() -> None:
     it.send(ev.ChunksPlanned("k", chunks([1, 1]), final=True))
     it.then([])
     assert [grant.job for grant in it.granted[-2:]] == ["k", "k"]
+
+
+class Chaos:
+    """Deaths, errors and want of memory at random, in filters and elsewhere, with daemons that come and go."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.scheduler = Scheduler(Policy(), random.Random(seed))
+        self.now = 0.0
+        self.working: dict[int, str] = {}
+        self.answers: list[ev.Event] = []
+        self.ended: set[str] = set()
+
+    def send(self, event: ev.Event) -> None:
+        commands = self.scheduler.handle(event, self.now)
+        self.scheduler.validate()
+        for command in commands:
+            self._take(command)
+
+    def _take(self, command: ev.Command) -> None:
+        match command:
+            case ev.Grant(lease, worker):
+                self.working[lease] = worker
+            case ev.Withdraw(lease):
+                del self.working[lease]
+            case ev.Persist(lease):
+                self.answers.append(ev.ChunkPersisted(lease))
+            case ev.Deliver(job, chunk):
+                self.answers.append(ev.ChunkDelivered(job, chunk))
+            case ev.CompleteJob(job) | ev.FailJob(job):
+                self.ended.add(job)
+
+    def _pop(self) -> int:
+        lease = self.rng.choice(list(self.working))
+        del self.working[lease]
+        return lease
+
+    def leave_or_come_back(self) -> None:
+        name = self.rng.choice("ab")
+        self.working = {lease: worker for lease, worker in self.working.items() if worker != name}
+        self.send(self.rng.choice([ev.WorkerLost(name), ev.WorkerJoined(name, self.rng.randint(1, 3))]))
+
+    def fail(self) -> None:
+        call = self.rng.choice([None, FilterCall(self.rng.randrange(2), self.rng.randrange(3))])
+        code = self.rng.choice(["filter", "slot-died", "slot-died", "out-of-memory"])
+        frame = call.rank if call else -1
+        self.send(ev.ChunkFailed(self._pop(), code, "no", True, frame, code != "filter", call))
+
+    def go_on(self) -> None:
+        self.now += self.rng.random()
+        if self.answers:
+            self.send(self.answers.pop(0))
+        elif self.working and self.rng.random() < 0.5:
+            self.send(ev.ChunkFinished(self._pop()))
+        else:
+            self.send(ev.Tick())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_fails_each_job_comes_to_an_end(seed: int) -> None:
+    it = Chaos(seed)
+    it.send(ev.WorkerJoined("a", 3))
+    for job in "jkl":
+        it.send(ev.JobSubmitted(job, isolates=job != "l"))
+        it.send(ev.ChunksPlanned(job, chunks([2, 1, 3]), final=True))
+    for _ in range(300):
+        dice = it.rng.random()
+        if dice < 0.02:
+            it.leave_or_come_back()
+        elif dice < 0.4 and it.working:
+            it.fail()
+        else:
+            it.go_on()
+    it.send(ev.WorkerJoined("c", 2))
+    for _ in range(600):
+        it.go_on()
+    assert it.ended == {"j", "k", "l"}

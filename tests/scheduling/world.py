@@ -3,95 +3,21 @@ commands alone, and complains of any command that its books forbid."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from tests.scheduling.books import Daemon, Film, StageBooks
 from tests.scheduling.plans import more_chunks
-from vidproc.errors import CannotContinueError
-from vidproc.model import Chunk, LeaseKind
+from vidproc.errors import CannotContinueError, FilterError, WorkerError
+from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
 
-RETRIES, LOSSES = 3, 4
-"""The policy's defaults, written down again on purpose."""
-AHEAD = 16
-"""And how far a stage runs ahead of the film."""
+Part = tuple[str, bool, int]
+"""A chunk of a job, or of its stage."""
 
 
-@dataclass
-class Daemon:
-    slots: int
-    allow_custom: bool
-    limited: bool = False
-    draining: bool = False
-    suspect: bool = False
-    tails: dict[int, tuple[str, LeaseKind, Chunk]] = field(default_factory=dict)
-
-
-@dataclass
-class Books:
-    """What is known of one part of a job: of its chunks, or of its stage."""
-
-    attempts: Counter[int] = field(default_factory=Counter)
-    errors: Counter[int] = field(default_factory=Counter)
-    losses: Counter[int] = field(default_factory=Counter)
-    hopeless: set[int] = field(default_factory=set)
-    afresh: set[int] = field(default_factory=set)
-    rerun: set[int] = field(default_factory=set)
-
-    def retries(self) -> dict[int, int]:
-        return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
-
-    def doomed(self, chunk: int) -> bool:
-        return chunk in self.hopeless or self.errors[chunk] > RETRIES or self.losses[chunk] >= LOSSES
-
-
-@dataclass
-class StageBooks(Books):
-    """`position`: the next chunk in order. `passed`: the first that was never done. `seat`: the slot with the state."""
-
-    pinned: bool = False
-    position: int = 0
-    passed: int = 0
-    seat: tuple[str, int] | None = None
-    replays: int = 0
-
-
-@dataclass
-class Film(Books):
-    """A job's books."""
-
-    custom: bool = False
-    in_flight: int = 8
-    stage: StageBooks | None = None
-    chunks: list[Chunk] = field(default_factory=list)
-    final: bool = False
-    delivered: int = 0
-    outstanding: int | None = None
-    stored: set[int] = field(default_factory=set)
-    end: str = ""
-
-    def books(self, kind: LeaseKind) -> Books:
-        if kind is LeaseKind.CHUNK:
-            return self
-        assert self.stage is not None, "a stage's lease for a job without one"
-        return self.stage
-
-    @property
-    def fed(self) -> int:
-        """How many chunks have what they need of the stage."""
-        if self.stage is None:
-            return len(self.chunks)
-        return min(len(self.chunks), self.stage.passed + (not self.stage.pinned))
-
-    @property
-    def stage_may_go_on(self) -> bool:
-        if self.stage is None:
-            return False
-        known = len(self.chunks) - (not self.stage.pinned)
-        replaying = self.stage.position < self.stage.passed
-        return self.stage.position < known and (replaying or self.fed - self.delivered < AHEAD)
+def part_of(grant: ev.Grant) -> Part:
+    return grant.job, grant.kind is LeaseKind.STAGE, grant.chunk
 
 
 class World:
@@ -103,7 +29,7 @@ class World:
         self.working: dict[int, ev.Grant] = {}
         self.begun: set[int] = set()
         self.passed: set[int] = set()
-        self.blamed: tuple[str, LeaseKind, int] | None = None
+        self.blamed: Part | None = None
         self.taken_back: list[ev.Grant] = []
         self.persisting: dict[int, ev.Grant] = {}
         self.granted: list[int] = []
@@ -133,22 +59,33 @@ class World:
             self.daemons[name].limited = True
         self.send(ev.WorkerLimited(name, rate))
 
-    def submit(self, job: str, custom: bool = False, in_flight: int = 8, stage: ev.Sequential | None = None) -> None:
+    def submit(
+        self,
+        job: str,
+        custom: bool = False,
+        in_flight: int = 8,
+        stage: ev.Sequential | None = None,
+        isolates: bool = False,
+    ) -> None:
         books = StageBooks(pinned=stage.pinned) if stage else None
-        self.films[job] = Film(custom=custom, in_flight=in_flight, stage=books)
-        self.send(ev.JobSubmitted(job, custom, in_flight, stage))
+        self.films[job] = Film(custom=custom, in_flight=in_flight, stage=books, isolates=isolates)
+        self.send(ev.JobSubmitted(job, custom, in_flight, stage, isolates))
 
     def plan(self, job: str, shares: Sequence[bool], final: bool) -> None:
         """More chunks; `shares` says of each if it has the seek point of the one before."""
         film = self.films[job]
         self.plan_chunks(job, more_chunks(film.chunks[-1] if film.chunks else None, shares), final)
 
-    def plan_chunks(self, job: str, chunks: tuple[Chunk, ...], final: bool) -> None:
+    def plan_chunks(
+        self, job: str, chunks: tuple[Chunk, ...], final: bool, kept: frozenset[int] = frozenset()
+    ) -> None:
         film = self.films[job]
         if not film.end:
             film.chunks.extend(chunks)
             film.final = final
-        self.send(ev.ChunksPlanned(job, chunks, final))
+            film.kept |= kept
+            film.admit_kept()
+        self.send(ev.ChunksPlanned(job, chunks, final, kept))
 
     def finish(self, lease: int, can_continue: bool = True) -> None:
         """A result arrives: of a lease at work, or late, or once more."""
@@ -165,7 +102,15 @@ class World:
     def progress(self, lease: int, frames: int) -> None:
         self.send(ev.ChunksProgressed({lease: frames}))
 
-    def fail(self, lease: int, retryable: bool = True, slot_lost: bool = False) -> None:
+    def fail(
+        self,
+        lease: int,
+        retryable: bool = True,
+        slot_lost: bool = False,
+        frame: int = -1,
+        call: FilterCall | None = None,
+    ) -> None:
+        failed = ev.ChunkFailed(lease, FilterError.code, "it raised", retryable, frame, slot_lost, call)
         grant = self._pop(lease, can_continue=False)
         if grant is None:
             grant = self.persisting.pop(lease, None)
@@ -176,21 +121,22 @@ class World:
                     self.daemons[grant.worker].tails.pop(grant.slot, None)
             else:
                 self._next_begins(grant)
-            self._blame(grant, lost=slot_lost, retryable=retryable)
-        self.send(ev.ChunkFailed(lease, "filter", "it raised", retryable, frame=-1, slot_lost=slot_lost))
+            self._blame(grant, failed)
+        self.send(failed)
 
     def refuse(self, lease: int) -> None:
         """A slot's decoder is not open for what it was given, which is nobody's fault."""
+        refused = ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True)
         grant = self._pop(lease, can_continue=False)
         if grant is None:
             pass  # it is void, and so nobody's
         elif self._is_pinned(grant):  # which is a failure like any other: its state is gone
-            self._blame(grant, lost=False)
+            self._blame(grant, refused)
         else:
             self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
             if not self._at_work_on(grant):
                 self._unbegun(grant)
-        self.send(ev.ChunkFailed(lease, CannotContinueError.code, "not open", retryable=True))
+        self.send(refused)
 
     def persist(self, lease: int) -> None:
         grant = self.persisting.pop(lease, None)
@@ -207,6 +153,7 @@ class World:
         assert film.outstanding is not None
         chunk, film.outstanding = film.outstanding, None
         film.delivered += 1
+        film.admit_kept()
         self.send(ev.ChunkDelivered(job, chunk))
 
     def cancel(self, job: str) -> None:
@@ -238,7 +185,7 @@ class World:
 
     def _keep(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             film.stored.add(grant.chunk)
         elif (stage := film.stage) is not None:
             stage.position += 1
@@ -309,7 +256,8 @@ class World:
         for grant in [grant for grant in self.ahead() if grant.worker == name]:
             self._unbegun(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
-            self._blame(self.working.pop(lease), lost=True)
+            lost = ev.ChunkFailed(lease, WorkerError.code, "lost", retryable=True, slot_lost=True)
+            self._blame(self.working.pop(lease), lost)
 
     def _pop(self, lease: int, can_continue: bool) -> ev.Grant | None:
         """A lease at work ends. The slot's decoder is open at its end if that is said, and if nothing was heard yet of
@@ -337,18 +285,16 @@ class World:
             books.seat = books.seat if books.position else None
             self._rewind(books)
 
-    def _blame(self, grant: ev.Grant, lost: bool, retryable: bool = True) -> None:
+    def _blame(self, grant: ev.Grant, failed: ev.ChunkFailed) -> None:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
-        if lost and retryable and self._at_work_on(grant):
+        if failed.slot_lost and failed.retryable and self._at_work_on(grant):
             return
         books = film.books(grant.kind)
-        self.blamed = (grant.job, grant.kind, grant.chunk)
-        (books.losses if lost else books.errors)[grant.chunk] += 1
-        if not retryable:
-            books.hopeless.add(grant.chunk)
-        if books.doomed(grant.chunk) and not film.end:
+        self.blamed = part_of(grant)
+        books.note_failure(failed, grant)
+        if grant.chunk in books.hopeless and not film.end:
             self.suspects.add((grant.job, grant.chunk))
         if isinstance(books, StageBooks):
             books.seat = None
@@ -363,8 +309,7 @@ class World:
 
     def _at_work_on(self, grant: ev.Grant) -> bool:
         """Whether any slot has this chunk."""
-        sought = grant.job, grant.kind, grant.chunk
-        return any((other.job, other.kind, other.chunk) == sought for other in self.working.values())
+        return any(part_of(other) == part_of(grant) for other in self.working.values())
 
     def _forget_persisting(self, job: str) -> None:
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
@@ -372,8 +317,8 @@ class World:
     def _open_daemons(self) -> list[Daemon]:
         return [daemon for daemon in self.daemons.values() if daemon.slots and not daemon.draining]
 
-    def _persisting_of(self, job: str, kind: LeaseKind = LeaseKind.CHUNK) -> int:
-        return sum((grant.job, grant.kind) == (job, kind) for grant in self.persisting.values())
+    def _persisting_of(self, job: str, stage: bool = False) -> int:
+        return sum(part_of(grant)[:2] == (job, stage) for grant in self.persisting.values())
 
     def _chunk(self, grant: ev.Grant) -> Chunk:
         return self.films[grant.job].chunks[grant.chunk]
@@ -400,8 +345,8 @@ class World:
 
     def _check_withdraw(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
-        over = [self.blamed, *((other.job, other.kind, other.chunk) for other in self.persisting.values())]
-        done = (grant.job, grant.kind, grant.chunk) in over and grant.lease in self.begun
+        over = [self.blamed, *map(part_of, self.persisting.values())]
+        done = part_of(grant) in over and grant.lease in self.begun
         if grant.lease in self.begun:
             self._unseat(grant.worker, grant.slot)
         assert film.end or done or grant.lease not in self.begun, "work is thrown away"
@@ -423,7 +368,7 @@ class World:
             film, chunk = self.films[grant.job], self._chunk(grant)
             shares = grant.chunk and film.chunks[grant.chunk - 1].packets_start == chunk.packets_start
             books = film.books(grant.kind)
-            if not (shares or books.errors[grant.chunk] or books.losses[grant.chunk] or self._a_slot_is_kept()):
+            if not (shares or grant.chunk in books.failed or self._a_slot_is_kept()):
                 assert not any(daemon.allow_custom or not film.custom for daemon in well), "a slot idles beside work"
 
     def _a_slot_is_kept(self) -> bool:
@@ -440,15 +385,16 @@ class World:
         assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
         assert 0 <= grant.slot < daemon.slots, "no such slot"
         held = [*self.working.values(), *self.persisting.values()]
-        held = [it for it in held if (it.job, it.kind, it.chunk) == (grant.job, grant.kind, grant.chunk)]
+        held = [it for it in held if part_of(it) == part_of(grant)]
         assert len(held) == grant.second, "leased twice"
         queue = self.queues().get((grant.worker, grant.slot), [])
         assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
         assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
         if grant.second:
             self._check_second(grant, held[0])
-        if grant.kind is LeaseKind.CHUNK:
+        if grant.kind is not LeaseKind.STAGE:
             assert grant.chunk not in film.stored, "a lease of a chunk that is done"
+            self._check_isolation(grant, film)
             assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
             assert grant.chunk < film.fed, "a lease of a chunk that lacks something of the stage"
             film.attempts[grant.chunk] += not grant.second
@@ -459,12 +405,18 @@ class World:
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
 
+    def _check_isolation(self, grant: ev.Grant, film: Film) -> None:
+        chunk = self._chunk(grant)
+        assert (grant.kind is LeaseKind.FRAME) == (grant.chunk in film.isolated), "isolated or not?"
+        faults = {call for call in film.faults if chunk.first <= call.rank < chunk.last}
+        assert {fault.call for fault in grant.faults} == faults, "a call that is not to be made"
+
     def _check_stage(self, grant: ev.Grant, film: Film) -> None:
         stage = film.stage
         assert stage is not None
         assert film.stage_may_go_on, "a stage that should wait"
         assert grant.chunk == stage.position, "a stage out of order"
-        assert not self._persisting_of(grant.job, LeaseKind.STAGE), "a stage that overtakes itself"
+        assert not self._persisting_of(grant.job, stage=True), "a stage that overtakes itself"
         assert grant.replays == (stage.position < stage.passed), "replays or not?"
         if stage.pinned and stage.position > 0:
             assert stage.seat == (grant.worker, grant.slot), "a stage away from its state"
@@ -520,7 +472,7 @@ class World:
         film = self.films[command.job]
         assert not film.end
         parts = [film, *([film.stage] if film.stage else [])]
-        assert any(part.doomed(chunk) for part in parts for chunk in range(len(film.chunks))), "failed without need"
+        assert any(part.hopeless for part in parts), "failed without need"
         film.end = "failed"
         self.suspects = {(job, chunk) for job, chunk in self.suspects if job != command.job}
         self._forget_persisting(command.job)
@@ -531,8 +483,8 @@ class World:
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            at_work = {(grant.job, grant.kind, grant.chunk) for grant in self.working.values()}
-            leased = sum((name, kind) == (job, LeaseKind.CHUNK) for name, kind, _ in at_work)
+            at_work = set(map(part_of, self.working.values()))
+            leased = sum((name, stage) == (job, False) for name, stage, _ in at_work)
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored

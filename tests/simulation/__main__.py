@@ -13,6 +13,8 @@ from vidproc.scheduling import events as ev
 
 _AT_ONCE = 20
 _TOLD_EVERY = 500
+_TOLD = 5
+"""Failures that are printed whole."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +43,7 @@ def _many(seeds: Sequence[int], processes: int) -> int:
         for count, verdict in enumerate(pool.map(judged, seeds, chunksize=_AT_ONCE), 1):
             if verdict.failure:
                 failed.append(verdict)
-                print(verdict, flush=True)
+                print(verdict if len(failed) <= _TOLD else f"seed {verdict.seed}: failed", flush=True)
             if count % _TOLD_EVERY == 0 or count == len(seeds):
                 print(f"{count} of {len(seeds)} seeds, {len(failed)} failed", flush=True)
     return 1 if failed else 0

@@ -14,11 +14,10 @@ from tests.scheduling.world import World
 from tests.simulation.daemon import Draining, Hello, Lease, Result
 from tests.simulation.line import End
 from tests.simulation.nature import Nature
-from tests.simulation.orders import Made, Order
+from tests.simulation.orders import Made, Order, Work
 from tests.simulation.shares import Shares
 from tests.simulation.store import Store
 from vidproc.errors import CannotContinueError
-from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
 
@@ -61,6 +60,7 @@ class Coordinator:
         self._arrived: dict[int, Made] = {}
         self._sent: dict[int, Lease] = {}
         self._alarm: object = None
+        self._slots_may_die = bool(nature.weather.dying or nature.weather.hanging)
         for job, order in store.orders.items():
             if job not in store.ends:
                 self._begin(order)
@@ -84,7 +84,7 @@ class Coordinator:
     def _begin(self, order: Order) -> None:
         self.muxed[order.job] = []
         self._store.results.setdefault(order.job, {})
-        self.books.submit(order.job, order.custom, order.in_flight, order.stage)
+        self.books.submit(order.job, order.custom, order.in_flight, order.stage, order.isolates)
         self._plan(order, 0)
 
     def _plan(self, order: Order, part: int) -> None:
@@ -93,7 +93,9 @@ class Coordinator:
             return
         known, until = (0, *order.parts)[part : part + 2]
         final = part + 1 == len(order.parts)
-        self.books.plan_chunks(order.job, order.chunks[known:until], final)
+        chunks, held = order.chunks[known:until], self._store.results[order.job]
+        kept = frozenset(it.index for it in chunks if it.start in held and order.stage is None)
+        self.books.plan_chunks(order.job, chunks, final, kept)
         if not final:
             self._nature.after(self._nature.about(1.0), partial(self._plan, order, part + 1))
 
@@ -135,8 +137,8 @@ class Coordinator:
                 self.books.finish(lease, can_continue)
             case ev.ChunkFailed(lease, CannotContinueError.code):
                 self.books.refuse(lease)
-            case ev.ChunkFailed(lease, retryable=retryable, slot_lost=slot_lost):
-                self.books.fail(lease, retryable, slot_lost)
+            case ev.ChunkFailed():
+                self.books.fail(message.lease, message.retryable, message.slot_lost, message.frame, message.call)
             case ev.ChunksProgressed():
                 self.books.send(message)
             case ev.WorkerLimited(_, rate):
@@ -186,7 +188,7 @@ class Coordinator:
 
     def _persist(self, lease: int) -> None:
         made, sent = self._arrived[lease], self._sent[lease]
-        assert made == sent.made, f"{made} would be kept as {sent.made}"
+        assert made.work == sent.work, f"{made.work} would be kept as {sent.work}"
 
         def failed() -> None:
             self._post(sent.grant.worker, ev.Withdraw(lease, sent.grant.worker))
@@ -196,11 +198,11 @@ class Coordinator:
         self._store.write(partial(self._keep, made), partial(self.books.persist, lease), failed)
 
     def _keep(self, made: Made) -> None:
-        if made.kind is LeaseKind.CHUNK and made.job in self._store.results:
-            self._store.results[made.job][made.start] = made
+        if not made.work.stage:
+            self._store.results[made.work.job][made.work.start] = made
 
     def _is_kept(self, made: Made) -> bool:
-        return made.kind is not LeaseKind.CHUNK or self._store.results[made.job].get(made.start) == made
+        return made.work.stage or made.work.start in self._store.results[made.work.job]
 
     def _discard(self, lease: int) -> None:
         """Its daemon waits to hear of it."""
@@ -218,9 +220,12 @@ class Coordinator:
             self.books.deliver(job)
 
     def _check_film(self, job: str) -> None:
-        chunks = self._store.orders[job].chunks
-        wanted = [Made(job, LeaseKind.CHUNK, it.start, it.stop) for it in chunks]
-        assert self.muxed[job] == wanted, f"the film of {job} is {self.muxed[job]}"
+        """All of it is there once and in order, and what fell back had to."""
+        order, made = self._store.orders[job], self.muxed[job]
+        assert [it.work for it in made] == [Work(job, False, it.start, it.stop) for it in order.chunks]
+        fallen = {rank for it in made for rank in it.fallen}
+        assert fallen >= order.poison.keys(), "a frame that nobody can do was done"
+        assert fallen == order.poison.keys() or self._slots_may_die, "a frame fell back that is as good as others"
 
     def _wake_at(self, time: float) -> None:
         alarm = self._alarm = object()

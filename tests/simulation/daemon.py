@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from tests.simulation.line import End
 from tests.simulation.nature import FRAME_TIMEOUT_S, Nature
-from tests.simulation.orders import Fate, Made, Order
-from vidproc.errors import CannotContinueError, FilterError
-from vidproc.model import Chunk, LeaseKind
+from tests.simulation.orders import Fate, Made, Order, Work
+from vidproc.errors import CannotContinueError, FilterError, StalledError, WorkerError
+from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 
 _DIAL_AGAIN_S = 1.0
@@ -39,8 +39,22 @@ class Lease:
     chunk: Chunk
 
     @property
-    def made(self) -> Made:
-        return Made(self.grant.job, self.grant.kind, self.chunk.start, self.chunk.stop)
+    def work(self) -> Work:
+        return Work(self.grant.job, self.grant.kind is LeaseKind.STAGE, self.chunk.start, self.chunk.stop)
+
+    @property
+    def poison(self) -> dict[int, Fate]:
+        """Of its frames. The filters are not what a stage fails in."""
+        ranks = () if self.work.stage else range(self.chunk.start, self.chunk.stop)
+        return {rank: fate for rank, fate in self.order.poison.items() if rank in ranks}
+
+    @property
+    def fallen(self) -> tuple[int, ...]:
+        """The frames that fall back without harm to its process."""
+        known = {fault.call.rank for fault in self.grant.faults}
+        alone = self.grant.kind is LeaseKind.FRAME
+        raising = {rank for rank, fate in self.poison.items() if alone and fate is Fate.RAISES}
+        return tuple(sorted(known | raising))
 
     @property
     def pinned(self) -> bool:
@@ -177,20 +191,23 @@ class Daemon:
         """How long it takes, and what is answered then."""
         if not slot.can_go_on_with(lease):
             return 0.0, _failed(lease, CannotContinueError.code)
-        seconds = self._seconds(lease, slot)
-        match lease.order.poison.get(lease.chunk.start) or self._misfortune():
-            case Fate.RAISES:
-                return seconds * self._nature.rng.random(), _failed(lease, FilterError.code)
-            case Fate.HOPELESS:
-                return seconds * self._nature.rng.random(), _failed(lease, FilterError.code, retryable=False)
-            case Fate.DIES:
-                return seconds * self._nature.rng.random(), _failed(lease, FilterError.code, slot_lost=True)
-            case Fate.HANGS:
-                return FRAME_TIMEOUT_S, _failed(lease, FilterError.code, slot_lost=True)
+        seconds, rng = self._seconds(lease, slot), self._nature.rng
+        rank = next((rank for rank in sorted(lease.poison) if rank not in lease.fallen), None)
+        fate = lease.poison[rank] if rank is not None else self._misfortune()
+        if rank is None and fate.is_failure and self._nature.happens(0.5) and not lease.work.stage:
+            rank = rng.randrange(lease.chunk.start, lease.chunk.stop)
+        match fate:
+            case Fate.DONE:
+                return seconds, self._result(lease)
             case Fate.SLOW:
                 return 10 * seconds, self._result(lease)
+            case Fate.HANGS:
+                return FRAME_TIMEOUT_S, _failed(lease, StalledError.code, slot_lost=True, rank=rank)
+            case Fate.DIES:
+                return seconds * rng.random(), _failed(lease, WorkerError.code, slot_lost=True, rank=rank)
             case _:
-                return seconds, self._result(lease)
+                retryable = fate is Fate.RAISES
+                return seconds * rng.random(), _failed(lease, FilterError.code, retryable=retryable, rank=rank)
 
     def _misfortune(self) -> Fate:
         weather, happens = self._nature.weather, self._nature.happens
@@ -208,7 +225,8 @@ class Daemon:
         return frames * lease.order.pace / slot.speed * self._nature.rng.uniform(0.8, 1.25)
 
     def _result(self, lease: Lease) -> Result:
-        return Result(lease.grant.lease, lease.made, not self._nature.happens(self._nature.weather.closed))
+        stands_open = not self._nature.happens(self._nature.weather.closed)
+        return Result(lease.grant.lease, Made(lease.work, lease.fallen), stands_open)
 
     def _end(self, slot: Slot, lease: Lease, answer: Result | ev.ChunkFailed) -> None:
         if slot.running is not lease:
@@ -262,5 +280,9 @@ class Daemon:
             self.dead = True
 
 
-def _failed(lease: Lease, code: str, retryable: bool = True, slot_lost: bool = False) -> ev.ChunkFailed:
-    return ev.ChunkFailed(lease.grant.lease, code, "it was to be", retryable, slot_lost=slot_lost)
+def _failed(
+    lease: Lease, code: str, retryable: bool = True, slot_lost: bool = False, rank: int | None = None
+) -> ev.ChunkFailed:
+    call = FilterCall(0, rank) if rank is not None else None
+    frame = rank if rank is not None else -1
+    return ev.ChunkFailed(lease.grant.lease, code, "it was to be", retryable, frame, slot_lost, call)

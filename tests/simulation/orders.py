@@ -6,12 +6,12 @@ import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from vidproc.model import Chunk, LeaseKind
+from vidproc.model import Chunk
 from vidproc.scheduling.events import Sequential
 
 
 class Fate(StrEnum):
-    """What becomes of a chunk in a slot."""
+    """What becomes of a chunk in a slot, or does of a frame."""
 
     DONE = "done"
     RAISES = "raises"
@@ -20,17 +20,22 @@ class Fate(StrEnum):
     HANGS = "hangs"
     SLOW = "slow"
 
+    @property
+    def is_failure(self) -> bool:
+        return self not in (Fate.DONE, Fate.SLOW)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
-    """`parts` are how many of the chunks the plan knows each time that it knows more. `poison`: what becomes of a chunk
-    wherever it is tried, by its first rank. `pace`: seconds of an average frame."""
+    """`parts` are how many of the chunks the plan knows each time that it knows more. `poison`: what a frame does to
+    whoever tries it, by its rank. `isolates`: such frames may fall back. `pace`: seconds of an average frame."""
 
     job: str
     at: float
     custom: bool
     in_flight: int
     stage: Sequential | None
+    isolates: bool
     pace: float
     chunks: tuple[Chunk, ...]
     parts: tuple[int, ...]
@@ -38,22 +43,30 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What a result holds, told by what it is of; two that are equal are the same bytes."""
+class Work:
+    """What a result is of."""
 
     job: str
-    kind: LeaseKind
+    stage: bool
     start: int
     stop: int
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a result holds; two that are equal are the same bytes. `fallen`: the frames that fell back, by rank."""
+
+    work: Work
+    fallen: tuple[int, ...] = ()
+
+
 def drawn(job: str, at: float, rng: random.Random) -> Order:
     chunks = _chunks(rng, rng.choice([0, 1, 3, 10, 25, 60]))
-    poison = {it.start: rng.choice([Fate.RAISES, Fate.HOPELESS, Fate.DIES]) for it in chunks if rng.random() < 0.01}
     stage = rng.choice([None, None, None, Sequential(pinned=False), Sequential(pinned=True)])
+    isolates = rng.random() < 0.5
     return Order(
-        job, at, rng.random() < 0.2, rng.choice([1, 2, 5, 64, 64]), stage, 10 ** rng.uniform(-2.5, -1.0),
-        chunks, _parts(rng, len(chunks)), poison,
+        job, at, rng.random() < 0.2, rng.choice([1, 2, 5, 64, 64]), stage, isolates, 10 ** rng.uniform(-2.5, -1.0),
+        chunks, _parts(rng, len(chunks)), _poison(rng, chunks, 0.05 if isolates else 0.01),
     )  # fmt: skip
 
 
@@ -77,3 +90,10 @@ def _parts(rng: random.Random, count: int) -> tuple[int, ...]:
     if rng.random() < 0.5:
         return (count,)
     return (*sorted(rng.randint(0, count) for _ in range(rng.randint(1, 4))), count)
+
+
+def _poison(rng: random.Random, chunks: tuple[Chunk, ...], part: float) -> dict[int, Fate]:
+    """In this part of the chunks a frame or two."""
+    ill = [it for it in chunks if rng.random() < part]
+    ranks = [rng.randrange(it.start, it.stop) for it in ill for _ in range(rng.randint(1, 2))]
+    return {rank: rng.choice([Fate.RAISES, Fate.DIES, Fate.DIES, Fate.HANGS, Fate.HOPELESS]) for rank in ranks}

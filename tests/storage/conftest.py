@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests.postgres import Postgres
 from vidproc.storage.database import url_of_file
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest) -> Iterator[postgres.Postgres | None]:
+def server(request: pytest.FixtureRequest) -> Postgres | None:
     """None for SQLite, which needs none."""
-    if request.param == "sqlite":
-        yield None
-        return
-    if postgres.program("postgres") is None:
-        pytest.skip("PostgreSQL is not installed here: apt-get install postgresql")
-    with postgres.serving() as made:
-        yield made
+    return request.getfixturevalue("postgres") if request.param == "postgresql" else None
 
 
 @pytest.fixture
@@ -30,6 +23,6 @@ def file_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def url(server: postgres.Postgres | None, tmp_path: Path) -> str:
+def url(server: Postgres | None, tmp_path: Path) -> str:
     """Of a database that holds nothing yet."""
     return server.new_database() if server else url_of_file(tmp_path / "d")

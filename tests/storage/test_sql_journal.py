@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.postgres import Postgres
 from vidproc.errors import StorageError, VidprocError
-from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, StreamFormat
+from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, Paths, StreamFormat
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Unfinished
 from vidproc.storage.sql_journal import SqlJournal
@@ -74,6 +75,23 @@ def test_a_job_and_its_chunks_are_read_as_they_were_written(url: str) -> None:
             left = await journal.recall()
             assert list(left.unfinished) == [Unfinished(record(detached=True, restarts=1), [kept(0), kept(3)])]
             assert left.results == set()
+
+    run(main, url)
+
+
+def test_what_others_wrote_is_kept_as_far_as_it_is_text(url: str) -> None:
+    strange = "a\0\udcffb"
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record(name=strange, paths=Paths(strange, "é")))
+            journal.note_attempt("a", Attempt(LeaseKind.CHUNK, 0, 1, "w", 0, 1.0, 2.0, Outcome.FAILED, "x", strange))
+            await journal.end("a", Ending(JobState.FAILED, 2.0, "x", strange))
+            found = await journal.find("a")
+            assert found is not None
+            assert (found[0].name, found[0].paths, found[1].message) == ("a??b", Paths("a??b", "é"), "a??b")
+            ((attempt,), _) = await journal.history().attempts("a", 0, 5)
+            assert attempt.message == "a??b"
 
     run(main, url)
 
@@ -222,6 +240,18 @@ def test_too_many_results_go_by_who_has_them_and_then_by_age(url: str) -> None:
             assert (await journal.recall()).results == {"watched"}
 
     run(main, url)
+
+
+def test_a_server_that_was_started_anew_is_connected_to_again(postgres: Postgres) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record("a"))
+            postgres.hang_up()
+            await journal.accept(record("b"))
+            postgres.hang_up()
+            assert {each.record.id for each in (await journal.recall()).unfinished} == {"a", "b"}
+
+    run(main, postgres.new_database())
 
 
 def test_what_cannot_be_written_is_told(url: str) -> None:

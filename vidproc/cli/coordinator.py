@@ -39,6 +39,8 @@ _LIMITS = (
     ("--probe-limit", "T", "of that, until it is known what the film is (default: 10)"),
 )
 
+_STOP_LIMIT_S = 9.0
+
 
 def parser() -> argparse.ArgumentParser:
     made = options.parser(
@@ -129,6 +131,7 @@ async def _serve(settings: CoordinatorSettings) -> int:
     await coordinator.start(listening_addresses(settings))
     structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
     await stop.wait()
+    daemons.leave_within(_STOP_LIMIT_S, signals.exit_code)
     await coordinator.stop()
     return signals.exit_code
 

@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -80,6 +81,19 @@ def take_descriptors() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def leave_within(limit_s: float, code: int) -> None:
+    """End the process by then, whatever may hold it: a disk that does not answer, a large film that is being hashed.
+    What was acknowledged is written down, and the rest is done again."""
+    watch = threading.Timer(limit_s, _leave, (limit_s, code))
+    watch.daemon = True
+    watch.start()
+
+
+def _leave(limit_s: float, code: int) -> None:
+    structlog.get_logger().warning("stopping takes too long: leaving", limit_s=limit_s)
+    os._exit(code)
 
 
 class StopSignals:

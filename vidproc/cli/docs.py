@@ -43,7 +43,7 @@ first of these that gives it wins. Sizes may be written as `4GiB`, times as `90`
 def options_page() -> str:
     """The options of all programs, in Markdown."""
     programs = [importlib.import_module(f"vidproc.cli.{name}").parser() for name in _PROGRAMS]
-    parsers = [parser for program in programs for parser in (program, *_verbs(program))]
+    parsers = [parser for program in programs for parser in (program, *verbs(program))]
     return "\n".join(
         [_HEAD, _EXIT_CODES, *("\n".join(_section(parser)) for parser in parsers), _SETTINGS, *_settings(), ""]
     )
@@ -87,7 +87,7 @@ def _holds(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
-def _verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+def verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """The parsers of its subcommands, in the order in which they were added."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

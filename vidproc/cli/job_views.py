@@ -45,6 +45,8 @@ def details_json(
         **summary_json(told.summary),
         "source_sha256": told.sha256,
         "sha256": told.result_sha256 or None,
+        "source_path": told.paths.source or None,
+        "result_path": told.paths.result or None,
         "folder": told.folder,
         "job": to_plain(told.job),
         "metrics": metrics or None,
@@ -91,10 +93,14 @@ def details(
         yield _line("error", it.message)
     yield _line("film", f"{it.name}, {_megabytes(it.size)}")
     yield _line("", f"SHA-256 {told.sha256}")
+    if told.paths.source:
+        yield _line("", told.paths.source)
     yield _line("filters", ", ".join(_filter(spec) for spec in told.job.filters))
     yield _line("result", _result(it, told.job))
     if told.result_sha256:
         yield _line("", f"SHA-256 {told.result_sha256}")
+    if told.paths.result:
+        yield _line("", told.paths.result)
     yield _line("submitted", f"{_local(it.submitted_at)}, took {_took(it, now)}")
     yield _line("frames", _frames(it))
     yield _line("folder", told.folder)

@@ -86,6 +86,7 @@ def _add_output(to: argparse.ArgumentParser, required: bool) -> None:
     to.add_argument("--out", required=required, metavar="OUT", help="where the result goes, or - for standard output")
     to.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     to.add_argument("--metrics-json", metavar="FILE", help="write the job's figures there")
+    to.set_defaults(video="-")  # there is no film here that could be overwritten
     _add_quiet(to)
 
 
@@ -197,7 +198,10 @@ def _watch(endpoint: Endpoint, given: argparse.Namespace) -> int:
     if finished.state is not JobState.DONE:
         raise from_code(finished.code, f"{told.summary.name}: {finished.message}")
     if not given.quiet:
-        print(f"{one_line(told.summary.name)} is done: vidproc jobs fetch {given.job} --out OUT", file=sys.stderr)
+        from vidproc.cli import where
+
+        fetch = f"vidproc jobs fetch {given.job}{where.as_options(given)} --out OUT"
+        print(f"{one_line(told.summary.name)} is done: {fetch}", file=sys.stderr)
     return 0
 
 
@@ -231,12 +235,13 @@ def _fetch(endpoint: Endpoint, given: argparse.Namespace) -> int:
 
 def _check_outputs(given: argparse.Namespace, told: Description) -> None:
     """Raises `ClientError` where OUT could not be written, or has a name that says another container."""
+    from vidproc.cli.job_options import check_outputs
     from vidproc.client import films
     from vidproc.client.containers import container_of
 
-    films.check_output("", given.out, given.overwrite)
-    if given.metrics_json:
-        films.check_place("--metrics-json", given.metrics_json)
+    if given.json and given.out == films.STANDARD:
+        raise ClientError("--json and --out - would both go to standard output")
+    check_outputs(given, given.overwrite)
     is_ = told.job.container
     if given.out != films.STANDARD and container_of(given.out) != is_:
         raise ClientError(f"--out {given.out}: the result is {is_}, so give it a name that ends in .{is_}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -96,7 +97,9 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
     specs.check_size(job.filters)
     job, held = files.gathered(job)
     source = films.source_of(video)
-    begun = head_start.submit(endpoint, job, source, given.detach)
+    paths = films.paths(given.video, "" if given.detach else given.out)
+    submission = head_start.submission(job, source, given.detach, paths)
+    begun = head_start.submit(endpoint, submission)
 
     import asyncio
 
@@ -105,10 +108,9 @@ def _process(endpoint: Endpoint, job: JobSpec, video: str, given: argparse.Names
 
     with reporting.progress(given.quiet) as tell:
         if given.detach:
-            handing = remote.RemoteJob(endpoint, job, held, source, tell, begun, detached=True).hand_over()
-            job_id = asyncio.run(handing)
+            job_id = asyncio.run(remote.RemoteJob(endpoint, submission, held, source, tell, begun).hand_over())
         else:
-            course = remote.process_source(endpoint, job, held, source, given.out, given.overwrite, tell, begun)
+            course = remote.process_source(endpoint, submission, held, source, given.out, given.overwrite, tell, begun)
             metrics = asyncio.run(course)
     if given.detach:
         _say_where(job_id, job, given)
@@ -122,8 +124,9 @@ def _say_where(job_id: str, job: JobSpec, given: argparse.Namespace) -> None:
     print(job_id)
     if not given.quiet:
         there = where.as_options(given)
+        out = f"out.{job.container}" if given.out == "-" else shlex.quote(given.out)
         print(f"watch it:  vidproc jobs watch {job_id}{there}", file=sys.stderr)
-        print(f"fetch it:  vidproc jobs fetch {job_id}{there} --out out.{job.container}", file=sys.stderr)
+        print(f"fetch it:  vidproc jobs fetch {job_id}{there} --out {out}", file=sys.stderr)
 
 
 def program() -> NoReturn:

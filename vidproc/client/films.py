@@ -8,6 +8,7 @@ if the place is free still. A symlink stays: the place is the one that it names.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import itertools
 import os
@@ -23,6 +24,7 @@ from msgspec import Struct
 from vidproc import scratch
 from vidproc.client import standard_input
 from vidproc.errors import ClientError, StorageError
+from vidproc.model import Paths
 
 _BLOCK = 2**20
 STANDARD = "-"
@@ -45,6 +47,16 @@ def same(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other) or (
         os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
     )
+
+
+def paths(video: str, out: str) -> Paths:
+    """What a coordinator's history tells of where they are."""
+    return Paths(_told(video), _told(out))
+
+
+def _told(name: str) -> str:
+    """Also of a name that is no text."""
+    return "" if name in ("", STANDARD) else os.fsencode(os.path.abspath(name)).decode(errors="replace")
 
 
 def check_output(video: str, out: str, overwrite: bool) -> None:
@@ -118,8 +130,7 @@ class Hashing:
 
     @property
     def source(self) -> Source:
-        name = os.path.basename(os.fsencode(self._video)).decode(errors="replace")
-        return Source(Path(self._video), name, self._size, self._sha256.hexdigest())
+        return Source(Path(self._video), os.path.basename(_told(self._video)), self._size, self._sha256.hexdigest())
 
 
 def source_of(video: str) -> Source:
@@ -148,20 +159,43 @@ def written(out: str, overwrite: bool) -> Iterator[BinaryIO]:
             yield file
         return
     target = Path(_named(out))
+    with _disk_errors(f"--out {out}"), _partial(target) as partial:
+        with open(partial, "r+b") as file:
+            yield file
+        if overwrite:
+            partial.replace(target)
+        elif not _took(target, partial):
+            kept = next(name for name in _names_beside(target) if _took(name, partial))
+            raise StorageError(f"--out {out} appeared while the job ran, and was left alone; the result is {kept}")
+
+
+@contextlib.contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """An empty file beside the target, which is gone at the end unless it has another name by then. It is locked, and
+    has its name from then on, so that those that killed programs left can be told from it; they are removed before."""
+    _remove_abandoned(target)
     # Not tempfile's: the result should have the mode that any new file of this user has.
-    partial = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.part")
-    try:
-        with _disk_errors(f"--out {out}"):
-            with open(partial, "xb") as file:
-                yield file
-            if overwrite:
-                partial.replace(target)
-            elif not _took(target, partial):
-                kept = next(name for name in _names_beside(target) if _took(name, partial))
-                raise StorageError(f"--out {out} appeared while the job ran, and was left alone; the result is {kept}")
-    finally:
-        with contextlib.suppress(OSError):  # it has moved, or the folder is gone
-            partial.unlink()
+    stem = f".{target.stem[:40]}.{secrets.token_hex(4)}"
+    fresh, partial = target.with_name(f"{stem}.new"), target.with_name(f"{stem}.part")
+    with contextlib.ExitStack() as stack:
+        for path in (fresh, partial):
+            stack.callback(_unlink, path)
+        fresh.open("xb").close()
+        with contextlib.suppress(OSError):  # a file system without locks
+            stack.enter_context(scratch.held(fresh))
+        fresh.rename(partial)
+        yield partial
+
+
+def _remove_abandoned(target: Path) -> None:
+    for path in target.parent.glob(f".{glob.escape(target.stem[:40])}.????????.part"):
+        with contextlib.suppress(OSError), scratch.held(path):
+            path.unlink()
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it has moved, or the folder is gone
+        path.unlink()
 
 
 def _took(name: Path, file: Path) -> bool:

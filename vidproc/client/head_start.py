@@ -18,7 +18,7 @@ from msgspec import Struct
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.films import Source
 from vidproc.errors import VidprocError
-from vidproc.model import JobSpec
+from vidproc.model import NO_PATHS, JobSpec, Paths
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.messages import Submit
 from vidproc.protocol.party import NONCE_BYTES
@@ -35,11 +35,11 @@ class HeadStart(Struct):
     connection: Connection
 
 
-def submission(spec: JobSpec, source: Source, dry_run: bool = False, detached: bool = False) -> Submit:
-    return Submit(1, spec, source.size, source.sha256, source.name, dry_run, detached)
+def submission(spec: JobSpec, source: Source, detached: bool = False, paths: Paths = NO_PATHS) -> Submit:
+    return Submit(1, spec, source.size, source.sha256, source.name, detached=detached, paths=paths)
 
 
-def submit(endpoint: Endpoint, spec: JobSpec, source: Source, detached: bool = False) -> HeadStart | None:
+def submit(endpoint: Endpoint, submission: Submit) -> HeadStart | None:
     """Submit a job to a coordinator on this machine, if it answers at once."""
     connection = Connection(endpoint.party(), secrets.token_bytes(NONCE_BYTES))
     for family, place in _places(endpoint.address, endpoint.family):
@@ -48,7 +48,7 @@ def submit(endpoint: Endpoint, spec: JobSpec, source: Source, detached: bool = F
             sock.settimeout(_PATIENCE_S)
             sock.connect(place)
             _open(sock, connection)
-            sock.sendall(b"".join(connection.send(submission(spec, source, detached=detached))))
+            sock.sendall(b"".join(connection.send(submission)))
             sock.setblocking(False)
             stack.pop_all()
             return HeadStart(sock, connection)

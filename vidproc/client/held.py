@@ -21,8 +21,8 @@ _T = TypeVar("_T")
 
 
 class HeldJob:
-    """`owned`: it is there for this client alone, so it is cancelled when the client gives up, and its result is let go
-    of when it has arrived. `name` is what its film is called."""
+    """`owned`: it is there for this client alone, so it is cancelled when the client gives up. `name` is what its film
+    is called."""
 
     def __init__(self, endpoint: Endpoint, job_id: str, name: str, tell: Listener, owned: bool = False) -> None:
         self._endpoint = endpoint
@@ -49,8 +49,9 @@ class HeldJob:
                 return await course(session)
             except ConnectionLostError:
                 raise
-            except BaseException:  # whatever ends the job here ends it there
-                await self._let_go(session)
+            except BaseException:  # whatever ends one's own job here ends it there
+                if self._owned:
+                    await self._let_go(session)
                 raise
 
         return await lasting(self._endpoint, guarded, self._progress, self._tell, first)
@@ -65,7 +66,7 @@ class HeldJob:
             raise from_code(finished.code, f"{self._name}: {finished.message}")
         assert self._download is not None
         await self._download.run(session, finished)
-        await self._let_go(session)
+        await self._let_go(session)  # it has ended: this tells the coordinator that somebody has the result
         return dict(finished.metrics)
 
     async def _ended(self, session: Session) -> Finished:
@@ -82,6 +83,6 @@ class HeldJob:
         return message
 
     async def _let_go(self, session: Session) -> None:
-        if self._owned and self._job_id:
+        if self._job_id:
             with contextlib.suppress(PeerError, TimeoutError):
                 await asyncio.wait_for(session.send(Cancel(self._job_id)), _GOODBYE_S)

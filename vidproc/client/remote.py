@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from vidproc.client import download, films, specs
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.files import gathered
@@ -21,7 +23,7 @@ from vidproc.client.news import Listener, Uploading
 from vidproc.client.sending import Sending, send_file
 from vidproc.errors import ClientError, PeerError, UnknownJobError, from_code
 from vidproc.model import JobSpec, JobState
-from vidproc.protocol.messages import Accepted, FileWanted, Finished, Message, Progress, Received, Wanted, Watch
+from vidproc.protocol.messages import Accepted, FileWanted, Finished, Message, Progress, Received, Submit, Wanted, Watch
 from vidproc.transport.connect import adopt
 from vidproc.transport.session import Session
 
@@ -29,25 +31,22 @@ _T = TypeVar("_T")
 
 
 class RemoteJob(HeldJob):
-    """One job from its submission to its result. `files` are what `spec` names by SHA-256. A `detached` one is only
-    handed over."""
+    """One job from its submission to its result. `files` are what it names by SHA-256."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        spec: JobSpec,
+        submission: Submit,
         files: Mapping[str, bytes],
         source: films.Source,
         tell: Listener,
         begun: HeadStart | None = None,
-        detached: bool = False,
     ) -> None:
         super().__init__(endpoint, "", source.name, tell, owned=True)
         self._begun = begun
-        self._spec = spec
+        self._submission = submission
         self._files = files
         self._source = source
-        self._detached = detached
         self._held = 0
         self._frames_done = 0
 
@@ -93,7 +92,7 @@ class RemoteJob(HeldJob):
         begun, self._begun = self._begun, None
         if begun is None:
             try:
-                await session.send(submission(self._spec, self._source, dry_run, self._detached))
+                await session.send(structs.replace(self._submission, dry_run=dry_run))
             except UnicodeEncodeError as error:  # what is no text in an option comes as lone surrogates
                 raise ClientError(f"{error.object!r} is no UTF-8 text") from None
         while isinstance(message := (await next_message(session))[0], FileWanted):
@@ -187,12 +186,14 @@ async def process(
     films.check_output(video, out, overwrite)
     specs.check_size(spec.filters)
     spec, files = gathered(spec)
-    return await process_source(endpoint, spec, files, await source_of(video), out, overwrite, tell)
+    source = await source_of(video)
+    submitted = submission(spec, source, paths=films.paths(video, out))
+    return await process_source(endpoint, submitted, files, source, out, overwrite, tell)
 
 
 async def process_source(
     endpoint: Endpoint,
-    spec: JobSpec,
+    submission: Submit,
     files: Mapping[str, bytes],
     source: films.Source,
     out: str,
@@ -203,7 +204,7 @@ async def process_source(
     """The same with a film that was looked at, the files that the job names by their hashes, and a job that perhaps was
     submitted already."""
     with download.into(out, overwrite) as opening:
-        return await RemoteJob(endpoint, spec, files, source, tell, begun).run(opening)
+        return await RemoteJob(endpoint, submission, files, source, tell, begun).run(opening)
 
 
 async def source_of(video: str) -> films.Source:
@@ -219,6 +220,6 @@ async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     specs.check_size(spec.filters)
     spec, files = gathered(spec)
     source = await source_of(video)
-    notes = await RemoteJob(endpoint, spec, files, source, lambda _: None).ask()
+    notes = await RemoteJob(endpoint, submission(spec, source), files, source, lambda _: None).ask()
     said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
     return f"{said}. {' '.join(notes)}" if notes else said

@@ -40,6 +40,11 @@ class Clearing:
         """Something has ended, or was fetched."""
         self._asked.set()
 
+    async def make_room(self, size: int) -> None:
+        """Remove so many bytes of results that somebody has, or as many as there are. Raises `StorageError`."""
+        for job_id in await self._journal.make_room(size):
+            self._remove(job_id)
+
     async def run(self) -> None:
         while True:
             self._asked.clear()

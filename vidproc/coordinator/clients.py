@@ -141,7 +141,7 @@ class ClientLink:
             case Cancel(job_id):
                 self._desk.cancel(await self._desk.recall(job_id))
             case ListJobs() | Describe() | ListAttempts() | Remove():
-                await self._session.send(await self._inquiries.answer(message))  # large: nothing waits behind one
+                await self._session.send(await self._inquiries.answer(message))  # large: who does not read, waits
             case Rerun():
                 await self._rerun(message)
             case _:

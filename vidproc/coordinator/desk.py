@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
 import psutil
@@ -81,7 +81,7 @@ class Desk:
     async def _go_on(self, left: Unfinished) -> None:
         job = recovery.rebuilt(left.record, self._spool)
         job.restarts += 1
-        await self._journal.resume(job.id)
+        await self._note(self._journal.resume(job.id))
         log.info("job goes on", job=job.id, name=job.name, restarts=job.restarts, chunks=len(left.chunks))
         self._dispatch.jobs[job.id] = job
         job.verifying = asyncio.create_task(self._restore(job, left))
@@ -124,7 +124,7 @@ class Desk:
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
-        self._spool.demand_room(job.size)
+        await self._demand_room(job.size)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -141,6 +141,15 @@ class Desk:
         if job.upload is not None:
             self.received(job)
         return job
+
+    async def _demand_room(self, size: int) -> None:
+        """Results that somebody has go before a job is refused."""
+        try:
+            self._spool.demand_room(size)
+        except StorageError:
+            await self._clearing.make_room(3 * size)
+            await asyncio.gather(*self._aside)
+            self._spool.demand_room(size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
@@ -197,6 +206,7 @@ class Desk:
             submitted_at=time.monotonic(),
             cpu_began=time.process_time(),
             detached=submission.detached,
+            paths=submission.paths,
         )
 
     def received(self, job: Job) -> None:
@@ -227,13 +237,14 @@ class Desk:
             return
         self._forget(job)
         if job.state is JobState.DONE:
-            self._begin_aside(self._note_fetched(job))
+            self._begin_aside(self._note(self._journal.fetched(job.id)))
 
-    async def _note_fetched(self, job: Job) -> None:
+    async def _note(self, writing: Awaitable[None]) -> None:
+        """What is of little weight: the job goes on without it."""
         try:
-            await self._journal.fetched(job.id)
+            await writing
         except StorageError as error:
-            log.warning("cannot write down that a result was fetched", job=job.id, error=str(error))
+            log.warning("cannot be written down", error=str(error))
         self._clearing.soon()
 
     def find(self, job_id: str) -> Job:

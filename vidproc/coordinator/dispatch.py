@@ -26,7 +26,7 @@ from vidproc.scheduling import events as ev
 from vidproc.scheduling.policies import Policy
 from vidproc.scheduling.scheduler import Scheduler
 from vidproc.storage.journal import Journal, KeptChunk, NoJournal
-from vidproc.storage.spool import ResultFile
+from vidproc.storage.result_file import ResultFile
 
 _LONGEST = 500
 """Characters of what is kept of why an attempt failed."""
@@ -197,7 +197,7 @@ class Dispatch:
             case ev.Persist(lease):
                 self._persist(lease)
             case ev.Discard(lease):
-                self._forget(lease, Outcome.WITHDRAWN)
+                self._discard(lease)
             case ev.Acknowledge(lease, worker):
                 self._acknowledge(lease, worker)
             case ev.Deliver(job, chunk):
@@ -249,6 +249,11 @@ class Dispatch:
             self._journal.keep_chunk(job.id, kept, then)
         else:  # such a job begins anew with its stage
             then(None)
+
+    def _discard(self, lease: int) -> None:
+        """Its daemon waits to hear what became of it."""
+        if grant := self.grant_of(lease):
+            self._withdraw(lease, grant.worker)
 
     def _kept(self, job: Job, grant: ev.Grant, done: Done, error: VidprocError | None) -> None:
         """A result is written down, or can't be. Its job may have ended meanwhile, and its daemon have left."""

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.errors import ClientError, UnknownJobError
-from vidproc.model import Attempt, JobSpec, JobSummary
+from vidproc.errors import ClientError, StorageError, UnknownJobError
+from vidproc.model import Attempt, JobSpec, JobSummary, Paths
 from vidproc.protocol.framing import pack
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -81,7 +81,10 @@ class Inquiries:
         entry = await self._find(question.job_id)
         it = entry.summary
         again = f"so job {it.id} cannot be run again: send the film again"
-        submission = Submit(0, entry.spec, it.size, entry.sha256, it.name, detached=question.detached)
+        if not entry.spec.filters:  # a job has some, if only those that jobs have which name none
+            raise StorageError(f"what was asked for cannot be read any more, {again}")
+        paths = Paths(entry.paths.source)
+        submission = Submit(0, entry.spec, it.size, entry.sha256, it.name, detached=question.detached, paths=paths)
         self._desk.check(submission)
         if not self._spool.holds(entry.sha256, it.size):
             raise ClientError(f"{it.name} is no longer here, {again}")
@@ -140,7 +143,8 @@ class Inquiries:
     def _description(self, request: int, entry: Entry) -> Description:
         summary = _short(self._now(entry.summary))
         folder = str(self._spool.job(summary.id).path.absolute())
-        return Description(request, summary, _without_code(entry.spec), entry.sha256, entry.result_sha256, folder)
+        spec = _without_code(entry.spec)
+        return Description(request, summary, spec, entry.sha256, entry.result_sha256, entry.paths, folder)
 
     async def _attempts(self, request: int, job_id: str, offset: int) -> Attempts:
         """Those that have ended, then those under way."""

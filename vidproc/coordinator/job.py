@@ -13,7 +13,7 @@ from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
-from vidproc.model import TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, StreamFormat
+from vidproc.model import NO_PATHS, TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, Paths, StreamFormat
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
@@ -68,6 +68,7 @@ class Job:
     submitted_at: float
     cpu_began: float = 0.0
     detached: bool = False
+    paths: Paths = NO_PATHS
     restarts: int = 0
     taken_over: int = 0
     damaged: int = 0
@@ -102,6 +103,7 @@ class Job:
     queue_highest: int = 0
     queue_mean: float = 0.0
     queue_looks: int = 0
+    _taken_on: float = field(default_factory=time.monotonic, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
 
@@ -148,7 +150,7 @@ class Job:
 
     def arrived(self) -> None:
         """The source is whole."""
-        self.seconds["upload"] = time.monotonic() - self.submitted_at
+        self.seconds["upload"] = time.monotonic() - self._taken_on
         self.source.complete()
         self.enter(JobState.INDEXING)
         if self.opened is not None:

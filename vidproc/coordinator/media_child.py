@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import time
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ from vidproc.protocol.structure import from_plain, to_plain
 _TELL_EVERY_S = 0.1
 """The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""
 
+_NICE = 10
+"""One film can wait a moment for the coordinator's loop, for which everybody waits."""
+
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
     MediaError("the film needs more memory than a media process has; raise --memory-limit"),
@@ -40,6 +44,7 @@ _TELLING = Telling(
 
 def serve(channel: Channel, gauge: Gauge) -> None:
     """Do what each message names, until the channel ends."""
+    os.nice(_NICE)
     ffmpeg.silence()
     process = _Process(channel, gauge)
     for header, _ in channel:

@@ -14,7 +14,10 @@ from vidproc.storage.spool import JobFolder, Spool
 
 def record_of(job: Job) -> JobRecord:
     """What is written down of a job when it is accepted."""
-    return JobRecord(job.id, job.spec, job.name, job.size, job.sha256, time.time(), __version__, job.detached)
+    now = time.time()
+    return JobRecord(
+        job.id, job.spec, job.name, job.size, job.sha256, now, __version__, job.detached, paths=job.paths
+    )
 
 
 def rebuilt(record: JobRecord, spool: Spool) -> Job:
@@ -30,6 +33,7 @@ def rebuilt(record: JobRecord, spool: Spool) -> Job:
         cpu_began=time.process_time(),
         detached=record.detached,
         restarts=record.restarts,
+        paths=record.paths,
     )
 
 

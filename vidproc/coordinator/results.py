@@ -124,7 +124,7 @@ def _retries(job: Job) -> dict[str, Any]:
 def _fallback_frames(reports: Sequence[ChunkReport]) -> dict[str, Any]:
     """Those that filters could not do, with the reasons."""
     named = [fallback for report in reports for fallback in report.fallbacks][:_MOST]
-    reasons = {str(fallback.rank): fallback.reason[:_LONGEST] for fallback in named}
+    reasons = {str(fallback.rank): fallback.reason[: _LONGEST // 2] for fallback in named}
     return {"total": sum(report.fell_back for report in reports), "by_frame": reasons}
 
 

@@ -6,7 +6,7 @@ answer, or in the error. A job is watched, fetched and cancelled by the messages
 
 from __future__ import annotations
 
-from vidproc.model import Attempt, JobSpec, JobState, JobSummary
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, Paths
 from vidproc.protocol.messages import Message
 
 PAGE = 50
@@ -44,14 +44,15 @@ class Describe(Message, frozen=True):
 
 class Description(Message, frozen=True):
     """Coordinator, to that. `job` is what was asked for, without the text of filters that came as code; `sha256` the
-    source's and `result_sha256` the result's; `folder` where the coordinator keeps the job's files. The figures of a
-    job that has ended come with `Finished`."""
+    source's and `result_sha256` the result's; `paths` as its client gave them, and `folder` where the coordinator keeps
+    the job's files. The figures of a job that has ended come with `Finished`."""
 
     request: int
     summary: JobSummary
     job: JobSpec
     sha256: str
     result_sha256: str
+    paths: Paths
     folder: str
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from vidproc.model import ChunkReport, ChunkTask, FilterCall, JobSpec, JobState, LeaseKind, is_sha256
+from vidproc.model import NO_PATHS, ChunkReport, ChunkTask, FilterCall, JobSpec, JobState, LeaseKind, Paths, is_sha256
 from vidproc.protocol.structure import from_plain, to_plain
 
 VERSION = 1
@@ -21,6 +21,9 @@ VERSION = 1
 
 LONGEST_NAME = 1024
 """Characters of a film's name; of a file's, systems take 255 bytes."""
+
+LONGEST_PATH = 4096
+"""Characters of where a film lies, as Linux counts its bytes."""
 
 
 _LONGEST_ID = 255
@@ -147,9 +150,12 @@ class Submit(Message, frozen=True):
     name: str
     dry_run: bool = False
     detached: bool = False
+    paths: Paths = NO_PATHS
 
     def __post_init__(self) -> None:
         _check(self.size >= 0, "a size is not negative")
+        longest = max(len(self.paths.source), len(self.paths.result))
+        _check(longest <= LONGEST_PATH, f"a path has at most {LONGEST_PATH} characters")
         _check(len(self.name) <= LONGEST_NAME, f"a film's name has at most {LONGEST_NAME} characters")
         _check_sha256(self.sha256)
 

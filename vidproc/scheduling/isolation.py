@@ -34,6 +34,20 @@ def is_tried_again(job: Job, record: ChunkRecord, failure: Failure, policy: Poli
     return not policy.exhausted(record.errors, record.losses) or _isolate(record)
 
 
+def is_of_the_frame(record: ChunkRecord, failure: Failure) -> bool:
+    """Whether it speaks against a frame more than against the daemon: another slot died in the same call before, or all
+    there was to do was to find such a call."""
+    if failure.call is None:
+        return False
+    return record.isolated or (record.suspicion is not None and record.suspicion.call == failure.call)
+
+
+def remark(job: Job) -> str:
+    """What else is to be known where its job fails."""
+    others = len(job.faults) - 1
+    return f"; so it was with {others} frames before" if others > 0 else ""
+
+
 def _isolate(record: ChunkRecord) -> bool:
     """Whether that is any use."""
     if record.isolated or not record.in_a_filter:

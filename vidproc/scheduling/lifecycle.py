@@ -85,8 +85,9 @@ class ChunkRecord:
         self.spent, self.errors, self.losses = self.failures, 0, 0
 
     def claim(self, host: Worker) -> None:
-        """Have that daemon for itself the next time."""
+        """Have that daemon for itself the next time; the failure that led to it does not count."""
         self.spared = self.afresh = True
+        self.spent += 1
         self.host = host
         host.kept_for += 1
 

@@ -300,8 +300,7 @@ class Scheduler:
     def _failed(self, lease: Lease, failure: Failure, now: float) -> None:
         job, record = self._of(lease)
         worker = lease.slot.worker
-        of_its_frame = lease.kind is LeaseKind.FRAME and failure.call is not None
-        if failure.of_the_daemon and not of_its_frame:
+        if failure.of_the_daemon and not isolation.is_of_the_frame(record, failure):
             worker.set_back(lease.granted, now, self._policy)
             self._take_all_back(worker, now, but=lease)
         forgiven = record.second is not None and failure.of_the_daemon and failure.retryable
@@ -317,19 +316,16 @@ class Scheduler:
     def _count_failure(self, job: Job, record: ChunkRecord, worker: Worker, failure: Failure, now: float) -> None:
         record.failed_on[worker.name] += 1
         if failure.for_memory and not record.spared and self._stays(worker):
-            record.spent += 1
             record.claim(worker)
-            job.move(record, ChunkState.WAITING)
-            job.unseat()
-            return
-        record.losses += failure.lost
-        record.errors += not failure.lost
-        if not isolation.is_tried_again(job, record, failure, self._policy):
-            message = sentence(record.chunk, failure, record.attempts)
-            self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
-            self._forget(self._jobs[job.name], now)
-            return
-        if failure.lost:
+        else:
+            record.losses += failure.lost
+            record.errors += not failure.lost
+            if not isolation.is_tried_again(job, record, failure, self._policy):
+                message = sentence(record.chunk, failure, record.attempts) + isolation.remark(job)
+                self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
+                self._forget(self._jobs[job.name], now)
+                return
+        if failure.lost or record.host is not None:
             job.move(record, ChunkState.WAITING)
         else:
             self._back_off(job, record, now)

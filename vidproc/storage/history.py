@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vidproc.model import Attempt, JobSpec, JobState, JobSummary
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, Paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Entry:
     spec: JobSpec
     sha256: str
     result_sha256: str
+    paths: Paths
 
 
 class History(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vidproc.errors import VidprocError
-from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.model import NO_PATHS, Attempt, ChunkReport, JobSpec, JobState, Paths
 from vidproc.storage.history import History, NoHistory
 
 Then = Callable[[VidprocError | None], None]
@@ -31,6 +31,7 @@ class JobRecord:
     version: str
     detached: bool = False
     restarts: int = 0
+    paths: Paths = NO_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,9 @@ class Journal(Protocol):
     async def outdated(self, before: float) -> Sequence[str]:
         """Forget the jobs that ended before; their ids."""
 
+    async def make_room(self, size: int) -> Sequence[str]:
+        """Jobs whose results are to go because somebody has them, the oldest first, so that `size` bytes are freed."""
+
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         """Jobs whose results are to go so that those of all have at most `limit` bytes: first what was fetched, and
         what ended longest ago first. `spared` stay."""
@@ -164,6 +168,9 @@ class NoJournal:
     async def outdated(self, before: float) -> Sequence[str]:
         gone, self._fetched = self._fetched, []
         return gone
+
+    async def make_room(self, size: int) -> Sequence[str]:
+        return ()
 
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         return ()

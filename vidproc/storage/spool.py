@@ -197,7 +197,7 @@ class Upload:
 
     def write(self, data: bytes | memoryview) -> None:
         with disk_errors("cannot store the upload"):
-            _write_all(self._file, data)
+            write_all(self._file, data)
         self._hash.update(data)
         self.offset += len(data)
 
@@ -368,40 +368,6 @@ class Spool:
                 path.rename(path.with_suffix(".part"))
 
 
-class ResultFile:
-    """A chunk's result as it arrives: written, counted and hashed, then kept under its own name."""
-
-    def __init__(self, target: Path, lease: int, size: int, sha256: str) -> None:
-        self.size = size
-        self.sha256 = sha256
-        self._target = target
-        self._path = target.with_name(f"{target.name}.{lease}")
-        self._missing = size
-        self._hash = hashlib.sha256()
-        with disk_errors("cannot store a chunk"):
-            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - owned until keep or discard
-
-    def write(self, data: bytes | memoryview) -> bool:
-        """Take a block; true when the result is whole and matches its hash. Raises `ValueError` if it does not."""
-        with disk_errors("cannot store a chunk"):
-            _write_all(self._file, data)
-        self._hash.update(data)
-        self._missing -= len(data)
-        if self._missing < 0 or (self._missing == 0 and self._hash.hexdigest() != self.sha256):
-            raise ValueError("a chunk's result does not match its size and SHA-256")
-        return self._missing == 0
-
-    def keep(self) -> None:
-        """A result can be made again, so it needs no fsync of its own."""
-        self._file.close()
-        with disk_errors("cannot store a chunk"):
-            self._path.rename(self._target)
-
-    def discard(self) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
 def sync(path: Path) -> None:
     """Make a file's bytes durable, or what a folder lists."""
     fd = os.open(path, os.O_RDONLY)
@@ -411,7 +377,8 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+    """To a file without a buffer, which may take less than it is given."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary, LeaseKind, Outcome, Paths
 from vidproc.protocol.structure import from_plain
 from vidproc.storage.database import Database
 from vidproc.storage.history import Entry
@@ -91,7 +91,7 @@ def _entry(row: Any) -> Entry:
         code=row["code"],
         message=row["message"],
     )
-    return Entry(summary, spec, row["sha256"], row["result_sha256"])
+    return Entry(summary, spec, row["sha256"], row["result_sha256"], Paths(row["source_path"], row["result_path"]))
 
 
 def _spec(text: str) -> JobSpec:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from vidproc.errors import StorageError, VidprocError
-from vidproc.model import Attempt, ChunkReport, JobSpec, JobState
+from vidproc.model import Attempt, ChunkReport, JobSpec, JobState, Paths
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
@@ -77,7 +77,9 @@ class SqlJournal:
             "id": job.id,
             "spool": self._spool,
             "version": job.version,
-            "name": job.name.replace("\0", "?"),
+            "name": _text(job.name),
+            "source_path": _text(job.paths.source),
+            "result_path": _text(job.paths.result),
             "spec": to_plain(job.spec),
             "size": job.size,
             "sha256": job.sha256,
@@ -124,7 +126,7 @@ class SqlJournal:
                 state=ending.state,
                 ended_at=ending.at,
                 code=ending.code,
-                message=ending.message,
+                message=_text(ending.message),
                 result_size=ending.size,
                 result_sha256=ending.sha256,
                 metrics=dict(ending.metrics),
@@ -167,22 +169,24 @@ class SqlJournal:
 
         return await self.database.write(work)
 
-    async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
-        here = sa.and_(jobs.c.spool == self._spool, jobs.c.state == JobState.DONE, ~jobs.c.result_removed)
-        newest_last = sa.select(jobs.c.id, jobs.c.result_size).where(here)
-        newest_last = newest_last.order_by(jobs.c.fetched_at.is_(None), jobs.c.fetched_at, jobs.c.ended_at)
+    async def make_room(self, size: int) -> Sequence[str]:
+        here = self._results.where(jobs.c.fetched_at.is_not(None))
+        return await self.database.write(lambda connection: _remove(connection, connection.execute(here).all(), size))
 
+    async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         def work(connection: sa.Connection) -> Sequence[str]:
-            held = connection.execute(newest_last).all()
-            over, gone = sum(size for _, size in held) - limit, []
-            for job_id, size in held:
-                if over > 0 and job_id not in spared:
-                    gone.append(job_id)
-                    over -= size
-            connection.execute(jobs.update().where(jobs.c.id.in_(gone)).values(result_removed=True))
-            return gone
+            held = connection.execute(self._results).all()
+            excess = sum(size for _, size in held) - limit
+            return _remove(connection, [row for row in held if row[0] not in spared], excess)
 
         return await self.database.write(work)
+
+    @property
+    def _results(self) -> sa.Select[Any]:
+        """Those that are there, with their sizes, in the order in which they would go."""
+        here = sa.and_(jobs.c.spool == self._spool, jobs.c.state == JobState.DONE, ~jobs.c.result_removed)
+        found = sa.select(jobs.c.id, jobs.c.result_size).where(here)
+        return found.order_by(jobs.c.fetched_at.is_(None), jobs.c.fetched_at, jobs.c.ended_at)
 
     def _take_attempts(self) -> list[_Noted]:
         noted, self._attempts = self._attempts, []
@@ -195,9 +199,26 @@ def _call(then: Then, done: Any) -> None:
         then(error if error is None or isinstance(error, VidprocError) else StorageError(str(error)))
 
 
+def _remove(connection: sa.Connection, results: Sequence[Any], excess: int) -> Sequence[str]:
+    """The first of these that have so many bytes together are not there any more."""
+    gone: list[str] = []
+    for job_id, size in results:
+        if excess <= 0:
+            break
+        gone.append(job_id)
+        excess -= size
+    connection.execute(jobs.update().where(jobs.c.id.in_(gone)).values(result_removed=True))
+    return gone
+
+
+def _text(said: str) -> str:
+    """What any database takes: PostgreSQL has no zeros in its texts, and neither has what is no UTF-8."""
+    return said.replace("\0", "?").encode(errors="replace").decode()
+
+
 def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
     """Those of jobs that are forgotten already are passed over."""
-    rows = [{"job": job_id, **to_plain(attempt)} for job_id, attempt in noted]
+    rows = [{"job": job_id, **to_plain(it), "message": _text(it.message)} for job_id, it in noted]
     named = {job_id for job_id, _ in noted}
     known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars()) if named else set()
     if rows := [row for row in rows if row["job"] in known]:
@@ -216,6 +237,7 @@ def _record(row: Any) -> JobRecord:
         version=row["version"],
         detached=row["detached"],
         restarts=row["restarts"],
+        paths=Paths(row["source_path"], row["result_path"]),
     )
 
 

@@ -128,7 +128,8 @@ class Slot:
 
     def _check_stalled(self, reading: Reading) -> None:
         if time.monotonic() - reading.moved_at > self._frame_timeout:
-            where = f"frame {reading.frame}" if reading.frame >= 0 else "the start of a chunk"
+            frame = reading.call.rank if reading.call else reading.frame
+            where = f"frame {frame}" if frame >= 0 else "the start of a chunk"
             raise StalledError(f"{where} took longer than {self._frame_timeout:g} s (--frame-timeout)")
 
     async def _drop(self) -> None:
