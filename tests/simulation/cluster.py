@@ -75,7 +75,7 @@ class Cluster:
     def _orders(self) -> Iterator[Order]:
         rng = self.nature.rng
         for number in range(rng.randint(1, 6)):
-            yield orders.drawn(f"j{number}", rng.uniform(0.0, BAD_WEATHER_S / 2), rng)
+            yield orders.drawn(f"j{number}", rng.uniform(0.0, BAD_WEATHER_S / 4), rng)
 
     # The coordinator, and its clients
 

@@ -61,11 +61,11 @@ class Made:
 
 
 def drawn(job: str, at: float, rng: random.Random) -> Order:
-    chunks = _chunks(rng, rng.choice([0, 1, 3, 10, 25, 60]))
+    chunks = _chunks(rng, rng.choice([0, 1, 3, 10, 25, 60, 60]))
     stage = rng.choice([None, None, None, Sequential(pinned=False), Sequential(pinned=True)])
     isolates = rng.random() < 0.5
     return Order(
-        job, at, rng.random() < 0.2, rng.choice([1, 2, 5, 64, 64]), stage, isolates, 10 ** rng.uniform(-2.5, -1.0),
+        job, at, rng.random() < 0.1, rng.choice([1, 4, 64, 64, 64]), stage, isolates, 10 ** rng.uniform(-2.5, -1.0),
         chunks, _parts(rng, len(chunks)), _poison(rng, chunks, 0.05 if isolates else 0.01),
     )  # fmt: skip
 

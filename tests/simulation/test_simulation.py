@@ -20,19 +20,25 @@ from vidproc.scheduling.scheduler import Scheduler
 
 pytestmark = pytest.mark.unit
 
-SEEDS, BLOCK = 300, 50
+SEEDS, QUICK, BLOCK = 300, 100, 25
 SOON = 300
+RARE = {mutants.Partial}
+"""Found in one seed of fifty."""
 PLANTED = [it for it in vars(mutants).values() if isinstance(it, type) and issubclass(it, Scheduler)]
 PLANTED = [it for it in PLANTED if it.__module__ == mutants.__name__ and it is not mutants.Deaf]
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def slow(param: object, when: bool) -> object:
+    return pytest.param(param, marks=pytest.mark.long) if when else param
+
+
+@pytest.mark.parametrize("first", [slow(first, first >= QUICK) for first in range(0, SEEDS, BLOCK)])
 def test_clusters_come_through_their_faults(first: int) -> None:
     failed = [verdict for seed in range(first, first + BLOCK) if (verdict := judged(seed)).failure]
     assert not failed, "\n".join(map(str, failed))
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda it: it.__name__)
+@pytest.mark.parametrize("planted", [slow(it, it in RARE) for it in PLANTED], ids=lambda it: it.__name__)
 def test_a_planted_fault_is_found(planted: type[Scheduler]) -> None:
     found = next((it for it in map(lambda seed: judged(seed, planted), range(SOON)) if it.failure), None)
     assert found is not None, f"not in {SOON} seeds"
@@ -42,7 +48,7 @@ def test_a_planted_fault_is_found(planted: type[Scheduler]) -> None:
 def test_everything_happens() -> None:
     """Each kind of event, command and end; what is rare within a cluster is there in some."""
     seen: Counter[object] = Counter()
-    clusters = [Cluster(seed, witness=lambda _, what: seen.update([type(what)])) for seed in range(60)]
+    clusters = [Cluster(seed, witness=lambda _, what: seen.update([type(what)])) for seed in range(40)]
     for cluster in clusters:
         cluster.run()
     assert not {*get_args(ev.Event), *get_args(ev.Command)} - seen.keys()
