@@ -147,10 +147,18 @@ def test_a_function_that_gives_no_frame_is_told_what_it_should_give(film: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_figures_tell_of_frames_that_a_function_could_not_do(film: Path, tmp_path: Path) -> None:
-    told = vidproc.process(film, tmp_path / "out.mp4", lambda frame: None, processes=1, on_error="black")
-    assert told["fallback_frames"]["total"] == told["frames_out"] == 60
-    assert told["fallback_frames"]["by_frame"]["0"].startswith("the custom filter returned None")
+def test_a_function_that_can_do_no_frame_has_done_nothing(film: Path, tmp_path: Path) -> None:
+    with pytest.raises(FilterError, match=r"no frame of the film could be done: frame 0 failed: .* returned None"):
+        vidproc.process(film, tmp_path / "out.mp4", lambda frame: None, processes=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("on_error", ["original", "previous", "black"])
+def test_the_figures_tell_of_frames_that_a_function_could_not_do(film: Path, tmp_path: Path, on_error: str) -> None:
+    function = "def late(frame, calls=[]):\n    calls.append(1)\n    return frame if len(calls) > 5 else None"
+    told = vidproc.process(film, tmp_path / "out.mp4", function, processes=1, on_error=on_error)
+    assert 0 < told["fallback_frames"]["total"] < told["frames_out"] == 60
+    assert next(iter(told["fallback_frames"]["by_frame"].values())).startswith("the custom filter returned None")
 
 
 def test_what_a_listener_raises_ends_the_job(film: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.end_to_end.gates import Gate
@@ -77,7 +78,9 @@ def test_a_client_that_waits_for_a_named_pipe(shared: Cluster, film: Path, tmp_p
             return 0
 
     writing = until(opened, "the client to read the filter")
+    client = psutil.Process(sending.process.pid)
     try:
+        until(lambda: client.status() == psutil.STATUS_SLEEPING, "the client to wait for it")
         sending.signal(number)
         assert sending.wait(15) == 130
     finally:

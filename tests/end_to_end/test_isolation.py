@@ -182,14 +182,23 @@ def bright(frame):
     return path
 
 
-def test_a_filter_that_raises_on_every_frame_leaves_the_film_as_it_was(
-    shared: Cluster, numbered: Path, tmp_path: Path
-) -> None:
-    found, figures = done(shared, numbered, tmp_path, filter_file(tmp_path, DEEDS["raises"], *range(FRAMES)))
-    assert found == expected(*range(FRAMES))
-    assert figures["fallback_frames"]["total"] == FRAMES
+def test_a_filter_that_raises_on_all_frames_but_one(shared: Cluster, numbered: Path, tmp_path: Path) -> None:
+    poison = range(1, FRAMES)
+    found, figures = done(shared, numbered, tmp_path, filter_file(tmp_path, DEEDS["raises"], *poison))
+    assert found == expected(*poison)
+    assert figures["fallback_frames"]["total"] == FRAMES - 1
     assert len(figures["fallback_frames"]["by_frame"]) == 50
     assert figures["retries"]["total"] == 4 * FRAMES // CHUNK, "three as it was, and one frame by frame"
+
+
+def test_a_filter_that_raises_on_every_frame_has_done_nothing(
+    shared: Cluster, numbered: Path, tmp_path: Path
+) -> None:
+    filter = filter_file(tmp_path, DEEDS["raises"], *range(FRAMES))
+    outcome = shared.send(numbered, tmp_path / "out.mkv", "--codec", "ffv1", "--filter", filter)
+    assert outcome.code == 4
+    assert "no frame of the film could be done: frame 0 failed: the custom filter failed" in outcome.complaint
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_a_filter_that_dies_on_every_frame_fails_its_job(shared: Cluster, numbered: Path, tmp_path: Path) -> None:

@@ -177,6 +177,25 @@ def test_bits_are_read_as_they_were_written(number: int, fixed: tuple[int, int])
     assert (bits.golomb(), bits.take(fixed[1]), bits.golomb()) == (number, fixed[0], number)
 
 
+_AVCC, _HVCC = b"\x01\x64\x00\x0a\xff\xe1\x00", b"\x01" + bytes(20) + b"\xff"
+
+
+@given(
+    st.sampled_from(["h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "mpeg2video"]),
+    st.sampled_from([b"", _AVCC + b"\x08\x67", _HVCC, b"\0\0\x01\x67", b"\0\0\x01\x42"]),
+    st.binary(),
+)
+@pytest.mark.unit
+def test_noise_for_a_configuration_is_what_the_decoder_complains_of(codec: str, head: bytes, noise: bytes) -> None:
+    assert inspector(codec, head + noise)
+
+
+@pytest.mark.unit
+def test_a_configuration_that_announces_millions_of_units_has_those_that_are_there() -> None:
+    one = b"\xa1\xff\xff" + b"\0\x02\x42\x01"
+    assert list(nal.hevc_parameter_sets(_HVCC + b"\xff" + one)) == [b"\x42\x01"]
+
+
 @given(st.sampled_from(["h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "mpeg2video"]), st.binary(min_size=1))
 @pytest.mark.unit
 def test_noise_does_no_more_than_run_out_of_bits(codec: str, noise: bytes) -> None:

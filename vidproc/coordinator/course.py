@@ -17,7 +17,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Ingested, MediaProcess, MediaProcesses, Opened, Planned
 from vidproc.coordinator.staging import Staging
-from vidproc.errors import CancelledError, StalledError, StorageError, VidprocError
+from vidproc.errors import CancelledError, FilterError, StalledError, StorageError, VidprocError
 from vidproc.media.output_format import shape_of
 from vidproc.model import Chunk, JobState
 from vidproc.pipelines import plan
@@ -145,6 +145,7 @@ class Course:
             if job.staging is not None:
                 job.staging.let_go(job.chunks[chunk])
         begun = time.monotonic()
+        _demand_a_frame(job)
         job.enter(JobState.MUXING)
         job.muxed = await media.finish()
         job.losses += job.muxed.losses
@@ -161,6 +162,15 @@ class Course:
         begun = time.monotonic()
         await media.append(self._job.folder.chunk(index), self._job.results[index].report)
         self._job.spend("mux", time.monotonic() - begun)
+
+
+def _demand_a_frame(job: Job) -> None:
+    """Raises `FilterError` where filters could do none of the film's frames: then nothing was done, and a film that
+    looks like its source would hide that."""
+    reports = [job.results[index].report for index in sorted(job.results)]
+    if all(report.fell_back == report.frames for report in reports):
+        first = reports[0].fallbacks[0]
+        raise FilterError(f"no frame of the film could be done: frame {first.rank} failed: {first.reason}")
 
 
 async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses) -> None:

@@ -108,6 +108,8 @@ def hevc_parameter_sets(extradata: bytes) -> Iterator[bytes]:
     for _ in range(extradata[22]):
         count, at = int.from_bytes(extradata[at + 1 : at + 3], "big"), at + 3
         for _ in range(count):
+            if at >= len(extradata):
+                return
             size = int.from_bytes(extradata[at : at + 2], "big")
             yield extradata[at + 2 : at + 2 + size]
             at += 2 + size

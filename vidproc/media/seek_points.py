@@ -10,6 +10,7 @@ flag. What can't be told from the bytes is said in `Look.trouble`: such a stream
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,7 +73,8 @@ class H264Inspector:
     def of(cls, extradata: bytes) -> H264Inspector:
         made = cls(nal.h264_length_size(extradata))
         for unit in nal.h264_parameter_sets(extradata):
-            made._learn(unit)
+            with contextlib.suppress(IndexError):  # a damaged one: the decoder will say so
+                made._learn(unit)
         return made
 
     def look(self, data: bytes, key: bool) -> Look:
