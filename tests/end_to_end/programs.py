@@ -221,8 +221,9 @@ class Cluster:
         return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
-        """Folders of jobs that hold anything but a result."""
-        return [folder for folder in (self.data / "jobs").iterdir() if _listed(folder) not in ([], ["result"])]
+        """Folders of jobs that hold anything but a result and, to run the job again, its filters' files."""
+        kept = {"result", "files"}
+        return [folder for folder in (self.data / "jobs").iterdir() if not kept.issuperset(_listed(folder))]
 
     def nothing_left(self) -> None:
         """Wait until the coordinator holds nothing but results any more."""

@@ -342,7 +342,7 @@ class Desk:
         job.tell(finished)
         self._clearing.soon()
         if ending.state is JobState.DONE:
-            await asyncio.to_thread(job.folder.keep_only_result)
+            await asyncio.to_thread(job.folder.keep_result)
 
     def _ending(self, job: Job) -> Ending:
         error, muxed = job.error, job.muxed
