@@ -167,12 +167,12 @@ def test_of_a_finished_job_the_result_is_kept(spool: Spool) -> None:
     job.chunk(0).write_bytes(b"a chunk")
     (job.path / "packets-1").write_bytes(b"packets")
     job.result.write_bytes(b"the film")
-    job.keep_only_result()
+    job.keep_result()
     assert [path.name for path in job.path.iterdir()] == ["result"]
     job.remove()
     assert not job.path.exists()
     job.remove()
-    job.keep_only_result()
+    job.keep_result()
 
 
 def test_a_job_cannot_have_another_ones_folder(spool: Spool) -> None:

@@ -347,7 +347,7 @@ class Desk:
         job.tell(finished)
         self._clearing.soon()
         if ending.state is JobState.DONE:
-            await asyncio.to_thread(job.folder.keep_only_result)
+            await asyncio.to_thread(job.folder.keep_result)
 
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""

@@ -118,7 +118,7 @@ class JobFolder:
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.path / "stage", ignore_errors=True)
 
-    def keep_only_result(self) -> None:
+    def keep_result(self) -> None:
         """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
         and so the job can be done again. What cannot be removed is left, as by `remove`."""
         with contextlib.suppress(OSError):
@@ -365,7 +365,7 @@ class Spool:
             if folder.path.name in unfinished:
                 folder.tidy()
             elif folder.path.name in results:
-                folder.keep_only_result()
+                folder.keep_result()
             else:
                 folder.remove()
         for path in self._sources.iterdir():
