@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -67,13 +68,16 @@ class Answers:
 @dataclass(slots=True)
 class Found:
     """Memory is the coordinator's own in MB, its children's left out. `burst`: what became of the connections of the
-    burst. `hashes`: of all results, by film."""
+    burst. `hashes`: of all results, by film. While there were jobs the coordinator's loop was at work for `worked`
+    seconds, and for `waited` seconds could have been but had no processor."""
 
     memory: dict[str, float] = field(default_factory=dict)
     answers: dict[str, Answers] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     hashes: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
+    worked: float = 0.0
+    waited: float = 0.0
     burst: dict[str, int] = field(default_factory=dict)
 
 
@@ -178,10 +182,12 @@ class _Course:
     # Jobs
 
     async def _all_jobs(self) -> None:
-        began = asyncio.get_running_loop().time()
+        began, before = time.monotonic(), _turns(self._coordinator.pid)
         left = iter(range(LOAD.jobs))
         await asyncio.gather(*(self._client(left) for _ in range(LOAD.clients)))
-        self._found.seconds = asyncio.get_running_loop().time() - began
+        after, found = _turns(self._coordinator.pid), self._found
+        found.seconds = time.monotonic() - began
+        found.worked, found.waited = (new - old for new, old in zip(after, before, strict=True))
 
     async def _client(self, left: Iterator[int]) -> None:
         """One job after the other, until none is left."""
@@ -195,6 +201,12 @@ class _Course:
                 self._found.errors.append(str(error))
             finally:
                 out.unlink(missing_ok=True)
+
+
+def _turns(pid: int) -> tuple[float, float]:
+    """Seconds that a process' main thread has had a processor, and waited for one (Linux's schedstats)."""
+    had, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(had) / 1e9, int(waited) / 1e9
 
 
 # What is said of it
@@ -219,7 +231,8 @@ def _tables(found: Found) -> list[Table]:
     memory = [["the coordinator", "MB"], *([when, number(mb, 1)] for when, mb in found.memory.items())]
     memory.append(["an idle connection, in KB", number(per_connection, 1)])
     fates = [[f"of {LOAD.burst} connections at once", ""], *([fate, str(it)] for fate, it in found.burst.items())]
-    jobs = [["jobs", "seconds", "jobs/s"], [str(LOAD.jobs), number(found.seconds, 1), _rate(found)]]
+    jobs = [["jobs", "seconds", "jobs/s", "the loop worked, s", "and waited for a processor, s"]]
+    jobs += [[str(LOAD.jobs), *(number(it, 1) for it in (found.seconds, _rate(found), found.worked, found.waited))]]
     answers = [["milliseconds to the answer", "answers", "p50", "p99", "most"]]
     answers += [[when, *_row(it)] for when, it in found.answers.items()]
     return [
@@ -234,8 +247,8 @@ def _row(it: Answers) -> list[str]:
     return [str(it.count), *(number(ms, 1) for ms in (it.p50, it.p99, it.most))]
 
 
-def _rate(found: Found) -> str:
-    return number(LOAD.jobs / found.seconds if found.seconds else None, 2)
+def _rate(found: Found) -> float:
+    return LOAD.jobs / found.seconds
 
 
 def _plain(found: Found) -> dict[str, Any]:

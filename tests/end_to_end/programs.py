@@ -221,9 +221,8 @@ class Cluster:
         return [process for process in family if process.ppid() != coordinator]
 
     def jobs_left(self) -> list[Path]:
-        """Folders of jobs that hold anything but a result and, to run the job again, its filters' files."""
-        kept = {"result", "files"}
-        return [folder for folder in (self.data / "jobs").iterdir() if not kept.issuperset(_listed(folder))]
+        """Folders of jobs that hold anything but a result and what it takes to make that again."""
+        return [folder for folder in (self.data / "jobs").iterdir() if set(_listed(folder)) - {"result", "files"}]
 
     def nothing_left(self) -> None:
         """Wait until the coordinator holds nothing but results any more."""

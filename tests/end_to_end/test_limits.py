@@ -51,6 +51,21 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
         assert "max_frame_pixels" in outcome.complaint
 
 
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [("2KiB", "the film's packets cannot be stored: File too large"), ("12KiB", "File too large (file_limit)")],
+)
+def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
+    film: Path, tmp_path: Path, limit: str, said: str
+) -> None:
+    with cluster(tmp_path / "own", "--file-limit", limit) as own:
+        own.add_worker(1)
+        outcome = own.send(film, tmp_path / "out.mkv", "--filter", "blur", "--codec", "ffv1")
+        assert outcome.code == 4
+        assert said in outcome.complaint
+        own.nothing_left()
+
+
 def test_many_clients_at_once(shared: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
     gate.open()
     sending = [shared.sending(film, tmp_path / f"{n}.mp4", "--filter", gate.filter) for n in range(8)]

@@ -28,7 +28,7 @@ class Daemon:
 @dataclass
 class Books:
     """What is known of one part of a job: of its chunks, or of its stage. `errors` and `losses` are those of a chunk's
-    budget, `failed` are all that have had any."""
+    budget, `failed` are all that have had any, `spared` those that ran out of memory, which did not count."""
 
     attempts: Counter[int] = field(default_factory=Counter)
     errors: Counter[int] = field(default_factory=Counter)
@@ -37,16 +37,23 @@ class Books:
     hopeless: set[int] = field(default_factory=set)
     afresh: set[int] = field(default_factory=set)
     rerun: set[int] = field(default_factory=set)
+    spared: set[int] = field(default_factory=set)
 
     def retries(self) -> dict[int, int]:
         return {chunk: runs - 1 for chunk, runs in self.attempts.items() if runs > 1}
 
     def note_failure(self, failed: ev.ChunkFailed, grant: ev.Grant) -> None:
         """Of a lease that counts; a chunk whose budget is used up is hopeless."""
-        (self.losses if failed.slot_lost else self.errors)[grant.chunk] += 1
         self.failed.add(grant.chunk)
+        (self.losses if failed.slot_lost else self.errors)[grant.chunk] += 1
         if not self.forgives(failed, grant):
             self.hopeless.add(grant.chunk)
+
+    def spare(self, chunk: int) -> None:
+        """It ran out of memory for the first time, and is to have its daemon for itself."""
+        self.failed.add(chunk)
+        self.spared.add(chunk)
+        self.afresh.add(chunk)
 
     def forgives(self, failed: ev.ChunkFailed, grant: ev.Grant) -> bool:
         return failed.retryable and self.errors[grant.chunk] <= RETRIES and self.losses[grant.chunk] < LOSSES

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from tests.scheduling.plans import chunks
 from tests.scheduling.test_scheduler import Desk, only
+from vidproc.errors import OutOfMemoryError
 from vidproc.model import Chunk, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.stages import MOST_AHEAD
@@ -83,6 +84,18 @@ def test_a_pinned_stage_stays_in_its_slot_and_keeps_its_decoder_there() -> None:
         (0, 0, False), (1, 0, True), (2, 0, False), (3, 0, True), (4, 0, True),
     ]  # fmt: skip
     assert sorted(leased(seen)) == [(kind, n) for kind in (CHUNK, STAGE) for n in range(5)]
+
+
+def test_a_pinned_stage_that_ran_out_of_memory_begins_anew_where_it_was() -> None:
+    """It has to come by its first chunk again: a daemon kept for a later one would be waited for in vain."""
+    studio = Studio()
+    studio.join("a")
+    studio.mux = False
+    (first,) = studio.begin(chunks([4]), PINNED)
+    (second,) = only(ev.Grant, studio.done(first.lease))
+    assert leased([second]) == [(STAGE, 1)]
+    studio(ev.ChunkFailed(second.lease, OutOfMemoryError.code, "killed", retryable=True, slot_lost=True))
+    assert leased(studio.tick(1.0)) == [(STAGE, 0)]
 
 
 def test_a_decoder_that_cannot_go_on_is_opened_anew_in_the_same_slot() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.scheduling.books import Daemon, Film, StageBooks
 from tests.scheduling.plans import more_chunks
-from vidproc.errors import CannotContinueError, FilterError, WorkerError
+from vidproc.errors import CannotContinueError, FilterError, OutOfMemoryError, WorkerError
 from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
@@ -35,6 +35,7 @@ class World:
         self.granted: list[int] = []
         self.wake: float | None = None
         self.suspects: set[tuple[str, int]] = set()
+        self.hosts: dict[Part, str] = {}
 
     # What happens to the world
 
@@ -51,6 +52,7 @@ class World:
         if name in self.daemons:
             self.daemons[name].draining = True
             self._unseat(name)
+            self._release(name)
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
 
@@ -109,8 +111,9 @@ class World:
         slot_lost: bool = False,
         frame: int = -1,
         call: FilterCall | None = None,
+        code: str = FilterError.code,
     ) -> None:
-        failed = ev.ChunkFailed(lease, FilterError.code, "it raised", retryable, frame, slot_lost, call)
+        failed = ev.ChunkFailed(lease, code, "it raised", retryable, frame, slot_lost, call)
         grant = self._pop(lease, can_continue=False)
         if grant is None:
             grant = self.persisting.pop(lease, None)
@@ -159,7 +162,7 @@ class World:
     def cancel(self, job: str) -> None:
         film = self.films[job]
         film.end = film.end or "cancelled"
-        self._forget_persisting(job)
+        self._forget(job)
         self.send(ev.JobCancelled(job))
         assert not any(grant.job == job for grant in self.working.values()), "a lease of a cancelled job goes on"
 
@@ -253,6 +256,7 @@ class World:
     def _vanish(self, name: str) -> None:
         self.daemons.pop(name, None)
         self._unseat(name)
+        self._release(name)
         for grant in [grant for grant in self.ahead() if grant.worker == name]:
             self._unbegun(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
@@ -267,6 +271,7 @@ class World:
             return None
         first = self.queue_of(lease)[0]
         del self.working[lease]
+        self.hosts.pop(part_of(grant), None)
         if first != lease:
             self.passed.add(first)
         elif can_continue and lease not in self.passed:
@@ -289,16 +294,30 @@ class World:
         film = self.films[grant.job]
         if grant.worker in self.daemons:
             self.daemons[grant.worker].suspect = True
-        if failed.slot_lost and failed.retryable and self._at_work_on(grant):
+        for_memory = failed.code == OutOfMemoryError.code
+        if (failed.slot_lost or for_memory) and failed.retryable and self._at_work_on(grant):
             return
         books = film.books(grant.kind)
         self.blamed = part_of(grant)
-        books.note_failure(failed, grant)
+        if for_memory and grant.chunk not in books.spared and self._may_have_alone(grant):
+            books.spare(grant.chunk)
+            self.hosts[part_of(grant)] = grant.worker
+        else:
+            books.note_failure(failed, grant)
         if grant.chunk in books.hopeless and not film.end:
             self.suspects.add((grant.job, grant.chunk))
         if isinstance(books, StageBooks):
             books.seat = None
             self._rewind(books)
+
+    def _may_have_alone(self, grant: ev.Grant) -> bool:
+        """Whether its chunk may have that daemon for itself: a pinned stage begins anew instead."""
+        stays = grant.worker in self.daemons and not self.daemons[grant.worker].draining
+        return stays and not self._is_pinned(grant)
+
+    def _release(self, worker: str) -> None:
+        """No chunk waits for this daemon any more."""
+        self.hosts = {part: host for part, host in self.hosts.items() if host != worker}
 
     def _unseat(self, worker: str, slot: int | None = None) -> None:
         """All that stages knew in this daemon's slots, or this one, is gone."""
@@ -311,7 +330,8 @@ class World:
         """Whether any slot has this chunk."""
         return any(part_of(other) == part_of(grant) for other in self.working.values())
 
-    def _forget_persisting(self, job: str) -> None:
+    def _forget(self, job: str) -> None:
+        self.hosts = {part: host for part, host in self.hosts.items() if part[0] != job}
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
 
     def _open_daemons(self) -> list[Daemon]:
@@ -401,9 +421,18 @@ class World:
             assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
         else:
             self._check_stage(grant, film)
+        self._check_host(grant)
         self._check_continues(grant, daemon, queue)
         self.granted.append(grant.lease)
         self.working[grant.lease] = grant
+
+    def _check_host(self, grant: ev.Grant) -> None:
+        host = self.hosts.get(part_of(grant))
+        if host is None:
+            assert grant.worker not in self.hosts.values(), "a lease for a daemon that somebody has for itself"
+        else:
+            assert grant.worker == host, "it was to have that daemon for itself"
+            assert not self._busy(host), "it is not alone there"
 
     def _check_isolation(self, grant: ev.Grant, film: Film) -> None:
         chunk = self._chunk(grant)
@@ -475,7 +504,7 @@ class World:
         assert any(part.hopeless for part in parts), "failed without need"
         film.end = "failed"
         self.suspects = {(job, chunk) for job, chunk in self.suspects if job != command.job}
-        self._forget_persisting(command.job)
+        self._forget(command.job)
 
     def _check_figures(self) -> None:
         assert self.scheduler.leased == len(self.queues())

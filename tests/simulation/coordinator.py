@@ -60,7 +60,7 @@ class Coordinator:
         self._arrived: dict[int, Made] = {}
         self._sent: dict[int, Lease] = {}
         self._alarm: object = None
-        self._slots_may_die = bool(nature.weather.dying or nature.weather.hanging)
+        self._slots_may_die = bool(nature.weather.dying or nature.weather.hanging or nature.weather.starving)
         for job, order in store.orders.items():
             if job not in store.ends:
                 self._begin(order)
@@ -137,8 +137,8 @@ class Coordinator:
                 self.books.finish(lease, can_continue)
             case ev.ChunkFailed(lease, CannotContinueError.code):
                 self.books.refuse(lease)
-            case ev.ChunkFailed():
-                self.books.fail(message.lease, message.retryable, message.slot_lost, message.frame, message.call)
+            case ev.ChunkFailed(lease, code, _, retryable, frame, slot_lost, call):
+                self.books.fail(lease, retryable, slot_lost, frame, call, code)
             case ev.ChunksProgressed():
                 self.books.send(message)
             case ev.WorkerLimited(_, rate):

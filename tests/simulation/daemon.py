@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.simulation.line import End
 from tests.simulation.nature import FRAME_TIMEOUT_S, Nature
 from tests.simulation.orders import Fate, Made, Order, Work
-from vidproc.errors import CannotContinueError, FilterError, StalledError, WorkerError
+from vidproc.errors import CannotContinueError, FilterError, OutOfMemoryError, StalledError, WorkerError
 from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 
@@ -203,6 +203,8 @@ class Daemon:
                 return 10 * seconds, self._result(lease)
             case Fate.HANGS:
                 return FRAME_TIMEOUT_S, _failed(lease, StalledError.code, slot_lost=True, rank=rank)
+            case Fate.STARVES:
+                return seconds * rng.random(), _failed(lease, OutOfMemoryError.code, slot_lost=True, rank=rank)
             case Fate.DIES:
                 return seconds * rng.random(), _failed(lease, WorkerError.code, slot_lost=True, rank=rank)
             case _:
@@ -217,6 +219,8 @@ class Daemon:
             return Fate.DIES
         if happens(weather.hanging):
             return Fate.HANGS
+        if happens(weather.starving):
+            return Fate.STARVES
         return Fate.SLOW if happens(weather.slow) else Fate.DONE
 
     def _seconds(self, lease: Lease, slot: Slot) -> float:

@@ -20,9 +20,9 @@ class Weather:
 
     A second, at each daemon: cuts of its connection, partitions from the coordinator, deaths of the daemon, drains,
     changes of its rate limit. Crashes of the coordinator, a second. The part of all chunks whose filter raises, whose
-    slot dies, hangs or is slow, or leaves its decoder closed. The part of all results that are sent twice, and of all
-    lost connections after which a daemon goes on as if nothing had been. The part of all writes that fail, and of all
-    jobs that are cancelled.
+    slot dies, hangs, is killed for want of memory, is slow, or leaves its decoder closed. The part of all results that
+    are sent twice, and of all lost connections after which a daemon goes on as if nothing had been. The part of all
+    writes that fail, and of all jobs that are cancelled.
     """
 
     cuts: float = 0.0
@@ -34,6 +34,7 @@ class Weather:
     raising: float = 0.0
     dying: float = 0.0
     hanging: float = 0.0
+    starving: float = 0.0
     slow: float = 0.0
     closed: float = 0.0
     twice: float = 0.0

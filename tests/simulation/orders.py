@@ -18,6 +18,7 @@ class Fate(StrEnum):
     HOPELESS = "hopeless"
     DIES = "dies"
     HANGS = "hangs"
+    STARVES = "starves"
     SLOW = "slow"
 
     @property

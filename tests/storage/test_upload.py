@@ -139,6 +139,18 @@ def test_a_job_that_had_its_whole_source_has_it_hashed_and_kept_again(spool: Spo
     assert files(spool) == [SHA256], "of two names of one file a rename leaves both"
 
 
+def test_one_that_is_given_up_is_hashed_no_further_and_left_as_it_is(spool: Spool) -> None:
+    killed_at(spool, 1000)
+    upload = Upload(spool, SHA256, len(FILM), "job", spool.job("job"))
+    upload.give_up()
+    upload.open()
+    assert upload.offset == 0
+    upload.pause()
+    again = resumed(spool)
+    assert again.offset == 1000
+    again.abandon()
+
+
 @pytest.mark.parametrize("left", [b"", FILM[:500]], ids=["empty", "torn"])
 def test_a_source_that_lost_its_end_is_gone_on_with_from_there(spool: Spool, left: bytes) -> None:
     killed_at(spool, 1000)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -169,6 +171,35 @@ def test_a_run_that_is_cancelled_kills_the_process_and_the_next_does_not_wait_fo
             assert not process.is_running()
 
     run(main())
+
+
+def test_a_failure_at_the_moment_of_a_cancellation_is_no_news() -> None:
+    """Python would print it, long after, as one that nobody has looked at."""
+    unseen: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+        async with slot() as it:
+            assert it._child is not None
+            fails = asyncio.Event()
+
+            async def failing() -> None:
+                await fails.wait()
+                raise SlotFailure(FilterError("no"), 3, slot_lost=False)
+
+            asking = asyncio.create_task(it._within_limit(it._child, failing()))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            fails.set()
+            await asyncio.sleep(0)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            del asking, failing
+            gc.collect()
+
+    run(main())
+    assert unseen == []
 
 
 def test_what_waits_for_its_turn_can_be_cancelled_too(work: Work, tmp_path: Path) -> None:

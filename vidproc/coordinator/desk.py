@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
-import psutil
 import structlog
 
 from vidproc import filters
@@ -20,7 +19,6 @@ from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
-from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.errors import (
     CancelledError,
     ClientError,
@@ -57,6 +55,7 @@ class Desk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
+        self._opening: set[Upload] = set()
         self._sweeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -165,7 +164,11 @@ class Desk:
 
     async def _open_upload(self, job: Job) -> None:
         upload = Upload(self._spool, job.sha256, job.size, job.id, job.folder)
-        await asyncio.to_thread(upload.open)
+        self._opening.add(upload)
+        try:
+            await asyncio.to_thread(upload.open)
+        finally:
+            self._opening.discard(upload)
         job.upload = upload
 
     async def _write_down(self, job: Job) -> None:
@@ -287,6 +290,8 @@ class Desk:
     def _pause(self) -> None:
         if self._tasks:
             log.info("jobs are left to the next coordinator", jobs=len(self._tasks))
+        for upload in self._opening:
+            upload.give_up()
         for task in self._tasks.values():
             task.cancel()
 
@@ -329,8 +334,8 @@ class Desk:
     async def _finish(self, job: Job) -> None:
         """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
         and nobody waits for a film because of what it was made of."""
-        ending = await self._write_down_end(job, self._ending(job))
-        log.info("job ended", job=job.id, state=str(ending.state), seconds=round(_since(job), 2), error=ending.message)
+        ending = await self._write_down_end(job, recovery.ending_of(job, self._slots))
+        log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
         self._remember(job)
         self._leave_upload(job)
         if ending.state is not JobState.DONE:
@@ -344,14 +349,6 @@ class Desk:
         if ending.state is JobState.DONE:
             await asyncio.to_thread(job.folder.keep_result)
 
-    def _ending(self, job: Job) -> Ending:
-        error, muxed = job.error, job.muxed
-        said = (error.code, str(error)) if error else ("", "")
-        if muxed is None or job.state is not JobState.DONE:
-            return Ending(job.state, time.time(), *said, frames_done=job.frames_done, frames_total=job.frames_total)
-        figures, frames = metrics(job, self._surroundings(job, _since(job))), job.frames_done
-        return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures, frames, job.frames_total)
-
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
         try:
@@ -364,14 +361,9 @@ class Desk:
                 return Ending(JobState.FAILED, ending.at, error.code, str(error))
         return ending
 
-    def _surroundings(self, job: Job, wall_s: float) -> Surroundings:
-        assert job.muxed is not None
-        return Surroundings(
-            wall_s=wall_s,
-            slots=sum(link.slots for link in self._dispatch.workers.values() if isinstance(link, DaemonLink)),
-            cpu_s=time.process_time() - job.cpu_began + job.muxed.cpu_s,
-            memory_mb=psutil.Process().memory_info().rss / 2**20 + job.muxed.memory_mb,
-        )
+    @property
+    def _slots(self) -> int:
+        return sum(link.slots for link in self._dispatch.workers.values() if isinstance(link, DaemonLink))
 
     def _remember(self, job: Job) -> None:
         """For a while. A failed one too: a client that is between two connections would give it again."""
@@ -398,8 +390,3 @@ class Desk:
         task = asyncio.create_task(doing)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
-
-
-def _since(job: Job) -> float:
-    """Seconds since its submission."""
-    return time.monotonic() - job.submitted_at

@@ -121,6 +121,11 @@ class Job:
     def error(self) -> VidprocError | None:
         return self._error
 
+    @property
+    def age_s(self) -> float:
+        """Since its submission."""
+        return time.monotonic() - self.submitted_at
+
     def enter(self, state: JobState) -> None:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:

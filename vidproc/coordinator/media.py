@@ -215,8 +215,7 @@ class MediaProcess:
             if not receiving.done():
                 self._child.kill()
                 receiving.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ChildDiedError):
-                    await receiving
+            await asyncio.gather(receiving, return_exceptions=True)
         if "failed" in answer:
             raise self._child.raised(answer["failed"])
         return answer

@@ -27,6 +27,7 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.storage.spool import disk_errors
 
 _TELL_EVERY_S = 0.1
 """The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""
@@ -66,7 +67,8 @@ class _Process:
         self._muxer: Muxer | None = None
 
     def ingest(self, request: Mapping[str, Any]) -> None:
-        self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
+        with disk_errors("the film's packets cannot be stored"):
+            self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
 
     def came(self, _: Mapping[str, int]) -> None:
         """More of a source has come than was wanted to be read."""

@@ -1,12 +1,16 @@
-"""A job as it was written down, made into one that goes on, or into one that has ended."""
+"""What is written down of a job; and a job made of that again, as one that goes on or one that has ended."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 
+import psutil
+
 from vidproc._version import __version__
 from vidproc.coordinator.job import Done, Job
+from vidproc.coordinator.results import Surroundings, metrics
+from vidproc.model import JobState
 from vidproc.protocol.messages import Finished
 from vidproc.storage.journal import Ending, JobRecord, Unfinished
 from vidproc.storage.spool import JobFolder, Spool
@@ -42,6 +46,22 @@ def ended(record: JobRecord, ending: Ending, spool: Spool) -> Job:
     job = rebuilt(record, spool)
     job.recall(finished(job.id, ending))
     return job
+
+
+def ending_of(job: Job, slots: int) -> Ending:
+    """What is written down of a job's end, with its figures if it came to a film. `slots` are those of all daemons."""
+    error, muxed = job.error, job.muxed
+    said = (error.code, str(error)) if error else ("", "")
+    if muxed is None or job.state is not JobState.DONE:
+        return Ending(job.state, time.time(), *said, frames_done=job.frames_done, frames_total=job.frames_total)
+    around = Surroundings(
+        wall_s=job.age_s,
+        slots=slots,
+        cpu_s=time.process_time() - job.cpu_began + muxed.cpu_s,
+        memory_mb=psutil.Process().memory_info().rss / 2**20 + muxed.memory_mb,
+    )
+    figures, frames = metrics(job, around), job.frames_done
+    return Ending(job.state, time.time(), *said, muxed.size, muxed.sha256, figures, frames, job.frames_total)
 
 
 def finished(job_id: str, ending: Ending) -> Finished:

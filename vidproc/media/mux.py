@@ -223,6 +223,11 @@ def _writing(out: Path) -> Iterator[None]:
         number = error.errno or 0
         if number in _OUR_FAULT or number > _LARGEST_ERRNO:
             raise MediaError(f"the film can't be written to {out.name}: {last_words(error)}") from error
-        raise StorageError(f"the film can't be written to {out.name}: {error.strerror}") from error
+        raise _not_written(out, error) from error
     except OSError as error:
-        raise StorageError(f"the film can't be written to {out.name}: {error.strerror}") from error
+        raise _not_written(out, error) from error
+
+
+def _not_written(out: Path, error: OSError | av.FFmpegError) -> StorageError:
+    limit = " (file_limit)" if error.errno == errno.EFBIG else ""
+    return StorageError(f"the film can't be written to {out.name}: {error.strerror}{limit}")

@@ -134,6 +134,11 @@ class Job:
     # What has a meaning for a sequential stage alone
 
     @property
+    def moves(self) -> bool:
+        """Whether any slot can do any of its chunks."""
+        return True
+
+    @property
     def replaying(self) -> bool:
         """Whether what it does next was done before."""
         return False

@@ -315,7 +315,7 @@ class Scheduler:
 
     def _count_failure(self, job: Job, record: ChunkRecord, worker: Worker, failure: Failure, now: float) -> None:
         record.failed_on[worker.name] += 1
-        if failure.for_memory and not record.spared and self._stays(worker):
+        if failure.for_memory and not record.spared and job.moves and self._stays(worker):
             record.claim(worker)
         else:
             record.losses += failure.lost

@@ -91,6 +91,10 @@ class Stage(Job):
         self.balance()
 
     @property
+    def moves(self) -> bool:
+        return not self.pinned
+
+    @property
     def seated_only(self) -> bool:
         """Whether nothing of it can be done in another slot than its seat."""
         return self.pinned and self.seat is not None

@@ -161,6 +161,7 @@ class Upload:
         self._path = self._target.with_suffix(f".{job_id}")
         self._hash = hashlib.sha256()
         self._inherited = 0
+        self._given_up = False
         self.offset = 0
 
     def open(self) -> None:
@@ -187,7 +188,7 @@ class Upload:
 
     def _hash_again(self) -> None:
         self._file.seek(0)
-        while block := self._file.read(_BLOCK):
+        while not self._given_up and (block := self._file.read(_BLOCK)):
             self._hash.update(block)
             self.offset += len(block)
         if self.offset > self.size:  # whatever this is, it is not the film
@@ -222,6 +223,10 @@ class Upload:
             )
         self._spool.forget(self._sha256)
         return UnknownJobError("what the coordinator held of the film was damaged there: send it again")
+
+    def give_up(self) -> None:
+        """Whoever is opening it in another thread is to be done soon; after that there is only `pause`."""
+        self._given_up = True
 
     def pause(self) -> None:
         """Leave what has come to the job, which goes on with another coordinator."""

@@ -7,14 +7,13 @@ process that stays on one frame for too long is killed) and the number of the fr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from vidproc.errors import StalledError, VidprocError, WorkerError
 from vidproc.model import ChunkReport, ChunkTask, FilterCall, LeaseKind
-from vidproc.processes.child import Child, ChildDiedError, ChildLimits
+from vidproc.processes.child import Child, ChildLimits
 from vidproc.processes.gauge import Reading
 from vidproc.protocol.structure import from_plain, to_plain
 
@@ -121,10 +120,8 @@ class Slot:
                 self._check_stalled(child.gauge.read())
             return asking.result()
         finally:
-            if not asking.done():
-                asking.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ChildDiedError):
-                    await asking
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)  # it may have failed at the moment of a cancellation
 
     def _check_stalled(self, reading: Reading) -> None:
         if time.monotonic() - reading.moved_at > self._frame_timeout:
