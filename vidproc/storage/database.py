@@ -27,7 +27,8 @@ from vidproc.storage.tables import VERSION, metadata, schema
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
-_BUSY_S = 5
+_BUSY_S = 60
+"""Somebody may look into the file by other means, and hold it meanwhile; jobs wait that long."""
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={1000 * _BUSY_S}")
 
 
