@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -279,6 +280,31 @@ def test_attempts_by_pages_and_those_under_way_last(tmp_path: Path) -> None:
                 assert found == [*ended, *going_on]
                 beyond = await ask(client, ListAttempts(1, "0a", PAGE + 2), Attempts)
                 assert beyond.attempts == tuple(going_on[1:])
+
+    run(main())
+
+
+def test_an_attempt_that_ends_meanwhile_is_counted_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with written(tmp_path, record("0a")) as at, at.client() as client:
+            going_on = [attempt(1, ended_at=None, outcome=Outcome.RUNNING)]
+
+            def end() -> None:
+                if going_on:
+                    going_on.clear()
+                    at.coordinator._journal.note_attempt("0a", attempt(1))
+
+            def under_way(job_id: str) -> list[Attempt]:
+                asyncio.get_running_loop().call_soon(end)
+                return list(going_on)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(at.coordinator._dispatch, "attempts", under_way)
+                told = [await ask(client, ListAttempts(1, "0a"), Attempts) for _ in range(2)]
+            assert [[it.outcome for it in page.attempts] for page in told] == [
+                [Outcome.DONE, Outcome.RUNNING], [Outcome.DONE, Outcome.DONE],
+            ]  # fmt: skip
+            assert [page.total for page in told] == [2, 2]
 
     run(main())
 

@@ -163,6 +163,20 @@ def test_attempts_in_the_order_in_which_they_ended(url: str) -> None:
     run(main, url)
 
 
+def test_attempts_are_told_as_they_were_when_it_was_asked(url: str) -> None:
+    async def main(journal: SqlJournal) -> None:
+        await write(journal, "a")
+        history = journal.history()
+        journal.note_attempt("a", attempt(0))
+        first = asyncio.create_task(history.attempts("a", 0, 5))
+        await asyncio.sleep(0)  # it has asked
+        journal.note_attempt("a", attempt(1))
+        assert await history.attempts("a", 0, 5) == ([attempt(0), attempt(1)], 2)
+        assert await first == ([attempt(0)], 1)
+
+    run(main, url)
+
+
 def test_what_was_noted_last_is_written_when_the_journal_is_closed(url: str) -> None:
     async def main(journal: SqlJournal) -> None:
         await write(journal, "a")

@@ -208,6 +208,52 @@ def test_attempts_are_written_with_what_comes_next_and_go_with_their_job(url: st
     run(main, url)
 
 
+def test_a_daemon_may_write_any_code(url: str) -> None:
+    said = "x" * 70 + "\0\udcff"
+    attempt = Attempt(LeaseKind.CHUNK, 2, 1, said, 0, 1.0, 2.0, Outcome.FAILED, said, said)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            journal.note_attempt("a", attempt)
+            await journal.end("a", Ending(JobState.FAILED, 2.0, said, said))
+            ((found,), _) = await journal.history().attempts("a", 0, 5)
+            assert (found.code, found.worker, found.message) == ("x" * 64, "x" * 70 + "??", "x" * 70 + "??")
+            assert (await journal.recall()).unfinished == []
+
+    run(main, url)
+
+
+def test_attempts_that_cannot_be_written_harm_no_job(url: str) -> None:
+    wrong: Any = None
+    attempt = Attempt(LeaseKind.CHUNK, wrong, 1, "w", 0, 1.0, 2.0, Outcome.DONE)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            journal.note_attempt("a", attempt)
+            assert await keep(journal, kept(0)) is None
+            journal.note_attempt("a", attempt)
+            await journal.end("a", done(3.0))
+            assert await journal.find("a") == (record(), done(3.0))
+
+    run(main, url)
+
+
+def test_many_attempts_do_not_wait_for_what_comes_next(url: str) -> None:
+    attempt = Attempt(LeaseKind.STAGE, 2, 1, "w", 0, 1.0, 2.0, Outcome.DONE)
+    count = sa.select(sa.func.count()).select_from(attempts)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            for _ in range(250):
+                journal.note_attempt("a", attempt)
+            assert await journal.database.write(lambda connection: connection.execute(count).scalar()) == 200
+
+    run(main, url)
+
+
 def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
     async def main(url: str) -> None:
         async with opened(url) as journal:

@@ -147,9 +147,9 @@ class Inquiries:
         return Description(request, summary, spec, entry.sha256, entry.result_sha256, entry.paths, folder)
 
     async def _attempts(self, request: int, job_id: str, offset: int) -> Attempts:
-        """Those that have ended, then those under way."""
-        ended, total = await self._journal.history().attempts(job_id, offset, PAGE)
+        """Those that have ended, then those under way, as they are at this moment."""
         going_on = self._dispatch.attempts(job_id)
+        ended, total = await self._journal.history().attempts(job_id, offset, PAGE)
         there = [*ended, *going_on[max(0, offset - total) :]] if offset + len(ended) >= total else ended
         return Attempts(request, tuple(map(_short_attempt, there[:PAGE])), total + len(going_on))
 

@@ -36,8 +36,8 @@ class History(Protocol):
         """Some that begin so."""
 
     async def attempts(self, job_id: str, offset: int, limit: int) -> tuple[Sequence[Attempt], int]:
-        """Those of its leases that have ended, in that order, from the one numbered `offset` on; and how many there are
-        in all."""
+        """Those of its leases that have ended when this is called, in that order, from the one numbered `offset` on;
+        and how many there are in all."""
 
     async def remove(self, job_id: str) -> None: ...
 

@@ -105,7 +105,7 @@ class Journal(Protocol):
         down, at once where nothing is."""
 
     def note_attempt(self, job_id: str, attempt: Attempt) -> None:
-        """For the history: it is written with what comes next."""
+        """For the history: it is written with what comes next, or when many wait, or when it is asked for."""
 
     async def end(self, job_id: str, ending: Ending) -> None:
         """The job has ended, and nothing of this will change."""
