@@ -6,7 +6,7 @@ It is of one spool, since what it tells of is there to be fetched and done again
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -36,17 +36,20 @@ class SqlHistory:
         self._here = jobs.c.spool == spool
 
     async def page(self, limit: int, before: str, state: JobState | None) -> Sequence[Entry]:
-        asked = sa.select(*_JOB).where(self._here).order_by(*_NEWEST).limit(limit)
+        asked = self._newest(limit, before)
         if state is not None:
             asked = asked.where(jobs.c.state == state, jobs.c.ended_at.is_not(None))
-        if before:
-            then = sa.select(jobs.c.submitted_at).where(jobs.c.id == before).scalar_subquery()
-            earlier = jobs.c.submitted_at < then
-            asked = asked.where(earlier | ((jobs.c.submitted_at == then) & (jobs.c.id < before)))
         return await self._entries(asked)
 
-    async def unfinished(self) -> Sequence[Entry]:
-        return await self._entries(sa.select(*_JOB).where(self._here, jobs.c.ended_at.is_(None)).order_by(*_NEWEST))
+    async def among(self, job_ids: Collection[str], limit: int, before: str) -> Sequence[Entry]:
+        return await self._entries(self._newest(limit, before).where(jobs.c.id.in_(job_ids)))
+
+    def _newest(self, limit: int, before: str) -> sa.Select[Any]:
+        asked = sa.select(*_JOB).where(self._here).order_by(*_NEWEST).limit(limit)
+        if not before:
+            return asked
+        then = sa.select(jobs.c.submitted_at).where(jobs.c.id == before).scalar_subquery()
+        return asked.where((jobs.c.submitted_at < then) | ((jobs.c.submitted_at == then) & (jobs.c.id < before)))
 
     async def find(self, job_id: str) -> Entry | None:
         found = await self._entries(sa.select(*_JOB).where(self._here, jobs.c.id == job_id))
