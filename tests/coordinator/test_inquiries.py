@@ -134,6 +134,17 @@ def test_pages(tmp_path: Path) -> None:
     run(main())
 
 
+def test_of_many_jobs_the_newest_are_kept(tmp_path: Path) -> None:
+    async def main() -> None:
+        records = [record(f"{n:04x}", 100.0 + n) for n in range(4)]
+        async with written(tmp_path, *records, keep_jobs=2) as at, at.client() as client:
+            while len((await listed(client))[0]) > 2:
+                pass
+            assert await listed(client) == (["0003", "0002"], False)
+
+    run(main())
+
+
 def test_nothing_to_list(tmp_path: Path) -> None:
     async def main() -> None:
         async with written(tmp_path) as at, at.client() as client:

@@ -150,7 +150,7 @@ def test_coordinators_with_other_folders_keep_apart_in_one_database(url: str) ->
             assert [each.record.id for each in (await here.recall()).unfinished] == ["a"]
             assert [each.record.id for each in (await there.recall()).unfinished] == ["b"]
             assert await here.find("c") is None
-            assert await here.outdated(2.0) == []
+            assert await here.outdated(2.0, 0, ()) == []
             assert await here.surplus(1, ()) == []
             assert await there.surplus(1, ()) == ["c"]
 
@@ -202,7 +202,7 @@ def test_attempts_are_written_with_what_comes_next_and_go_with_their_job(url: st
             assert await journal.database.read(lambda connection: connection.execute(rows).all()) == [
                 ("a", "chunk", "failed")
             ]
-            assert await journal.outdated(4.0) == ["a"]
+            assert await journal.outdated(4.0, 0, ()) == ["a"]
             assert await journal.database.read(lambda connection: connection.execute(rows).all()) == []
 
     run(main, url)
@@ -261,9 +261,27 @@ def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
                 await journal.accept(record(job_id))
             await journal.end("old", done(10.0))
             await journal.end("new", done(20.0))
-            assert await journal.outdated(15.0) == ["old"]
+            assert await journal.outdated(15.0, 0, ()) == ["old"]
             assert await journal.find("old") is None
             assert await journal.find("new") is not None
+            assert len((await journal.recall()).unfinished) == 1
+
+    run(main, url)
+
+
+def test_too_many_jobs_are_forgotten_by_when_they_ended(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal, opened(url, "there") as there:
+            await journal.accept(record("going-on"))
+            for at, job_id in enumerate("dacb"):
+                await journal.accept(record(job_id))
+                await journal.end(job_id, done(float(at)))
+            assert await there.outdated(0.0, 1, ()) == []
+            assert await journal.outdated(0.0, 0, ()) == []
+            assert await journal.outdated(0.0, 4, ()) == []
+            assert await journal.outdated(0.0, 2, ("d",)) == ["a"]
+            assert await journal.outdated(9.0, 1, ("d", "b")) == ["c"]
+            assert await journal.outdated(9.0, 0, ()) == ["d", "b"]
             assert len((await journal.recall()).unfinished) == 1
 
     run(main, url)

@@ -159,15 +159,24 @@ class SqlJournal:
         change = jobs.update().where(jobs.c.id == job_id).values(fetched_at=time.time())
         await self.database.write(lambda connection: connection.execute(change))
 
-    async def outdated(self, before: float) -> Sequence[str]:
-        old = sa.and_(jobs.c.spool == self._spool, jobs.c.ended_at < before)
+    async def outdated(self, before: float, most: int, spared: Collection[str]) -> Sequence[str]:
+        asked, by_id = self._outdated(before, most), jobs.delete().where(jobs.c.id == sa.bindparam("gone"))
 
         def work(connection: sa.Connection) -> Sequence[str]:
-            found = connection.execute(sa.select(jobs.c.id).where(old)).scalars().all()
-            connection.execute(jobs.delete().where(old))
-            return found
+            gone = [job_id for job_id in connection.execute(asked).scalars() if job_id not in spared]
+            if gone:
+                connection.execute(by_id, [{"gone": job_id} for job_id in gone])
+            return gone
 
         return await self.database.write(work)
+
+    def _outdated(self, before: float, most: int) -> sa.Select[Any]:
+        ended = sa.select(jobs.c.id).where(jobs.c.spool == self._spool, jobs.c.ended_at.is_not(None))
+        had_its_time = jobs.c.ended_at < before
+        if most:
+            newest = ended.order_by(jobs.c.ended_at.desc(), jobs.c.id.desc())
+            had_its_time |= jobs.c.id.in_(newest.offset(most).correlate(None))
+        return ended.where(had_its_time).order_by(jobs.c.ended_at, jobs.c.id)
 
     async def make_room(self, size: int) -> Sequence[str]:
         here = self._results.where(jobs.c.fetched_at.is_not(None))
