@@ -63,6 +63,16 @@ def test_a_folder_may_be_locked_by_its_owner(place: Path) -> None:
         assert folder.is_dir()
 
 
+def test_what_a_program_left_that_was_killed_before_it_held_it(place: Path) -> None:
+    old, new = place / "vidproc-new-01234567", place / "vidproc-new-89abcdef"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    scratch.remove_abandoned()
+    assert (old.exists(), new.exists()) == (False, True), "the newer one may be about to be held"
+    new.rmdir()
+
+
 def test_what_somebody_holds_is_not_touched(place: Path) -> None:
     with holder() as (program, theirs), scratch.folder() as ours:
         scratch.remove_abandoned()

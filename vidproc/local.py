@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import sys
 import threading
@@ -45,7 +46,11 @@ async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
         token = secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
         limit = worker.memory_limit
-        coordinator = Coordinator(CoordinatorSettings(data_dir=folder / "data", token=token, memory_limit=limit))
+        # Limits that are there against strangers: here nobody sends films but the user.
+        given = CoordinatorSettings(
+            data_dir=folder / "data", token=token, memory_limit=limit, max_frame_pixels=1 << 30, max_duration=math.inf
+        )
+        coordinator = Coordinator(given)
         daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token))
         await coordinator.start([address])
         try:

@@ -14,10 +14,14 @@ import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_OURS = re.compile(r"vidproc-tmp-[0-9a-f]{8}")
+_OURS = re.compile(r"vidproc-(new|tmp)-[0-9a-f]{8}")
+
+_SETTLED_S = 60.0
+"""What is older than this is not being made any more: it is held, or its maker is gone."""
 
 
 @contextlib.contextmanager
@@ -42,11 +46,21 @@ def folder() -> Iterator[Path]:
 
 def remove_abandoned() -> None:
     """Remove what programs of this user that are gone have left."""
-    for path in Path(tempfile.gettempdir()).glob("vidproc-tmp-*"):
+    for path in Path(tempfile.gettempdir()).glob("vidproc-*"):
         with contextlib.suppress(OSError):  # it has just vanished, or somebody holds it
-            if _OURS.fullmatch(path.name) and path.lstat().st_uid == os.getuid():
+            if _is_ours(path):
                 with held(path):
                     shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_ours(path: Path) -> bool:
+    kind = _OURS.fullmatch(path.name)
+    return kind is not None and path.lstat().st_uid == os.getuid() and (kind[1] == "tmp" or is_settled(path))
+
+
+def is_settled(path: Path) -> bool:
+    """Whether what gets another name once it is held must have got it by now, if ever. Raises `OSError`."""
+    return time.time() - path.lstat().st_mtime > _SETTLED_S
 
 
 @contextlib.contextmanager

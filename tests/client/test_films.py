@@ -54,6 +54,21 @@ def test_what_a_killed_program_left_beside_a_result_is_removed(tmp_path: Path) -
         assert ".out[1].01234567.part" not in names(tmp_path)
 
 
+def test_what_a_program_left_that_was_killed_before_it_held_it(tmp_path: Path) -> None:
+    old, new = tmp_path / ".out.01234567.new", tmp_path / ".out.89abcdef.new"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    with films.written(str(tmp_path / "out.mp4"), overwrite=True):
+        assert (old.exists(), new.exists()) == (False, True), "the newer one may be about to be held"
+
+
+def test_a_file_of_the_user_s_own_is_no_part_of_a_result(tmp_path: Path) -> None:
+    (tmp_path / ".out.download.part").touch()
+    with films.written(str(tmp_path / "out.mp4"), overwrite=True):
+        assert ".out.download.part" in names(tmp_path)
+
+
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

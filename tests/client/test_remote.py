@@ -246,6 +246,38 @@ def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path, tmp_path
     assert result_of(film) == RESULT
 
 
+def test_each_break_is_met_with_new_patience(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the job got nowhere between two of them, as one may that takes hours."""
+    seen: list[object] = []
+
+    async def wait(self: lasting.Patience, progress: object, error: VidprocError) -> None:
+        seen.append(progress)
+
+    async def first(connection: Connection) -> None:
+        await connection.accept(offset=len(FILM))
+        await connection.say(Progress("j", JobState.RUNNING, 5, 10, 2.0))
+        await connection.hang_up()
+
+    async def again(connection: Connection) -> None:
+        assert await connection.expect(Watch) == Watch("j")
+        await connection.say(Progress("j", JobState.RUNNING, 5, 10, 2.0))
+        await connection.hang_up()
+
+    async def last(connection: Connection) -> None:
+        await connection.expect(Watch)
+        await connection.say(done(RESULT))
+        await connection.give(RESULT)
+        await connection.expect(Cancel)
+
+    async def main() -> None:
+        async with scripted(tmp_path, first, again, again, last) as at:
+            await processed(at, film)
+
+    monkeypatch.setattr(lasting.Patience, "wait", wait)
+    run(main())
+    assert len(seen) == len(set(seen)) == 3
+
+
 def test_a_download_goes_on_where_it_broke(film: Path, tmp_path: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Blows:
 
     def _next(self) -> None:
         when, strike_at = self.left.pop(0) if self.left else ("after", 0)
+        self.armed = strike_at > 0
         self.points = self.folder / f"points-{self.deaths}"
         self.points.touch()
         door = (*DOOR, when, strike_at, self.points, self.made.data)
@@ -74,9 +76,10 @@ class Blows:
         self._next()
 
     def close(self) -> None:
-        """Those that are left stop as they should: a SIGKILL at any moment may leave a temporary file."""
+        """Those that are left stop as they should, or the coordinator dies of a point that it comes to as it stops."""
         try:
-            self.made.close()
+            codes = {program.stop() for program in self.made.programs if program.process.poll() is None}
+            assert codes <= {0, *([-signal.SIGKILL] if self.armed else [])}
         finally:
             for program in self.made.programs:
                 program.end()

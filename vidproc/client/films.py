@@ -12,6 +12,7 @@ import glob
 import hashlib
 import itertools
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -188,9 +189,12 @@ def _partial(target: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(target: Path) -> None:
-    for path in target.parent.glob(f".{glob.escape(target.stem[:40])}.????????.part"):
-        with contextlib.suppress(OSError), scratch.held(path):
-            path.unlink()
+    ours = re.compile(rf"\.{re.escape(target.stem[:40])}\.[0-9a-f]{{8}}\.(new|part)")
+    for path in target.parent.glob(f".{glob.escape(target.stem[:40])}.*"):
+        with contextlib.suppress(OSError):  # it has just vanished, or somebody holds it
+            if (kind := ours.fullmatch(path.name)) and (kind[1] == "part" or scratch.is_settled(path)):
+                with scratch.held(path):
+                    path.unlink()
 
 
 def _unlink(path: Path) -> None:

@@ -13,7 +13,7 @@ from vidproc.client.lasting import lasting, next_message
 from vidproc.client.news import Listener
 from vidproc.errors import ConnectionLostError, PeerError, from_code
 from vidproc.model import JobState
-from vidproc.protocol.messages import Cancel, Finished, Progress, Watch
+from vidproc.protocol.messages import Cancel, Finished, Message, Progress, Watch
 from vidproc.transport.session import Session
 
 _GOODBYE_S = 2.0
@@ -31,6 +31,7 @@ class HeldJob:
         self._tell = tell
         self._owned = owned
         self._finished: Finished | None = None
+        self._messages = 0
         self._download: Download | None = None
 
     async def watch(self) -> Finished:
@@ -57,8 +58,8 @@ class HeldJob:
         return await lasting(self._endpoint, guarded, self._progress, self._tell, first)
 
     def _progress(self) -> object:
-        """Changes whenever the job has got on."""
-        return self._job_id, self._finished is not None, self._download and self._download.received
+        """Changes with each word of the coordinator's: one that speaks is there, however long its job takes."""
+        return self._messages, self._download and self._download.received
 
     async def _fetched(self, session: Session) -> dict[str, Any]:
         finished = await self._ended(session)
@@ -77,9 +78,14 @@ class HeldJob:
     async def _followed(self, session: Session) -> Finished:
         """How it ended, by what comes over a new connection."""
         await session.send(Watch(self._job_id))
-        while not isinstance(message := (await next_message(session))[0], Finished):
+        while not isinstance(message := await self._next(session), Finished):
             if isinstance(message, Progress):
                 self._tell(message)
+        return message
+
+    async def _next(self, session: Session) -> Message:
+        message, _ = await next_message(session)
+        self._messages += 1
         return message
 
     async def _let_go(self, session: Session) -> None:

@@ -47,7 +47,6 @@ class RemoteJob(HeldJob):
         self._submission = submission
         self._files = files
         self._source = source
-        self._held = 0
         self._frames_done = 0
 
     async def run(self, out: download.Opening) -> dict[str, Any]:
@@ -67,9 +66,6 @@ class RemoteJob(HeldJob):
 
     async def _head_start(self) -> Session | None:
         return await adopt(self._begun.sock, self._begun.connection, self._endpoint.address) if self._begun else None
-
-    def _progress(self) -> object:
-        return self._held, super()._progress()
 
     # Submission
 
@@ -146,11 +142,10 @@ class RemoteJob(HeldJob):
 
     async def _heard(self, session: Session, sending: Sending) -> Message:
         """The next message; whoever it concerns has been told."""
-        message, _ = await next_message(session)
+        message = await self._next(session)
         match message:
             case Received(_, offset):
                 sending.received(offset)
-                self._held = offset
                 self._tell(Uploading(offset, self._source.size, self._frames_done))
             case Wanted(_, offset, size):
                 sending.wanted(offset, size)
