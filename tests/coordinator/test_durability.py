@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.coordinator.durable import House, answer, refusal
-from tests.coordinator.jobs import run, until
+from tests.coordinator.jobs import LIMIT_S, run, until
 from tests.media import clips
+from vidproc.coordinator import desk
 from vidproc.errors import ClientError, StorageError
 from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import (
@@ -139,8 +141,8 @@ def test_a_job_that_failed_is_known_to_another_coordinator(tmp_path: Path) -> No
     run(main())
 
 
-async def submitted(client: Any, data: bytes) -> str:
-    await client.send(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"))
+async def submitted(client: Any, data: bytes, detached: bool = False) -> str:
+    await client.send(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4", detached=detached))
     return (await answer(client, Accepted)).job_id
 
 
@@ -216,6 +218,35 @@ def test_a_job_that_nobody_comes_back_for_ends(film: Path, tmp_path: Path) -> No
         async with house.open(), house.client() as client:
             await client.send(Watch(job))
             assert (await answer(client, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_while_a_coordinator_looks_at_what_it_holds_nobody_s_patience_ends(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large film takes longer to hash than a client may stay away, and a detached job has no client."""
+    data, go_on, opened = film.read_bytes(), threading.Event(), Upload.open
+
+    def slowly(upload: Upload) -> None:
+        go_on.wait(LIMIT_S)
+        opened(upload)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job_id = await submitted(client, data, detached=True)
+            await send(client, job_id, data)
+            await answer(client, Received)
+        monkeypatch.setattr(Upload, "open", slowly)
+        monkeypatch.setattr(desk, "_PROGRESS_EVERY_S", 0.001)
+        async with house.open(client_patience=0.01) as coordinator:
+            job = coordinator._desk.find(job_id)
+            await until(lambda: job.queue_looks > 50 or job.error)
+            assert job.error is None
+            go_on.set()
+            await until(lambda: job.source.whole)
+            assert job.error is None
 
     run(main())
 

@@ -148,7 +148,9 @@ class Job:
     @property
     def awaited(self) -> bool:
         """Whether somebody will want the result: a client is there, or comes back by itself. Nobody can who keeps no
-        source coming."""
+        source coming; while the coordinator looks at what it has of it, nobody need."""
+        if self.verifying is not None and not self.verifying.done():
+            return True
         if self.detached and self.source.whole:
             return True
         return bool(self.listeners) and (self.upload is None or self.sender is not None)
