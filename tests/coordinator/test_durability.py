@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import threading
@@ -15,8 +16,9 @@ import pytest
 from tests.coordinator.durable import House, answer, refusal
 from tests.coordinator.jobs import LIMIT_S, run, until
 from tests.media import clips
-from vidproc.coordinator import desk
-from vidproc.errors import ClientError, StorageError
+from vidproc.coordinator import desk, recovery
+from vidproc.coordinator.source import Source
+from vidproc.errors import ClientError, StorageError, VidprocError
 from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import (
     Accepted,
@@ -30,7 +32,7 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.spool import JobFolder, Spool, Upload
 from vidproc.storage.sql_journal import SqlJournal
 
 pytestmark = pytest.mark.process
@@ -321,6 +323,61 @@ def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path)
             submit = Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4")
             assert await refusal(client, submit) == "cannot write the database: the disk is full"
             assert list((house.data / "jobs").iterdir()) == []
+
+    run(main())
+
+
+def broken(*_: Any) -> Any:
+    raise RuntimeError("nobody thought of this")
+
+
+def test_films_that_cannot_be_cleared_away_keep_no_job_waiting(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sick(spool: Spool, limit: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Spool, "trim", sick)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Source, "check"), (recovery, "ending_of")])
+def test_an_error_that_nobody_expected_ends_its_job(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, broken)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            with pytest.raises(VidprocError, match=r"a bug in vidproc: .*nobody thought of this"):
+                await house.film(film, tmp_path / "out.mp4", JOB)
+            assert house.results() == []
+
+    run(main())
+
+
+def test_an_error_that_nobody_expected_ends_a_job_that_goes_on(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+        monkeypatch.setattr(recovery, "sound_results", broken)
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            assert "a bug in vidproc" in (await answer(client, Finished)).message
 
     run(main())
 

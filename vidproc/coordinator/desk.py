@@ -14,7 +14,7 @@ from vidproc import filters
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import file_check, recovery, validation
 from vidproc.coordinator.clearing import Clearing
-from vidproc.coordinator.course import run_to_its_end
+from vidproc.coordinator.course import bug, run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
@@ -83,24 +83,29 @@ class Desk:
         await self._note(self._journal.resume(job.id))
         log.info("job goes on", job=job.id, name=job.name, restarts=job.restarts, chunks=len(left.chunks))
         self._dispatch.jobs[job.id] = job
-        job.verifying = asyncio.create_task(self._restore(job, left))
+        job.verifying = asyncio.create_task(self._or_fail(job, self._restore(job, left)))
         self._spawn(job, self._run(job))
 
     async def _restore(self, job: Job, left: Unfinished) -> None:
         """See what is there of it. Its client hears at which byte of the source to go on."""
-        try:
-            validation.check(job.spec)
-            if not job.folder.source.exists():
-                raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
-            job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
-            job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
-            await self._open_upload(job)
-        except VidprocError as error:
-            self._dispatch.fail(job, error)
-            return
+        validation.check(job.spec)
+        if not job.folder.source.exists():
+            raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
+        job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
+        job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
+        await self._open_upload(job)
         if job.upload is not None:
             job.tell(Received(job.id, job.upload.offset))
             self.received(job)
+
+    async def _or_fail(self, job: Job, doing: Awaitable[None]) -> None:
+        """Nobody waits for what is done so: its error is the job's."""
+        try:
+            await doing
+        except VidprocError as error:
+            self._dispatch.fail(job, error)
+        except Exception as error:
+            self._dispatch.fail(job, bug(job, error))
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
@@ -218,20 +223,22 @@ class Desk:
         job.source.grow(job.upload.offset)
         if job.upload.offset == job.size:
             upload, job.upload = job.upload, None
-            job.verifying = asyncio.create_task(self._verify(job, upload))
+            job.verifying = asyncio.create_task(self._or_fail(job, self._verify(job, upload)))
 
     async def _verify(self, job: Job, upload: Upload) -> None:
         """A job whose source is not what was announced ends, and what was made of it goes with it."""
-        try:
-            await asyncio.to_thread(upload.finish)
-            await asyncio.to_thread(job.source.check)
-        except VidprocError as error:
-            self._dispatch.fail(job, error)
-            return
-        if self._settings.source_cache:
-            self._spool.trim(self._settings.source_cache)
+        await asyncio.to_thread(upload.finish)
+        await asyncio.to_thread(job.source.check)
         if job.error is None:
             job.arrived()
+        await self._trim()
+
+    async def _trim(self) -> None:
+        if limit := self._settings.source_cache:
+            try:
+                await asyncio.to_thread(self._spool.trim, limit)
+            except OSError as error:
+                log.warning("films cannot be cleared away", error=str(error))
 
     def cancel(self, job: Job) -> None:
         """Stop a job, or let go of one that ended: its result, which its client has, may be removed before others."""
@@ -334,7 +341,7 @@ class Desk:
     async def _finish(self, job: Job) -> None:
         """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
         and nobody waits for a film because of what it was made of."""
-        ending = await self._write_down_end(job, recovery.ending_of(job, self._slots))
+        ending = await self._write_down_end(job, self._ending(job))
         log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
         self._remember(job)
         self._leave_upload(job)
@@ -348,6 +355,13 @@ class Desk:
         self._clearing.soon()
         if ending.state is JobState.DONE:
             await asyncio.to_thread(job.folder.keep_result)
+
+    def _ending(self, job: Job) -> Ending:
+        try:
+            return recovery.ending_of(job, self._slots)
+        except Exception as error:
+            failure = bug(job, error)
+            return Ending(JobState.FAILED, time.time(), failure.code, str(failure))
 
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
