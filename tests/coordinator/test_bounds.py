@@ -112,6 +112,48 @@ def test_who_watches_what_another_sends_need_not_send(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.usefixtures("_impatient")
+def test_who_watches_what_nobody_sends_any_more_need_not_send_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as watching:
+            async with at.client() as sender:
+                job = await accepted(sender)
+            await until(lambda: not at.listeners(job.job_id))
+            held = at.coordinator._desk.find(job.job_id)
+            await watching.send(Watch(job.job_id))
+            await answer(watching, Received)
+            assert held.sender is None
+            async with at.client() as back:
+                await back.send(Watch(job.job_id))
+                await upload(back, job.job_id, 0, MIB)
+                await answer(back, Received)
+                await answer(back, Received)
+                with pytest.raises(PeerError, match="min_upload_rate"):
+                    await answer(back, Message)  # type: ignore[type-abstract]
+            await watching.send(Cancel(job.job_id))
+            assert (await answer(watching, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_a_client_that_comes_back_has_time_to_go_on_sending(tmp_path: Path) -> None:
+    """However late it came."""
+
+    async def main() -> None:
+        async with served(tmp_path, client_patience=60) as at:
+            async with at.client() as sender:
+                job_id = (await accepted(sender)).job_id
+            await until(lambda: not at.listeners(job_id))
+            job = at.coordinator._desk.find(job_id)
+            left = job.wanted_at = job.wanted_at - 59
+            async with at.client() as back:
+                await back.send(Watch(job_id))
+                await answer(back, Received)
+                assert job.wanted_at > left + 59
+
+    run(main())
+
+
 def test_a_job_that_is_watched_and_that_nobody_sends_ends(tmp_path: Path) -> None:
     async def main() -> None:
         async with served(tmp_path, client_patience=0.05) as at, at.client() as watching:

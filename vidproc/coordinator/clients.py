@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import zlib
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
@@ -181,6 +182,7 @@ class ClientLink:
             return
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset, notes))
+        job.sender = self
         self._listen(job)
 
     async def _rerun(self, asked: Rerun) -> None:
@@ -192,11 +194,11 @@ class ClientLink:
     def _listen(self, job: Job) -> None:
         self._watched.add(job)
         job.listeners.add(self._outbox.post)
-        if job.sender is None:
-            job.sender = self
+        job.wanted_at = time.monotonic()
 
     def _watch(self, job: Job) -> None:
-        """For a client that comes back, perhaps before its last connection is known to be dead."""
+        """For a client that comes back, perhaps before its last connection is known to be dead, or for another one. Who
+        of them sends the film is known by its first block."""
         self._listen(job)
         if job.finished is not None:
             self._outbox.post(job.finished)

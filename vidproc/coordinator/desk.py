@@ -326,9 +326,9 @@ class Desk:
 
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
-        heard = time.monotonic()
-        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
-            heard = time.monotonic() if job.awaited else heard
+        job.wanted_at = time.monotonic()
+        while job.awaited or time.monotonic() - job.wanted_at < self._settings.client_patience:
+            job.wanted_at = time.monotonic() if job.awaited else job.wanted_at
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
