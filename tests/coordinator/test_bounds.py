@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 
 from tests.coordinator.jobs import job_in, report, run, submit, until
-from tests.coordinator.test_clients import FILM, MIB, accepted, answer, refusal, served, submission, upload
+from tests.coordinator.test_clients import FILM, MIB, Served, accepted, answer, refusal, served, submission, upload
 from vidproc.coordinator import clients, upload_pace
 from vidproc.coordinator.clients import ClientLink
+from vidproc.coordinator.job import Job
 from vidproc.errors import ConnectionLostError, PeerError
 from vidproc.model import JobState
 from vidproc.protocol.job_messages import Describe, Removed
-from vidproc.protocol.messages import Cancel, Fetch, Finished, Lease, Message, Received, Result, Watch
+from vidproc.protocol.messages import (
+    Cancel,
+    DownloadBlock,
+    Error,
+    Fetch,
+    Finished,
+    Lease,
+    Message,
+    Received,
+    Result,
+    Watch,
+)
 from vidproc.protocol.party import Party
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
@@ -226,11 +238,7 @@ def test_a_download_that_nobody_reads_is_cut_off_and_little_of_it_is_held(
 ) -> None:
     async def main() -> None:
         async with served(tmp_path, send_timeout=0.3) as at, at.client() as stopped, at.client() as other:
-            job = job_in(tmp_path / "data" / "jobs", "big")
-            job._state = JobState.DONE
-            with job.folder.result.open("wb") as file:
-                file.truncate(200 * MIB)
-            at.coordinator._dispatch.jobs[job.id] = job
+            job = done(at, "big")
             await stopped.send(Fetch(job.id, 0))
             held = await _cut(sessions[0])
             assert 0 < held <= MOST_HELD
@@ -242,6 +250,40 @@ def test_a_download_that_nobody_reads_is_cut_off_and_little_of_it_is_held(
             at.coordinator._desk.cancel(job)
 
     run(main())
+
+
+def test_one_connection_s_downloads_are_limited_and_what_is_read_stays(
+    tmp_path: Path, sessions: list[Session]
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            dispatch, made = at.coordinator._dispatch, [done(at, f"{n}") for n in range(5)]
+            for job in made:
+                await client.send(Fetch(job.id, 0))
+            while isinstance(message := (await client.receive()).message, DownloadBlock):
+                pass
+            assert isinstance(message, Error)
+            assert message.job_id == made[4].id
+            assert message.message == "one connection may fetch 4 results at a time: wait for one to end"
+            for job in made:
+                del dispatch.jobs[job.id]
+            assert at.coordinator._desk._heard_of() == {job.id for job in made[:4]}
+            sessions[0].abort()
+            await until(lambda: not at.coordinator._desk._heard_of())
+            for job in made:
+                job.folder.remove()
+
+    run(main())
+
+
+def done(at: Served, name: str) -> Job:
+    """A job with a large result."""
+    job = job_in(at.folder / "jobs", name)
+    job._state = JobState.DONE
+    with job.folder.result.open("wb") as file:
+        file.truncate(200 * MIB)
+    at.coordinator._dispatch.jobs[job.id] = job
+    return job
 
 
 def test_a_daemon_that_reads_no_leases_is_cut_off_and_little_is_held_for_it(

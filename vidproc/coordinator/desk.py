@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -56,6 +58,7 @@ class Desk:
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
         self._opening: set[Upload] = set()
+        self._read: Counter[str] = Counter()
         self._sweeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -265,11 +268,19 @@ class Desk:
         return job
 
     async def recall(self, job_id: str) -> Job:
-        """The same, or one that was written down. Raises `UnknownJobError` or `StorageError`."""
+        """The same, or one that was written down, which nobody else has. Raises `UnknownJobError` or `StorageError`."""
         if job_id not in self._dispatch.jobs and (found := await self._journal.find(job_id)):
-            job = self._dispatch.jobs.setdefault(job_id, recovery.ended(*found, self._spool))
-            self._remember(job)
+            return recovery.ended(*found, self._spool)
         return self.find(job_id)
+
+    @contextlib.contextmanager
+    def fetching(self, job_id: str) -> Iterator[None]:
+        """Its result is being read: it is not removed to make room."""
+        self._read[job_id] += 1
+        try:
+            yield
+        finally:
+            self._read -= Counter([job_id])
 
     async def close(self) -> None:
         """Stop every job. No client is connected any more: they try to come back, and another coordinator may be there
@@ -391,8 +402,8 @@ class Desk:
         self._dispatch.jobs.pop(job.id, None)
 
     def _heard_of(self) -> set[str]:
-        """Jobs whose clients are there: they may be about to fetch the result."""
-        return {job.id for job in self._dispatch.jobs.values() if job.listeners}
+        """Jobs whose clients are there: they fetch the result, or may be about to."""
+        return {*self._read, *(job.id for job in self._dispatch.jobs.values() if job.listeners)}
 
     def discard(self, job_id: str) -> None:
         """Aside: there may be thousands of files."""
