@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.coordinator.jobs import job_in, report, run, submit, until
+from tests.coordinator.jobs import LIMIT_S, job_in, report, run, submit, until
 from tests.coordinator.test_clients import FILM, MIB, Served, accepted, answer, refusal, served, submission, upload
 from vidproc.coordinator import clients, upload_pace
 from vidproc.coordinator.clients import ClientLink
 from vidproc.coordinator.job import Job
 from vidproc.errors import ConnectionLostError, PeerError
-from vidproc.model import JobState
+from vidproc.model import FilterSpec, JobState
 from vidproc.protocol.job_messages import Describe, Removed
 from vidproc.protocol.messages import (
+    Accepted,
     Cancel,
     DownloadBlock,
     Error,
     Fetch,
+    FileBlock,
+    FileWanted,
     Finished,
     Lease,
     Message,
     Received,
     Result,
+    Submit,
     Watch,
 )
 from vidproc.protocol.party import Party
+from vidproc.storage.spool import JobFolder, Spool
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server
@@ -65,6 +73,63 @@ def test_jobs_are_limited_in_all(tmp_path: Path) -> None:
             await one.send(Cancel(job.job_id))
             await answer(one, Finished)
             await accepted(other)
+
+    run(main())
+
+
+def test_jobs_that_are_being_taken_in_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film that is held may take long to hash before its job is one."""
+    go_on, verify = threading.Event(), Spool.verify
+
+    def slowly(spool: Spool, sha256: str, folder: JobFolder) -> bool:
+        go_on.wait(LIMIT_S)
+        return verify(spool, sha256, folder)
+
+    monkeypatch.setattr(Spool, "verify", slowly)
+
+    async def main() -> None:
+        async with served(tmp_path, max_jobs=1) as at, at.client() as one, at.client() as other:
+            (at.folder / "sources" / submission().sha256).write_bytes(FILM)
+            await one.send(submission())
+            await until(lambda: at.jobs)
+            assert "has 1 jobs already (max_jobs)" in (await refusal(other, submission())).message
+            go_on.set()
+            await answer(one, Accepted)
+            await answer(one, Finished)
+            await accepted(other)
+
+    run(main())
+
+
+def lacking(content: bytes) -> Submit:
+    """A submission with a file, which is not sent."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return submission(job=replace(submission().job, filters=(FilterSpec("lut", {"file": sha256}),), files={sha256: 9}))
+
+
+def test_jobs_whose_files_have_come_meanwhile_count(tmp_path: Path) -> None:
+    """Room that there was when a job was submitted may be taken by the time that its files are here."""
+    lut = b"LUT_3D_SIZE 2\n" + 8 * b"0.5 0.5 0.5\n"
+    sha256 = hashlib.sha256(lut).hexdigest()
+    job = replace(submission().job, filters=(FilterSpec("lut", {"file": sha256}),), files={sha256: len(lut)})
+
+    async def main() -> None:
+        async with served(tmp_path, max_jobs=1) as at, at.client() as one, at.client() as other:
+            await one.send(submission(job=job))
+            await answer(one, FileWanted)
+            await accepted(other)
+            assert "(max_jobs)" in (await refusal(one, FileBlock(sha256, 0), lut)).message
+
+    run(main())
+
+
+def test_jobs_whose_files_are_on_their_way_count_with_their_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, max_jobs_per_connection=2) as at, at.client() as one:
+            await accepted(one)
+            await one.send(lacking(b"a"))
+            await answer(one, FileWanted)
+            assert "(max_jobs_per_connection)" in (await refusal(one, lacking(b"b"))).message
 
     run(main())
 

@@ -164,7 +164,7 @@ class ClientLink:
     def _demand_room(self) -> None:
         """For one more job."""
         self._watched = {job for job in self._watched if not job.state.final}
-        if len(self._watched) >= self._limits.jobs:
+        if len(self._watched) + len(self._submissions) >= self._limits.jobs:
             most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
             raise ClientError(f"one connection may have {most}: wait for one to end")
 

@@ -57,6 +57,7 @@ class Desk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
+        self._coming: set[object] = set()
         self._opening: set[Upload] = set()
         self._read: Counter[str] = Counter()
         self._sweeping: asyncio.Task[None] | None = None
@@ -118,12 +119,21 @@ class Desk:
 
     def _check_room(self) -> None:
         most = self._settings.max_jobs
-        if sum(not job.state.final for job in self._dispatch.jobs.values()) >= most:
+        if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
             raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
         folder, and an upload if bytes are missing."""
+        self._check_room()
+        coming = object()
+        self._coming.add(coming)
+        try:
+            return await self._take_in(submission, files)
+        finally:
+            self._coming.discard(coming)
+
+    async def _take_in(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         spec = validation.completed(submission.job, self._settings)
         if files:
             validation.check_files(spec, files)
