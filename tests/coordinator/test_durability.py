@@ -17,6 +17,7 @@ from tests.coordinator.durable import House, answer, refusal
 from tests.coordinator.jobs import LIMIT_S, run, until
 from tests.media import clips
 from vidproc.coordinator import desk, recovery
+from vidproc.coordinator.media import MediaProcesses
 from vidproc.coordinator.source import Source
 from vidproc.errors import ClientError, StorageError, VidprocError
 from vidproc.model import FilterSpec, JobSpec, JobState
@@ -378,6 +379,32 @@ def test_an_error_that_nobody_expected_ends_a_job_that_goes_on(
         async with house.open(), house.client() as client:
             await client.send(Watch(job))
             assert "a bug in vidproc" in (await answer(client, Finished)).message
+
+    run(main())
+
+
+def test_what_goes_wrong_aside_keeps_no_coordinator_from_its_end(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lets go of its folder, and the next one starts."""
+    closing, close = threading.Event(), MediaProcesses.close
+
+    def remove(folder: JobFolder) -> None:
+        closing.wait(LIMIT_S)
+        broken()
+
+    async def noted(media: MediaProcesses) -> None:
+        await close(media)
+        closing.set()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open() as coordinator:
+            monkeypatch.setattr(JobFolder, "remove", remove)
+            monkeypatch.setattr(MediaProcesses, "close", noted)
+            coordinator._desk.discard("some")
+        async with house.open():
+            pass
 
     run(main())
 

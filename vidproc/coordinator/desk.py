@@ -165,7 +165,7 @@ class Desk:
             self._spool.demand_room(size)
         except StorageError:
             await self._clearing.make_room(3 * size)
-            await asyncio.gather(*self._aside)
+            await self._until_aside_is_done()
             self._spool.demand_room(size)
 
     async def _take_source(self, job: Job) -> None:
@@ -313,7 +313,7 @@ class Desk:
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
                 self.discard(job_id)
-        await asyncio.gather(*self._aside)
+        await self._until_aside_is_done()
 
     def _pause(self) -> None:
         if self._tasks:
@@ -424,4 +424,13 @@ class Desk:
     def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)
         self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        task.add_done_callback(self._done_aside)
+
+    def _done_aside(self, task: asyncio.Task[None]) -> None:
+        self._aside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("bug", exc_info=error)
+
+    async def _until_aside_is_done(self) -> None:
+        if self._aside:
+            await asyncio.wait(self._aside)
