@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import shutil
@@ -35,6 +36,7 @@ from vidproc.protocol.messages import (
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
 from vidproc.storage.spool import JobFolder, Spool, Upload
 from vidproc.storage.sql_journal import SqlJournal
+from vidproc.transport.server import Server
 
 pytestmark = pytest.mark.process
 JOB = JobSpec((FilterSpec("flip"),))
@@ -405,6 +407,38 @@ def test_what_goes_wrong_aside_keeps_no_coordinator_from_its_end(
             coordinator._desk.discard("some")
         async with house.open():
             pass
+
+    run(main())
+
+
+def test_a_job_that_is_written_down_as_its_coordinator_stops_is_not_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client has not heard that it was accepted, and gives it to the next coordinator again."""
+    ids: list[str] = []
+    stopping, close = asyncio.Event(), Server.close
+
+    class Slow(SqlJournal):
+        async def accept(self, job: JobRecord) -> None:
+            await super().accept(job)
+            ids.append(job.id)
+            await stopping.wait()
+
+    async def noted(server: Server) -> None:
+        stopping.set()
+        await close(server)
+
+    monkeypatch.setattr(Server, "close", noted)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(Slow(house.journal().database)), house.client() as client:
+            await client.send(Submit(1, JOB, 1000, "0" * 64, "in.mp4"))
+            await until(lambda: ids)
+        assert list((house.data / "jobs").iterdir()) == []
+        async with house.open(), house.client() as client:
+            await client.send(Watch(ids[0]))
+            assert (await answer(client, Finished)).state is JobState.CANCELLED
 
     run(main())
 

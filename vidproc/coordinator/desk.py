@@ -149,7 +149,7 @@ class Desk:
             await self._write_down(job)
         except BaseException:
             self._leave_upload(job)
-            job.folder.remove()
+            await asyncio.shield(self._begin_aside(asyncio.to_thread(job.folder.remove)))
             raise
         self._dispatch.jobs[job.id] = job
         held = job.source.whole
@@ -192,7 +192,20 @@ class Desk:
     async def _write_down(self, job: Job) -> None:
         if self._journal.durable:
             await asyncio.to_thread(job.folder.sync)
-        await self._journal.accept(recovery.record_of(job))
+        writing = asyncio.create_task(self._journal.accept(recovery.record_of(job)))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            self._begin_aside(self._take_back(job, writing))
+            raise
+
+    async def _take_back(self, job: Job, writing: asyncio.Task[None]) -> None:
+        """The coordinator stops while a job is written down, and its client has not heard that it was accepted. The
+        next one is not to take it for a job whose files it has lost."""
+        with contextlib.suppress(StorageError):
+            await writing
+            ending = Ending(JobState.CANCELLED, time.time(), CancelledError.code, "the coordinator was stopping")
+            await self._note(self._journal.end(job.id, ending))
 
     def _free_upload(self, sha256: str) -> None:
         """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
@@ -421,10 +434,11 @@ class Desk:
             self._forget(job)
         self._begin_aside(asyncio.to_thread(self._spool.job(job_id).remove))
 
-    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> None:
+    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(doing)
         self._aside.add(task)
         task.add_done_callback(self._done_aside)
+        return task
 
     def _done_aside(self, task: asyncio.Task[None]) -> None:
         self._aside.discard(task)
