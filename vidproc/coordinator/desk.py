@@ -382,7 +382,7 @@ class Desk:
         if ending.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
         if isinstance(job.error, MediaError) and job.opened is None:
-            self._spool.forget(job.sha256)  # it is no film, and will never be one
+            await asyncio.to_thread(self._spool.forget, job.sha256)  # it is no film, and will never be one
         finished = recovery.finished(job.id, ending)
         job.recall(finished)
         job.tell(finished)
