@@ -73,6 +73,18 @@ def test_of_jobs_that_go_on_and_of_results_what_is_needed_is_left(spool: Spool) 
     assert uploading.exists()
 
 
+def test_what_cannot_be_removed_keeps_nothing_else(spool: Spool) -> None:
+    job = folder(spool, "goes-on")
+    (job.path / "packets-1" / "folder").mkdir(parents=True)
+    job.result.write_bytes(b"x")
+    job.create_stage()
+    job.stage(0).write_bytes(b"x")
+    spool.clear({"goes-on"}, ())
+    assert sorted(path.name for path in job.path.iterdir()) == ["chunks", "packets-1"]
+    job.create_stage()
+    job.create_stage()
+
+
 def test_a_chunk_is_held_as_it_was_or_not_at_all(spool: Spool) -> None:
     job, data = folder(spool), b"records"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -144,6 +156,18 @@ def test_sources_used_longest_ago_are_forgotten_first(spool: Spool) -> None:
     assert spool.take(C, 10, folder(spool))
     spool.trim(20)
     assert (old.exists(), older.exists(), oldest.exists()) == (True, False, True)
+
+
+def test_a_source_that_is_forgotten_leaves_nothing_behind(spool: Spool) -> None:
+    data = bytes(10)
+    sha256 = hashlib.sha256(data).hexdigest()
+    keep(spool, sha256)
+    job = folder(spool)
+    assert spool.take(sha256, 10, job)
+    assert spool.verify(sha256, job)
+    spool.trim(0)
+    assert not spool.trusts(sha256, job)
+    assert spool._trusted == {}
 
 
 def test_an_upload_that_is_going_on_is_not_trimmed(spool: Spool) -> None:

@@ -74,7 +74,7 @@ class JobFolder:
     def create_stage(self) -> None:
         """Room for what a sequential stage hands on, if the job has one."""
         with disk_errors("cannot make a job's folder"):
-            (self.path / "stage").mkdir()
+            (self.path / "stage").mkdir(exist_ok=True)
 
     def keep_files(self, files: Mapping[str, bytes]) -> None:
         """What the job's filters name, by SHA-256."""
@@ -112,11 +112,12 @@ class JobFolder:
             return False
 
     def tidy(self) -> None:
-        """Remove what a coordinator that was killed was in the middle of, and what is made anew."""
-        with contextlib.suppress(OSError):
-            for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.path / "stage", ignore_errors=True)
+        """Remove what a coordinator that was killed was in the middle of, and what is made anew. What cannot be removed
+        is left."""
+        for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        shutil.rmtree(self.path / "stage", ignore_errors=True)
 
     def keep_result(self) -> None:
         """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
@@ -357,6 +358,7 @@ class Spool:
             total += size
             if total > limit:
                 path.unlink(missing_ok=True)
+                self._trusted.pop(path.name, None)
 
     def clear(self, unfinished: Collection[str], results: Collection[str]) -> None:
         """Clear away what a coordinator that was killed left, but for what is needed of jobs that are gone on with, and
