@@ -313,6 +313,32 @@ def test_results_that_somebody_has_make_room_for_a_job(
     run(main())
 
 
+def test_films_that_are_kept_make_room_for_a_job_before_results_do(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, usage = House(tmp_path), shutil.disk_usage(tmp_path)
+    old, asked = house.data / "sources" / ("a" * 64), []
+    make_room = SqlJournal.make_room
+
+    async def noted(journal: SqlJournal, size: int) -> Any:
+        asked.append(size)
+        return await make_room(journal, size)
+
+    monkeypatch.setattr(SqlJournal, "make_room", noted)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0) if old.exists() else usage)
+
+    async def main() -> None:
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+            old.write_bytes(b"the film of somebody else")
+            await house.film(film, tmp_path / "again.mp4", JOB)
+            assert len(house.results()) == 2
+        assert not old.exists()
+        assert asked == []
+
+    run(main())
+
+
 def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path) -> None:
     data = film.read_bytes()
 

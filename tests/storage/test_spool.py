@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,28 @@ def test_an_upload_that_is_going_on_is_not_trimmed(spool: Spool) -> None:
     spool.trim(10)
     assert going_on.exists()
     assert kept.exists()
+
+
+def test_films_make_room_as_long_as_it_is_missing(spool: Spool) -> None:
+    """Not one that a job has, nor what is held of the one that the room is for, nor an upload that is going on."""
+    needed, oldest, older = keep(spool, A, 10, 1, ".part"), keep(spool, B, 10, 2), keep(spool, C, 10, 3, ".part")
+    newer, going_on = keep(spool, "d" * 64, 10, 4), keep(spool, "e" * 64, 10, 0, ".0123456789abcdef")
+    in_use = keep(spool, "f" * 64, 10, 0)
+    os.link(in_use, folder(spool).source)
+    spool.make_room(0, A)
+    assert oldest.exists()
+    spool.make_room(11, A)
+    assert not oldest.exists()
+    assert not older.exists()
+    assert all(path.exists() for path in (needed, newer, going_on, in_use))
+
+
+def test_the_room_that_is_missing_is_what_is_needed_less_what_is_free(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(spool.root)._replace(free=(64 << 20) + 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert [spool.missing_room(size) for size in (1, 333, 334, 1000)] == [0, 0, 2, 2000]
 
 
 def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:

@@ -141,7 +141,7 @@ class Desk:
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
-        await self._demand_room(job.size)
+        await self._demand_room(job)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -159,14 +159,14 @@ class Desk:
             self.received(job)
         return job
 
-    async def _demand_room(self, size: int) -> None:
-        """Results that somebody has go before a job is refused."""
-        try:
-            self._spool.demand_room(size)
-        except StorageError:
-            await self._clearing.make_room(3 * size)
+    async def _demand_room(self, job: Job) -> None:
+        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
+        if missing := self._spool.missing_room(job.size):
+            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
+        if missing := self._spool.missing_room(job.size):
+            await self._clearing.make_room(missing)
             await self._until_aside_is_done()
-            self._spool.demand_room(size)
+        self._spool.demand_room(job.size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
