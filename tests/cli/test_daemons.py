@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -60,3 +63,24 @@ def test_a_program_that_something_holds_leaves_all_the_same() -> None:
     done = subprocess.run([sys.executable, "-c", held], capture_output=True, text=True, timeout=30)
     assert done.returncode == 7
     assert "stopping takes too long" in done.stdout + done.stderr
+
+
+def test_a_coordinator_that_waits_for_its_database_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    started = (
+        "import sys; from vidproc.cli import coordinator; coordinator._STOP_LIMIT_S = 0.1;"
+        "sys.exit(coordinator.main(sys.argv[1:]))"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        words = [sys.executable, "-c", started, "--port", "0", "--data-dir", str(tmp_path), "--database-url", url]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as program:
+            try:
+                connection, _ = silent.accept()
+                with connection:
+                    program.send_signal(signal.SIGTERM)
+                    _, said = program.communicate(timeout=30)
+            finally:
+                program.kill()
+    assert program.returncode == 0
+    assert "stopping takes too long" in said

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.coordinator.jobs import job_in, report, run, submit, until
-from tests.coordinator.test_clients import FILM, MIB, accepted, answer, refusal, served, submission, upload
+from tests.coordinator.jobs import LIMIT_S, job_in, report, run, submit, until
+from tests.coordinator.test_clients import FILM, MIB, Served, accepted, answer, refusal, served, submission, upload
 from vidproc.coordinator import clients, upload_pace
 from vidproc.coordinator.clients import ClientLink
+from vidproc.coordinator.job import Job
 from vidproc.errors import ConnectionLostError, PeerError
-from vidproc.model import JobState
+from vidproc.model import FilterSpec, JobState
 from vidproc.protocol.job_messages import Describe, Removed
-from vidproc.protocol.messages import Cancel, Fetch, Finished, Lease, Message, Received, Result, Watch
+from vidproc.protocol.messages import (
+    Accepted,
+    Cancel,
+    DownloadBlock,
+    Error,
+    Fetch,
+    FileBlock,
+    FileWanted,
+    Finished,
+    Lease,
+    Message,
+    Received,
+    Result,
+    Submit,
+    Watch,
+)
 from vidproc.protocol.party import Party
+from vidproc.storage.spool import JobFolder, Spool
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server
@@ -53,6 +73,63 @@ def test_jobs_are_limited_in_all(tmp_path: Path) -> None:
             await one.send(Cancel(job.job_id))
             await answer(one, Finished)
             await accepted(other)
+
+    run(main())
+
+
+def test_jobs_that_are_being_taken_in_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film that is held may take long to hash before its job is one."""
+    go_on, verify = threading.Event(), Spool.verify
+
+    def slowly(spool: Spool, sha256: str, folder: JobFolder) -> bool:
+        go_on.wait(LIMIT_S)
+        return verify(spool, sha256, folder)
+
+    monkeypatch.setattr(Spool, "verify", slowly)
+
+    async def main() -> None:
+        async with served(tmp_path, max_jobs=1) as at, at.client() as one, at.client() as other:
+            (at.folder / "sources" / submission().sha256).write_bytes(FILM)
+            await one.send(submission())
+            await until(lambda: at.jobs)
+            assert "has 1 jobs already (max_jobs)" in (await refusal(other, submission())).message
+            go_on.set()
+            await answer(one, Accepted)
+            await answer(one, Finished)
+            await accepted(other)
+
+    run(main())
+
+
+def lacking(content: bytes) -> Submit:
+    """A submission with a file, which is not sent."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return submission(job=replace(submission().job, filters=(FilterSpec("lut", {"file": sha256}),), files={sha256: 9}))
+
+
+def test_jobs_whose_files_have_come_meanwhile_count(tmp_path: Path) -> None:
+    """Room that there was when a job was submitted may be taken by the time that its files are here."""
+    lut = b"LUT_3D_SIZE 2\n" + 8 * b"0.5 0.5 0.5\n"
+    sha256 = hashlib.sha256(lut).hexdigest()
+    job = replace(submission().job, filters=(FilterSpec("lut", {"file": sha256}),), files={sha256: len(lut)})
+
+    async def main() -> None:
+        async with served(tmp_path, max_jobs=1) as at, at.client() as one, at.client() as other:
+            await one.send(submission(job=job))
+            await answer(one, FileWanted)
+            await accepted(other)
+            assert "(max_jobs)" in (await refusal(one, FileBlock(sha256, 0), lut)).message
+
+    run(main())
+
+
+def test_jobs_whose_files_are_on_their_way_count_with_their_connection(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path, max_jobs_per_connection=2) as at, at.client() as one:
+            await accepted(one)
+            await one.send(lacking(b"a"))
+            await answer(one, FileWanted)
+            assert "(max_jobs_per_connection)" in (await refusal(one, lacking(b"b"))).message
 
     run(main())
 
@@ -108,6 +185,48 @@ def test_who_watches_what_another_sends_need_not_send(tmp_path: Path) -> None:
                     await answer(slow, Message)  # type: ignore[type-abstract]
             await watching.send(Cancel(job.job_id))
             assert (await answer(watching, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_who_watches_what_nobody_sends_any_more_need_not_send_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as watching:
+            async with at.client() as sender:
+                job = await accepted(sender)
+            await until(lambda: not at.listeners(job.job_id))
+            held = at.coordinator._desk.find(job.job_id)
+            await watching.send(Watch(job.job_id))
+            await answer(watching, Received)
+            assert held.sender is None
+            async with at.client() as back:
+                await back.send(Watch(job.job_id))
+                await upload(back, job.job_id, 0, MIB)
+                await answer(back, Received)
+                await answer(back, Received)
+                with pytest.raises(PeerError, match="min_upload_rate"):
+                    await answer(back, Message)  # type: ignore[type-abstract]
+            await watching.send(Cancel(job.job_id))
+            assert (await answer(watching, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_a_client_that_comes_back_has_time_to_go_on_sending(tmp_path: Path) -> None:
+    """However late it came."""
+
+    async def main() -> None:
+        async with served(tmp_path, client_patience=60) as at:
+            async with at.client() as sender:
+                job_id = (await accepted(sender)).job_id
+            await until(lambda: not at.listeners(job_id))
+            job = at.coordinator._desk.find(job_id)
+            left = job.wanted_at = job.wanted_at - 59
+            async with at.client() as back:
+                await back.send(Watch(job_id))
+                await answer(back, Received)
+                assert job.wanted_at > left + 59
 
     run(main())
 
@@ -184,11 +303,7 @@ def test_a_download_that_nobody_reads_is_cut_off_and_little_of_it_is_held(
 ) -> None:
     async def main() -> None:
         async with served(tmp_path, send_timeout=0.3) as at, at.client() as stopped, at.client() as other:
-            job = job_in(tmp_path / "data" / "jobs", "big")
-            job._state = JobState.DONE
-            with job.folder.result.open("wb") as file:
-                file.truncate(200 * MIB)
-            at.coordinator._dispatch.jobs[job.id] = job
+            job = done(at, "big")
             await stopped.send(Fetch(job.id, 0))
             held = await _cut(sessions[0])
             assert 0 < held <= MOST_HELD
@@ -200,6 +315,40 @@ def test_a_download_that_nobody_reads_is_cut_off_and_little_of_it_is_held(
             at.coordinator._desk.cancel(job)
 
     run(main())
+
+
+def test_one_connection_s_downloads_are_limited_and_what_is_read_stays(
+    tmp_path: Path, sessions: list[Session]
+) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            dispatch, made = at.coordinator._dispatch, [done(at, f"{n}") for n in range(5)]
+            for job in made:
+                await client.send(Fetch(job.id, 0))
+            while isinstance(message := (await client.receive()).message, DownloadBlock):
+                pass
+            assert isinstance(message, Error)
+            assert message.job_id == made[4].id
+            assert message.message == "one connection may fetch 4 results at a time: wait for one to end"
+            for job in made:
+                del dispatch.jobs[job.id]
+            assert at.coordinator._desk._heard_of() == {job.id for job in made[:4]}
+            sessions[0].abort()
+            await until(lambda: not at.coordinator._desk._heard_of())
+            for job in made:
+                job.folder.remove()
+
+    run(main())
+
+
+def done(at: Served, name: str) -> Job:
+    """A job with a large result."""
+    job = job_in(at.folder / "jobs", name)
+    job._state = JobState.DONE
+    with job.folder.result.open("wb") as file:
+        file.truncate(200 * MIB)
+    at.coordinator._dispatch.jobs[job.id] = job
+    return job
 
 
 def test_a_daemon_that_reads_no_leases_is_cut_off_and_little_is_held_for_it(

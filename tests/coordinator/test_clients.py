@@ -34,7 +34,7 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.spool import JobFolder, Spool, Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session
@@ -403,15 +403,22 @@ def test_a_result_that_is_not_there_yet(tmp_path: Path) -> None:
 
 
 def test_folders_are_cleared_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of files would keep everybody else waiting."""
-    threads, remove = [], JobFolder.remove
+    """Thousands of files would keep everybody else waiting, and so would a large one."""
+    threads: list[threading.Thread] = []
 
-    def noted(folder: JobFolder) -> None:
-        threads.append(threading.current_thread())
-        remove(folder)
+    def note(owner: type, name: str) -> None:
+        doing = getattr(owner, name)
+
+        def noted(*given: object) -> None:
+            threads.append(threading.current_thread())
+            doing(*given)
+
+        monkeypatch.setattr(owner, name, noted)
 
     async def main() -> None:
-        monkeypatch.setattr(JobFolder, "remove", noted)
+        note(JobFolder, "remove")
+        note(Spool, "forget")
+        note(Spool, "trim")
         async with served(tmp_path) as at, at.client() as client:
             await client.send(Cancel((await accepted(client)).job_id))
             await answer(client, Finished)
@@ -421,7 +428,7 @@ def test_folders_are_cleared_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 await answer(client, Received)
             await answer(client, Finished)
             await until(lambda: at.jobs == [])
-        assert len(threads) == 4
+        assert len(threads) == 6
         assert threading.main_thread() not in threads
 
     run(main())

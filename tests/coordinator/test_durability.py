@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import shutil
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +15,12 @@ from typing import Any
 import pytest
 
 from tests.coordinator.durable import House, answer, refusal
-from tests.coordinator.jobs import run, until
+from tests.coordinator.jobs import LIMIT_S, run, until
 from tests.media import clips
-from vidproc.errors import ClientError, StorageError
+from vidproc.coordinator import desk, recovery
+from vidproc.coordinator.media import MediaProcesses
+from vidproc.coordinator.source import Source
+from vidproc.errors import ClientError, StorageError, VidprocError
 from vidproc.model import FilterSpec, JobSpec, JobState, Outcome
 from vidproc.protocol.messages import (
     Accepted,
@@ -29,9 +34,10 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.spool import JobFolder, Spool, Upload
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
+from vidproc.transport.server import Server
 
 pytestmark = pytest.mark.process
 JOB = JobSpec((FilterSpec("flip"),))
@@ -141,8 +147,8 @@ def test_a_job_that_failed_is_known_to_another_coordinator(tmp_path: Path) -> No
     run(main())
 
 
-async def submitted(client: Any, data: bytes) -> str:
-    await client.send(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"))
+async def submitted(client: Any, data: bytes, detached: bool = False) -> str:
+    await client.send(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4", detached=detached))
     return (await answer(client, Accepted)).job_id
 
 
@@ -218,6 +224,35 @@ def test_a_job_that_nobody_comes_back_for_ends(film: Path, tmp_path: Path) -> No
         async with house.open(), house.client() as client:
             await client.send(Watch(job))
             assert (await answer(client, Finished)).state is JobState.CANCELLED
+
+    run(main())
+
+
+def test_while_a_coordinator_looks_at_what_it_holds_nobody_s_patience_ends(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large film takes longer to hash than a client may stay away, and a detached job has no client."""
+    data, go_on, opened = film.read_bytes(), threading.Event(), Upload.open
+
+    def slowly(upload: Upload) -> None:
+        go_on.wait(LIMIT_S)
+        opened(upload)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job_id = await submitted(client, data, detached=True)
+            await send(client, job_id, data)
+            await answer(client, Received)
+        monkeypatch.setattr(Upload, "open", slowly)
+        monkeypatch.setattr(desk, "_PROGRESS_EVERY_S", 0.001)
+        async with house.open(client_patience=0.01) as coordinator:
+            job = coordinator._desk.find(job_id)
+            await until(lambda: job.queue_looks > 50 or job.error)
+            assert job.error is None
+            go_on.set()
+            await until(lambda: job.source.whole)
+            assert job.error is None
 
     run(main())
 
@@ -298,6 +333,32 @@ def test_results_that_somebody_has_make_room_for_a_job(
     run(main())
 
 
+def test_films_that_are_kept_make_room_for_a_job_before_results_do(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, usage = House(tmp_path), shutil.disk_usage(tmp_path)
+    old, asked = house.data / "sources" / ("a" * 64), []
+    make_room = SqlJournal.make_room
+
+    async def noted(journal: SqlJournal, size: int) -> Any:
+        asked.append(size)
+        return await make_room(journal, size)
+
+    monkeypatch.setattr(SqlJournal, "make_room", noted)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0) if old.exists() else usage)
+
+    async def main() -> None:
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+            old.write_bytes(b"the film of somebody else")
+            await house.film(film, tmp_path / "again.mp4", JOB)
+            assert len(house.results()) == 2
+        assert not old.exists()
+        assert asked == []
+
+    run(main())
+
+
 def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path) -> None:
     data = film.read_bytes()
 
@@ -311,6 +372,119 @@ def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path)
             submit = Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4")
             assert await refusal(client, submit) == "cannot write the database: the disk is full"
             assert list((house.data / "jobs").iterdir()) == []
+
+    run(main())
+
+
+def broken(*_: Any) -> Any:
+    raise RuntimeError("nobody thought of this")
+
+
+def test_films_that_cannot_be_cleared_away_keep_no_job_waiting(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sick(spool: Spool, limit: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Spool, "trim", sick)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "out.mp4", JOB)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Source, "check"), (recovery, "ending_of")])
+def test_an_error_that_nobody_expected_ends_its_job(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, broken)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            with pytest.raises(VidprocError, match=r"a bug in vidproc: .*nobody thought of this"):
+                await house.film(film, tmp_path / "out.mp4", JOB)
+            assert house.results() == []
+
+    run(main())
+
+
+def test_an_error_that_nobody_expected_ends_a_job_that_goes_on(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+        monkeypatch.setattr(recovery, "sound_results", broken)
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            assert "a bug in vidproc" in (await answer(client, Finished)).message
+
+    run(main())
+
+
+def test_what_goes_wrong_aside_keeps_no_coordinator_from_its_end(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lets go of its folder, and the next one starts."""
+    closing, close = threading.Event(), MediaProcesses.close
+
+    def remove(folder: JobFolder) -> None:
+        closing.wait(LIMIT_S)
+        broken()
+
+    async def noted(media: MediaProcesses) -> None:
+        await close(media)
+        closing.set()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open() as coordinator:
+            monkeypatch.setattr(JobFolder, "remove", remove)
+            monkeypatch.setattr(MediaProcesses, "close", noted)
+            coordinator._desk.discard("some")
+        async with house.open():
+            pass
+
+    run(main())
+
+
+def test_a_job_that_is_written_down_as_its_coordinator_stops_is_not_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client has not heard that it was accepted, and gives it to the next coordinator again."""
+    ids: list[str] = []
+    stopping, close = asyncio.Event(), Server.close
+
+    class Slow(SqlJournal):
+        async def accept(self, job: JobRecord) -> None:
+            await super().accept(job)
+            ids.append(job.id)
+            await stopping.wait()
+
+    async def noted(server: Server) -> None:
+        stopping.set()
+        await close(server)
+
+    monkeypatch.setattr(Server, "close", noted)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(Slow(house.journal().database)), house.client() as client:
+            await client.send(Submit(1, JOB, 1000, "0" * 64, "in.mp4"))
+            await until(lambda: ids)
+        assert list((house.data / "jobs").iterdir()) == []
+        async with house.open(), house.client() as client:
+            await client.send(Watch(ids[0]))
+            assert (await answer(client, Finished)).state is JobState.CANCELLED
 
     run(main())
 

@@ -356,6 +356,21 @@ def test_a_job_that_goes_on_is_not_removed(tmp_path: Path) -> None:
     run(main())
 
 
+def test_jobs_of_the_past_are_looked_up_and_not_held(tmp_path: Path) -> None:
+    """However many are asked for."""
+    names = [f"{n:02x}" for n in range(20)]
+
+    async def main() -> None:
+        async with written(tmp_path, *map(record, names)) as at, at.client() as client:
+            for name in names:
+                assert (await ask(client, Watch(name), Finished)).job_id == name
+                await refusal(client, Fetch(name, 0))
+            assert at.coordinator._dispatch.jobs == {}
+            assert at.coordinator._desk._forgetting == {}
+
+    run(main())
+
+
 # Running again
 
 

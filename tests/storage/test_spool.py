@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_of_jobs_that_go_on_and_of_results_what_is_needed_is_left(spool: Spool) 
     left = {str(path.relative_to(spool.root / "jobs")) for path in (spool.root / "jobs").rglob("*") if path.is_file()}
     assert left == {"goes-on/source", "goes-on/chunks/0", "goes-on/files/f", "result/result", "result/files/f"}
     assert uploading.exists()
+
+
+def test_what_cannot_be_removed_keeps_nothing_else(spool: Spool) -> None:
+    job = folder(spool, "goes-on")
+    (job.path / "packets-1" / "folder").mkdir(parents=True)
+    job.result.write_bytes(b"x")
+    job.create_stage()
+    job.stage(0).write_bytes(b"x")
+    spool.clear({"goes-on"}, ())
+    assert sorted(path.name for path in job.path.iterdir()) == ["chunks", "packets-1"]
+    job.create_stage()
+    job.create_stage()
 
 
 def test_a_chunk_is_held_as_it_was_or_not_at_all(spool: Spool) -> None:
@@ -146,12 +159,46 @@ def test_sources_used_longest_ago_are_forgotten_first(spool: Spool) -> None:
     assert (old.exists(), older.exists(), oldest.exists()) == (True, False, True)
 
 
+def test_a_source_that_is_forgotten_leaves_nothing_behind(spool: Spool) -> None:
+    data = bytes(10)
+    sha256 = hashlib.sha256(data).hexdigest()
+    keep(spool, sha256)
+    job = folder(spool)
+    assert spool.take(sha256, 10, job)
+    assert spool.verify(sha256, job)
+    spool.trim(0)
+    assert not spool.trusts(sha256, job)
+    assert spool._trusted == {}
+
+
 def test_an_upload_that_is_going_on_is_not_trimmed(spool: Spool) -> None:
     going_on = keep(spool, A, size=100, suffix=".0123456789abcdef")
     kept = keep(spool, B, size=10)
     spool.trim(10)
     assert going_on.exists()
     assert kept.exists()
+
+
+def test_films_make_room_as_long_as_it_is_missing(spool: Spool) -> None:
+    """Not one that a job has, nor what is held of the one that the room is for, nor an upload that is going on."""
+    needed, oldest, older = keep(spool, A, 10, 1, ".part"), keep(spool, B, 10, 2), keep(spool, C, 10, 3, ".part")
+    newer, going_on = keep(spool, "d" * 64, 10, 4), keep(spool, "e" * 64, 10, 0, ".0123456789abcdef")
+    in_use = keep(spool, "f" * 64, 10, 0)
+    os.link(in_use, folder(spool).source)
+    spool.make_room(0, A)
+    assert oldest.exists()
+    spool.make_room(11, A)
+    assert not oldest.exists()
+    assert not older.exists()
+    assert all(path.exists() for path in (needed, newer, going_on, in_use))
+
+
+def test_the_room_that_is_missing_is_what_is_needed_less_what_is_free(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(spool.root)._replace(free=(64 << 20) + 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert [spool.missing_room(size) for size in (1, 333, 334, 1000)] == [0, 0, 2, 2000]
 
 
 def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:

@@ -132,11 +132,16 @@ async def _serve(settings: CoordinatorSettings) -> int:
     stop = asyncio.Event()
     database = Database(settings.database_url or url_of_file(settings.data_dir / "vidproc.db"))
     coordinator = Coordinator(settings, SqlJournal(database))
-    signals = daemons.StopSignals(stop.set)
+
+    def leave() -> None:
+        """In good time while it starts, too: a database may not answer, and there may be much to clear away."""
+        stop.set()
+        daemons.leave_within(_STOP_LIMIT_S, signals.exit_code)
+
+    signals = daemons.StopSignals(leave)
     await coordinator.start(listening_addresses(settings))
     structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
     await stop.wait()
-    daemons.leave_within(_STOP_LIMIT_S, signals.exit_code)
     await coordinator.stop()
     return signals.exit_code
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import zlib
 from collections.abc import Awaitable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -40,6 +42,8 @@ from vidproc.storage.reading import read_range
 from vidproc.transport.session import Session
 
 _BLOCK = 2**20
+_MOST_DOWNLOADS = 4
+"""At a time. Each has a task and a descriptor, and they share one line."""
 
 log = structlog.get_logger()
 
@@ -65,6 +69,9 @@ class Desk(Protocol):
     async def recall(self, job_id: str) -> Job:
         """Any that is known. Raises `ClientError` or `StorageError`."""
 
+    def fetching(self, job_id: str) -> AbstractContextManager[None]:
+        """For as long as its result is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
@@ -86,7 +93,7 @@ class ClientLink:
         self._submissions = Submissions()
         self._watched: set[Job] = set()
         self._refused: set[Job] = set()
-        self._sending: dict[Job, asyncio.Task[None]] = {}
+        self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         beside = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._watch_pace())]
@@ -157,7 +164,7 @@ class ClientLink:
     def _demand_room(self) -> None:
         """For one more job."""
         self._watched = {job for job in self._watched if not job.state.final}
-        if len(self._watched) >= self._limits.jobs:
+        if len(self._watched) + len(self._submissions) >= self._limits.jobs:
             most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
             raise ClientError(f"one connection may have {most}: wait for one to end")
 
@@ -181,6 +188,7 @@ class ClientLink:
             return
         offset = job.upload.offset if job.upload else job.size
         self._outbox.post(Accepted(submission.request, job.id, offset, notes))
+        job.sender = self
         self._listen(job)
 
     async def _rerun(self, asked: Rerun) -> None:
@@ -192,15 +200,16 @@ class ClientLink:
     def _listen(self, job: Job) -> None:
         self._watched.add(job)
         job.listeners.add(self._outbox.post)
-        if job.sender is None:
-            job.sender = self
+        job.wanted_at = time.monotonic()
 
     def _watch(self, job: Job) -> None:
-        """For a client that comes back, perhaps before its last connection is known to be dead."""
-        self._listen(job)
+        """For a client that comes back, perhaps before its last connection is known to be dead, or for another one. Who
+        of them sends the film is known by its first block."""
         if job.finished is not None:
             self._outbox.post(job.finished)
-        elif job.upload is not None:
+            return
+        self._listen(job)
+        if job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
             if wanted := job.source.wanted:
                 self._outbox.post(Wanted(job.id, wanted.start, len(wanted)))
@@ -232,18 +241,20 @@ class ClientLink:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
         if not job.folder.result.exists():
             raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
-        if job in self._sending:
-            await _end([self._sending[job]])
-        self._sending[job] = task = asyncio.create_task(self._send_result(job, offset))
-        task.add_done_callback(partial(self._sent, job))
+        if job.id in self._sending:
+            await _end([self._sending[job.id]])
+        if len(self._sending) >= _MOST_DOWNLOADS:
+            raise ClientError(f"one connection may fetch {_MOST_DOWNLOADS} results at a time: wait for one to end")
+        self._sending[job.id] = task = asyncio.create_task(self._send_result(job, offset))
+        task.add_done_callback(partial(self._sent, job.id))
 
-    def _sent(self, job: Job, _: asyncio.Task[None]) -> None:
-        del self._sending[job]
+    def _sent(self, job_id: str, _: asyncio.Task[None]) -> None:
+        del self._sending[job_id]
 
     async def _send_result(self, job: Job, offset: int) -> None:
         """The film from `offset`; `send` waits while the client reads slowly."""
         try:
-            with open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
+            with self._desk.fetching(job.id), open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
                 size = os.fstat(file.fileno()).st_size
                 for at in range(offset, size, _BLOCK):
                     block = await read_range(file.fileno(), at, min(_BLOCK, size - at))

@@ -186,9 +186,14 @@ async def run_to_its_end(dispatch: Dispatch, job: Job, processes: MediaProcesses
     except asyncio.CancelledError:
         _end(dispatch, job, CancelledError("the job was cancelled"))
         raise
-    except Exception as error:  # a bug of ours: the job fails, the coordinator lives
-        log.exception("bug", job=job.id)
-        _end(dispatch, job, VidprocError(f"a bug in vidproc: {error!r}; see the coordinator's log"))
+    except Exception as error:
+        _end(dispatch, job, bug(job, error))
+
+
+def bug(job: Job, error: Exception) -> VidprocError:
+    """What becomes of an error that nobody expected, while it is handled: the job fails, the coordinator lives."""
+    log.exception("bug", job=job.id)
+    return VidprocError(f"a bug in vidproc: {error!r}; see the coordinator's log")
 
 
 def _end(dispatch: Dispatch, job: Job, error: VidprocError) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -14,7 +16,7 @@ from vidproc import filters
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import file_check, recovery, validation
 from vidproc.coordinator.clearing import Clearing
-from vidproc.coordinator.course import run_to_its_end
+from vidproc.coordinator.course import bug, run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
@@ -56,7 +58,9 @@ class Desk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._aside: set[asyncio.Task[None]] = set()
+        self._coming: set[object] = set()
         self._opening: set[Upload] = set()
+        self._read: Counter[str] = Counter()
         self._sweeping: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -84,24 +88,29 @@ class Desk:
         await self._note(self._journal.resume(job.id))
         log.info("job goes on", job=job.id, name=job.name, restarts=job.restarts, chunks=len(left.chunks))
         self._dispatch.jobs[job.id] = job
-        job.verifying = asyncio.create_task(self._restore(job, left))
+        job.verifying = asyncio.create_task(self._or_fail(job, self._restore(job, left)))
         self._spawn(job, self._run(job))
 
     async def _restore(self, job: Job, left: Unfinished) -> None:
         """See what is there of it. Its client hears at which byte of the source to go on."""
-        try:
-            validation.check(job.spec)
-            if not job.folder.source.exists():
-                raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
-            job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
-            job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
-            await self._open_upload(job)
-        except VidprocError as error:
-            self._dispatch.fail(job, error)
-            return
+        validation.check(job.spec)
+        if not job.folder.source.exists():
+            raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
+        job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
+        job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
+        await self._open_upload(job)
         if job.upload is not None:
             job.tell(Received(job.id, job.upload.offset))
             self.received(job)
+
+    async def _or_fail(self, job: Job, doing: Awaitable[None]) -> None:
+        """Nobody waits for what is done so: its error is the job's."""
+        try:
+            await doing
+        except VidprocError as error:
+            self._dispatch.fail(job, error)
+        except Exception as error:
+            self._dispatch.fail(job, bug(job, error))
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
@@ -111,12 +120,21 @@ class Desk:
 
     def _check_room(self) -> None:
         most = self._settings.max_jobs
-        if sum(not job.state.final for job in self._dispatch.jobs.values()) >= most:
+        if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
             raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
         folder, and an upload if bytes are missing."""
+        self._check_room()
+        coming = object()
+        self._coming.add(coming)
+        try:
+            return await self._take_in(submission, files)
+        finally:
+            self._coming.discard(coming)
+
+    async def _take_in(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         spec = validation.completed(submission.job, self._settings)
         if files:
             validation.check_files(spec, files)
@@ -124,7 +142,7 @@ class Desk:
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
-        await self._demand_room(job.size)
+        await self._demand_room(job)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -132,7 +150,7 @@ class Desk:
             await self._write_down(job)
         except BaseException:
             self._leave_upload(job)
-            job.folder.remove()
+            await asyncio.shield(self._begin_aside(asyncio.to_thread(job.folder.remove)))
             raise
         self._dispatch.jobs[job.id] = job
         held = job.source.whole
@@ -142,14 +160,14 @@ class Desk:
             self.received(job)
         return job
 
-    async def _demand_room(self, size: int) -> None:
-        """Results that somebody has go before a job is refused."""
-        try:
-            self._spool.demand_room(size)
-        except StorageError:
-            await self._clearing.make_room(3 * size)
-            await asyncio.gather(*self._aside)
-            self._spool.demand_room(size)
+    async def _demand_room(self, job: Job) -> None:
+        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
+        if missing := self._spool.missing_room(job.size):
+            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
+        if missing := self._spool.missing_room(job.size):
+            await self._clearing.make_room(missing)
+            await self._until_aside_is_done()
+        self._spool.demand_room(job.size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
@@ -175,7 +193,20 @@ class Desk:
     async def _write_down(self, job: Job) -> None:
         if self._journal.durable:
             await asyncio.to_thread(job.folder.sync)
-        await self._journal.accept(recovery.record_of(job))
+        writing = asyncio.create_task(self._journal.accept(recovery.record_of(job)))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            self._begin_aside(self._take_back(job, writing))
+            raise
+
+    async def _take_back(self, job: Job, writing: asyncio.Task[None]) -> None:
+        """The coordinator stops while a job is written down, and its client has not heard that it was accepted. The
+        next one is not to take it for a job whose files it has lost."""
+        with contextlib.suppress(StorageError):
+            await writing
+            ending = Ending(JobState.CANCELLED, time.time(), CancelledError.code, "the coordinator was stopping")
+            await self._note(self._journal.end(job.id, ending))
 
     def _free_upload(self, sha256: str) -> None:
         """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
@@ -219,20 +250,22 @@ class Desk:
         job.source.grow(job.upload.offset)
         if job.upload.offset == job.size:
             upload, job.upload = job.upload, None
-            job.verifying = asyncio.create_task(self._verify(job, upload))
+            job.verifying = asyncio.create_task(self._or_fail(job, self._verify(job, upload)))
 
     async def _verify(self, job: Job, upload: Upload) -> None:
         """A job whose source is not what was announced ends, and what was made of it goes with it."""
-        try:
-            await asyncio.to_thread(upload.finish)
-            await asyncio.to_thread(job.source.check)
-        except VidprocError as error:
-            self._dispatch.fail(job, error)
-            return
-        if self._settings.source_cache:
-            self._spool.trim(self._settings.source_cache)
+        await asyncio.to_thread(upload.finish)
+        await asyncio.to_thread(job.source.check)
         if job.error is None:
             job.arrived()
+        await self._trim()
+
+    async def _trim(self) -> None:
+        if limit := self._settings.source_cache:
+            try:
+                await asyncio.to_thread(self._spool.trim, limit)
+            except OSError as error:
+                log.warning("films cannot be cleared away", error=str(error))
 
     def cancel(self, job: Job) -> None:
         """Stop a job, or let go of one that ended: its result, which its client has, may be removed before others."""
@@ -259,11 +292,19 @@ class Desk:
         return job
 
     async def recall(self, job_id: str) -> Job:
-        """The same, or one that was written down. Raises `UnknownJobError` or `StorageError`."""
+        """The same, or one that was written down, which nobody else has. Raises `UnknownJobError` or `StorageError`."""
         if job_id not in self._dispatch.jobs and (found := await self._journal.find(job_id)):
-            job = self._dispatch.jobs.setdefault(job_id, recovery.ended(*found, self._spool))
-            self._remember(job)
+            return recovery.ended(*found, self._spool)
         return self.find(job_id)
+
+    @contextlib.contextmanager
+    def fetching(self, job_id: str) -> Iterator[None]:
+        """Its result is being read: it is not removed to make room."""
+        self._read[job_id] += 1
+        try:
+            yield
+        finally:
+            self._read -= Counter([job_id])
 
     async def close(self) -> None:
         """Stop every job. No client is connected any more: they try to come back, and another coordinator may be there
@@ -286,7 +327,7 @@ class Desk:
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
                 self.discard(job_id)
-        await asyncio.gather(*self._aside)
+        await self._until_aside_is_done()
 
     def _pause(self) -> None:
         if self._tasks:
@@ -320,9 +361,9 @@ class Desk:
 
     async def _tell_progress(self, job: Job) -> None:
         """Also the end of a job that nobody has listened to for long: nobody would fetch it."""
-        heard = time.monotonic()
-        while job.awaited or time.monotonic() - heard < self._settings.client_patience:
-            heard = time.monotonic() if job.awaited else heard
+        job.wanted_at = time.monotonic()
+        while job.awaited or time.monotonic() - job.wanted_at < self._settings.client_patience:
+            job.wanted_at = time.monotonic() if job.awaited else job.wanted_at
             job.note_queue(self._dispatch.scheduler.figures(job.id).queued)
             job.tell(job.progress(time.monotonic(), self._waiting(job)))
             await asyncio.sleep(_PROGRESS_EVERY_S)
@@ -335,20 +376,27 @@ class Desk:
     async def _finish(self, job: Job) -> None:
         """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
         and nobody waits for a film because of what it was made of."""
-        ending = await self._write_down_end(job, recovery.ending_of(job, self._slots))
+        ending = await self._write_down_end(job, self._ending(job))
         log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
         self._remember(job)
         self._leave_upload(job)
         if ending.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
         if isinstance(job.error, MediaError) and job.opened is None:
-            self._spool.forget(job.sha256)  # it is no film, and will never be one
+            await asyncio.to_thread(self._spool.forget, job.sha256)  # it is no film, and will never be one
         finished = recovery.finished(job.id, ending)
         job.recall(finished)
         job.tell(finished)
         self._clearing.soon()
         if ending.state is JobState.DONE:
             await asyncio.to_thread(job.folder.keep_result)
+
+    def _ending(self, job: Job) -> Ending:
+        try:
+            return recovery.ending_of(job, self._slots)
+        except Exception as error:
+            failure = bug(job, error)
+            return Ending(JobState.FAILED, time.time(), failure.code, str(failure))
 
     async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
         """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
@@ -378,8 +426,8 @@ class Desk:
         self._dispatch.jobs.pop(job.id, None)
 
     def _heard_of(self) -> set[str]:
-        """Jobs whose clients are there: they may be about to fetch the result."""
-        return {job.id for job in self._dispatch.jobs.values() if job.listeners}
+        """Jobs whose clients are there: they fetch the result, or may be about to."""
+        return {*self._read, *(job.id for job in self._dispatch.jobs.values() if job.listeners)}
 
     def discard(self, job_id: str) -> None:
         """Aside: there may be thousands of files."""
@@ -387,7 +435,17 @@ class Desk:
             self._forget(job)
         self._begin_aside(asyncio.to_thread(self._spool.job(job_id).remove))
 
-    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> None:
+    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(doing)
         self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        task.add_done_callback(self._done_aside)
+        return task
+
+    def _done_aside(self, task: asyncio.Task[None]) -> None:
+        self._aside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("bug", exc_info=error)
+
+    async def _until_aside_is_done(self) -> None:
+        if self._aside:
+            await asyncio.wait(self._aside)

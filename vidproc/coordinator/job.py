@@ -48,8 +48,8 @@ class Done:
 @dataclass(slots=True, eq=False)
 class Job:
     """`listeners` hear progress and the end; the `sender` is who the source is to come from, as long as it is on its
-    way. The scheduler, not this, knows which chunks are leased. `frames_in_hand` are by lease, without those of a
-    chunk's second run.
+    way; at `wanted_at` (monotonic seconds) somebody was last there who would want the result. The scheduler, not this,
+    knows which chunks are leased. `frames_in_hand` are by lease, without those of a chunk's second run.
 
     `error` is why the job ends, from the moment that this is known; `state` tells when it has ended. Chunks may be
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
@@ -78,6 +78,7 @@ class Job:
     source: Source = field(init=False)
     listeners: set[Listener] = field(default_factory=set)
     sender: object = None
+    wanted_at: float = field(default_factory=time.monotonic)
     opened: Opened | None = None
     frames_total: int = 0
     frame_rate: float = 0.0
@@ -148,7 +149,9 @@ class Job:
     @property
     def awaited(self) -> bool:
         """Whether somebody will want the result: a client is there, or comes back by itself. Nobody can who keeps no
-        source coming."""
+        source coming; while the coordinator looks at what it has of it, nobody need."""
+        if self.verifying is not None and not self.verifying.done():
+            return True
         if self.detached and self.source.whole:
             return True
         return bool(self.listeners) and (self.upload is None or self.sender is not None)

@@ -21,6 +21,10 @@ class Submissions:
         self._files: dict[str, bytes] = {}
         self._waiting: list[Submit] = []
 
+    def __len__(self) -> int:
+        """How many lack a file."""
+        return len(self._waiting)
+
     def take(self, submission: Submit) -> list[str]:
         """The hashes of the files to ask for. Raises `ClientError` if there is no room for it or them."""
         if len(self._waiting) >= _MOST_WAITING:

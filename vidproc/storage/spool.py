@@ -74,7 +74,7 @@ class JobFolder:
     def create_stage(self) -> None:
         """Room for what a sequential stage hands on, if the job has one."""
         with disk_errors("cannot make a job's folder"):
-            (self.path / "stage").mkdir()
+            (self.path / "stage").mkdir(exist_ok=True)
 
     def keep_files(self, files: Mapping[str, bytes]) -> None:
         """What the job's filters name, by SHA-256."""
@@ -112,11 +112,12 @@ class JobFolder:
             return False
 
     def tidy(self) -> None:
-        """Remove what a coordinator that was killed was in the middle of, and what is made anew."""
-        with contextlib.suppress(OSError):
-            for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.path / "stage", ignore_errors=True)
+        """Remove what a coordinator that was killed was in the middle of, and what is made anew. What cannot be removed
+        is left."""
+        for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        shutil.rmtree(self.path / "stage", ignore_errors=True)
 
     def keep_result(self) -> None:
         """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
@@ -289,13 +290,27 @@ class Spool:
             raise ClientError("the SHA-256 of the source must be 64 lower-case hexadecimal digits")
         return self._sources / sha256
 
+    def missing_room(self, size: int) -> int:
+        """Bytes that lack for a source of that size, with its packets and result."""
+        return max(0, _needed(size) - shutil.disk_usage(self.root).free)
+
     def demand_room(self, size: int) -> None:
         """Refuse a job before it starts when its source, packets and result will not fit."""
-        need, free = 3 * size + _RESERVE, shutil.disk_usage(self.root).free
-        if need > free:
+        if missing := self.missing_room(size):
+            need = _needed(size)
             raise StorageError(
-                f"too little disk at the coordinator: about {need >> 20} MiB needed, {free >> 20} MiB free"
+                f"too little disk at the coordinator: about {need >> 20} MiB needed, {(need - missing) >> 20} MiB free"
             )
+
+    def make_room(self, size: int, spared: str) -> None:
+        """Forget the sources used longest ago until so many bytes are free, but for what is held of `spared`, and those
+        that jobs have, too: they would free nothing."""
+        for path in reversed(self._at_rest()):
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                if size > 0 and found.st_nlink == 1 and path.stem != spared:
+                    self._drop(path)
+                    size -= found.st_size
 
     def take(self, sha256: str, size: int, folder: JobFolder) -> bool:
         """Give a job its link to a source, if it is held and of that size. From then on the cache may forget it."""
@@ -347,16 +362,26 @@ class Spool:
 
     def trim(self, limit: int) -> None:
         """Forget the sources used longest ago until at most `limit` bytes of them are kept."""
-        kept, total = [], 0
-        for path in self._sources.iterdir():
+        total = 0
+        for path in self._at_rest():
             with contextlib.suppress(FileNotFoundError):  # an upload may just have taken it over
+                total += path.stat().st_size
+                if total > limit:
+                    self._drop(path)
+
+    def _at_rest(self) -> list[Path]:
+        """Sources that no upload is writing to, the one used last first."""
+        used = {}
+        for path in self._sources.iterdir():
+            with contextlib.suppress(FileNotFoundError):
                 if path.suffix in _AT_REST:
-                    kept.append((path.stat().st_atime, path.stat().st_size, path))
-        kept.sort(reverse=True)
-        for _, size, path in kept:
-            total += size
-            if total > limit:
-                path.unlink(missing_ok=True)
+                    used[path] = path.stat().st_atime
+        return sorted(used, key=used.__getitem__, reverse=True)
+
+    def _drop(self, path: Path) -> None:
+        path.unlink()
+        if not path.suffix:
+            self._trusted.pop(path.name, None)
 
     def clear(self, unfinished: Collection[str], results: Collection[str]) -> None:
         """Clear away what a coordinator that was killed left, but for what is needed of jobs that are gone on with, and
@@ -371,6 +396,11 @@ class Spool:
         for path in self._sources.iterdir():
             if path.suffix not in _AT_REST and path.suffix[1:] not in unfinished:
                 path.rename(path.with_suffix(".part"))
+
+
+def _needed(size: int) -> int:
+    """Bytes for a source, its packets and its result, as far as that can be told before."""
+    return 3 * size + _RESERVE
 
 
 def sync(path: Path) -> None:
