@@ -42,10 +42,11 @@ class Points:
                     file.write(f"{number} {name}\n")
             if number == self._strike_at and self._when == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
-            done = call(*given, **named)
-            if number == self._strike_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return done
+            try:
+                return call(*given, **named)
+            finally:  # where it is refused, too
+                if number == self._strike_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         return struck
 
