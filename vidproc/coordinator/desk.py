@@ -267,12 +267,15 @@ class Desk:
                 log.warning("films cannot be cleared away", error=str(error))
 
     def cancel(self, job: Job) -> None:
-        """Stop a job, or let go of one that ended: its result, which its client has, may be removed before others."""
-        if not job.state.final:
-            self._dispatch.fail(job, CancelledError("the job was cancelled"))
-            return
-        self._forget(job)
+        """Stop a job. One that has ended stays as it is; one without a result is not held at hand any more."""
+        if job.state.final and job.state is not JobState.DONE:
+            self._forget(job)
+        self._dispatch.fail(job, CancelledError("the job was cancelled"))
+
+    def fetched(self, job: Job) -> None:
+        """Let go of a job whose result its client has: that may be removed before others."""
         if job.state is JobState.DONE:
+            self._forget(job)
             self._begin_aside(self._note(self._journal.fetched(job.id)))
 
     async def _note(self, writing: Awaitable[None]) -> None:
