@@ -137,7 +137,8 @@ class CoordinatorSettings(Settings):
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
     for `client_patience` is cancelled. Jobs are written down in the database at `database_url`, or in a file in the
-    `data_dir`. Results, and what is known of jobs, are kept for `keep`, of the results at most `spool_limit` bytes.
+    `data_dir`. Results, and what is known of jobs, are kept for `keep`, of at most `keep_jobs` jobs that have ended (0:
+    any number), of the results at most `spool_limit` bytes.
 
     A peer that takes nothing of what waits for it is cut off after `send_timeout`, and one whose upload is waited for
     when it sends less than `min_upload_rate` bytes a second for half a minute. Connections are counted by peer, which
@@ -176,6 +177,7 @@ class CoordinatorSettings(Settings):
     source_cache: Size = 20 * 1024**3
     database_url: Annotated[str | None, _text] = field(default=None, repr=False)
     keep: Seconds = 7 * 86400.0
+    keep_jobs: Annotated[int, _whole(0, 1 << 20)] = 10_000
     spool_limit: Size = 20 * 1024**3
 
     def __post_init__(self) -> None:

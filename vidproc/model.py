@@ -64,8 +64,9 @@ class LeaseKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of leasing a piece of work to a slot. `LOST`: its daemon or the coordinator died over it; `WITHDRAWN`:
-    it was not wanted any more, since another slot was done sooner, or its job ended."""
+    """What came of leasing a piece of work to a slot. `LOST`: with its daemon, or as the coordinator stopped (of one
+    that is killed nothing is told); `WITHDRAWN`: not wanted any more, since another slot was done sooner, or its job
+    ended."""
 
     RUNNING = "running"
     DONE = "done"

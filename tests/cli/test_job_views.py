@@ -76,6 +76,8 @@ def test_ids_are_as_short_as_tells_them_apart() -> None:
     long = ["0123456789aa", "0123456789ab"]
     assert job_views.short_ids(long) == dict(zip(long, long, strict=True))
     assert job_views.short_ids([]) == {}
+    assert job_views.short_ids(["0", "0"]) == {"0": "0"}
+    assert job_views.short_ids([*long, long[0]]) == dict(zip(long, long, strict=True))
 
 
 def test_json_has_times_of_the_whole_world() -> None:

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -54,6 +55,14 @@ def test_the_version(name: str, capsys: pytest.CaptureFixture[str]) -> None:
         program(name).main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"vidproc {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [("show",), ("remove", "a"), ("list", "--before")], ids="-".join)
+def test_no_job_has_so_long_an_id(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        program("jobs").main([*words, "a" * 256])
+    assert end.value.code == 2
+    assert "a job's id has at most 255 characters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -21,7 +21,7 @@ from vidproc.coordinator import desk, recovery
 from vidproc.coordinator.media import MediaProcesses
 from vidproc.coordinator.source import Source
 from vidproc.errors import ClientError, StorageError, VidprocError
-from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.model import FilterSpec, JobSpec, JobState, Outcome
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
@@ -37,6 +37,7 @@ from vidproc.protocol.messages import (
 )
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
 from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
 from vidproc.transport.server import Server
 
@@ -265,6 +266,25 @@ def test_two_coordinators_cannot_have_one_folder(tmp_path: Path) -> None:
             with pytest.raises(ClientError, match="another coordinator is using this folder"):
                 async with house.open():
                     pass
+
+    run(main())
+
+
+def test_what_is_in_hand_when_a_coordinator_is_stopped_is_told_of_as_lost(film: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.daemon():
+            async with house.open() as coordinator:
+                sending = asyncio.create_task(house.film(film, tmp_path / "out.mp4", JOB))
+                await until(lambda: bool(coordinator._dispatch._leases))
+                (job_id,) = coordinator._dispatch.jobs
+            sending.cancel()
+            await asyncio.wait({sending})
+        journal = house.journal()
+        await journal.open("")
+        attempts, _ = await SqlHistory(journal.database, "", lambda: None).attempts(job_id, 0, 50)
+        await journal.close()
+        assert Outcome.LOST in {it.outcome for it in attempts} <= {Outcome.LOST, Outcome.DONE}
 
     run(main())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_pages(tmp_path: Path) -> None:
             assert await listed(client, limit=3, before=newest[2]) == (newest[3:6], True)
             assert await listed(client, before=newest[PAGE - 1]) == (newest[PAGE:], False)
             assert (await refusal(client, ListJobs(5, before="xyz"))).code == "unknown-job"
+
+    run(main())
+
+
+def test_of_many_jobs_the_newest_are_kept(tmp_path: Path) -> None:
+    async def main() -> None:
+        records = [record(f"{n:04x}", 100.0 + n) for n in range(4)]
+        async with written(tmp_path, *records, keep_jobs=2) as at, at.client() as client:
+            while len((await listed(client))[0]) > 2:
+                pass
+            assert await listed(client) == (["0003", "0002"], False)
 
     run(main())
 
@@ -279,6 +291,31 @@ def test_attempts_by_pages_and_those_under_way_last(tmp_path: Path) -> None:
                 assert found == [*ended, *going_on]
                 beyond = await ask(client, ListAttempts(1, "0a", PAGE + 2), Attempts)
                 assert beyond.attempts == tuple(going_on[1:])
+
+    run(main())
+
+
+def test_an_attempt_that_ends_meanwhile_is_counted_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with written(tmp_path, record("0a")) as at, at.client() as client:
+            going_on = [attempt(1, ended_at=None, outcome=Outcome.RUNNING)]
+
+            def end() -> None:
+                if going_on:
+                    going_on.clear()
+                    at.coordinator._journal.note_attempt("0a", attempt(1))
+
+            def under_way(job_id: str) -> list[Attempt]:
+                asyncio.get_running_loop().call_soon(end)
+                return list(going_on)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(at.coordinator._dispatch, "attempts", under_way)
+                told = [await ask(client, ListAttempts(1, "0a"), Attempts) for _ in range(2)]
+            assert [[it.outcome for it in page.attempts] for page in told] == [
+                [Outcome.DONE, Outcome.RUNNING], [Outcome.DONE, Outcome.DONE],
+            ]  # fmt: skip
+            assert [page.total for page in told] == [2, 2]
 
     run(main())
 

@@ -70,4 +70,5 @@ def test_what_clients_call_their_films_is_only_said_again(shared: Cluster, film:
     assert everything() == before
     said = [line for line in shared.coordinator.said.splitlines() if line]
     assert all(line.isprintable() for line in said)
-    assert all(len(json.loads(line).get("name", "")) <= 500 for line in said)
+    logged = [line for line in said if line.startswith("{")]  # OpenCV says things of its own
+    assert all(len(json.loads(line).get("name", "")) <= 500 for line in logged)

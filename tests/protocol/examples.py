@@ -125,7 +125,7 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     Result: {"size": _sizes, "sha256": _hashes},
     Error: {"job_id": st.text(min_size=1, max_size=20)},
     ListJobs: {"limit": st.integers(1, PAGE)},
-    ListAttempts: {"offset": _sizes},
+    ListAttempts: {"offset": st.integers(0, 2**31 - 1)},
 }
 """What the fields' types don't say: the values that a message refuses when it is made."""
 

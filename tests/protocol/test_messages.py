@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.protocol.examples import messages
 from vidproc.model import JobSpec, Paths
 from vidproc.protocol.framing import FrameReader, pack
-from vidproc.protocol.job_messages import ListAttempts, ListJobs
-from vidproc.protocol.messages import Ack, Fetch, Handshake, Heartbeat, Message, Submit, UploadBlock
+from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
+from vidproc.protocol.messages import Ack, Cancel, Fetch, Handshake, Heartbeat, Message, Submit, UploadBlock, Watch
 
 pytestmark = pytest.mark.unit
 
@@ -82,13 +82,28 @@ def test_a_page_has_its_limits_and_a_path_its_length() -> None:
     for limit in (0, -1, 51):
         with pytest.raises(ValueError, match="a page has 1 to 50 jobs"):
             ListJobs(1, limit)
-    with pytest.raises(ValueError, match="not negative"):
-        ListAttempts(1, "j", -1)
+    for offset in (-1, 1 << 31):
+        with pytest.raises(ValueError, match="not negative, and fits 31 bits"):
+            ListAttempts(1, "j", offset)
     with pytest.raises(ValueError, match="Invalid enum value"):
         Message.from_header({"type": "list-jobs", "request": 1, "state": "asleep"})
     good = Submit(1, JobSpec(()), 5, "0" * 64, "film.mp4", paths=Paths("/" * 4096, ""))
     with pytest.raises(ValueError, match="a path has at most 4096 characters"):
         Message.from_header({**good.to_header(), "paths": {"result": "/" * 4097}})
+
+
+@pytest.mark.parametrize("kind", [UploadBlock, Watch, Fetch, Cancel, Describe, ListAttempts, Rerun, Remove])
+def test_a_jobs_id_has_its_length(kind: type[Message]) -> None:
+    numbers = {"request": 1, "offset": 0, "crc32": 0}
+    header = {"type": kind.kind, **numbers}
+    Message.from_header({**header, "job_id": "j" * 255})
+    with pytest.raises(ValueError, match="a job's id has at most 255 characters"):
+        Message.from_header({**header, "job_id": "j" * 256})
+
+
+def test_the_job_before_a_page_has_an_id_too() -> None:
+    with pytest.raises(ValueError, match="a job's id has at most 255 characters"):
+        ListJobs(1, before="j" * 256)
 
 
 def test_a_hash_is_fit_to_be_a_file_name() -> None:

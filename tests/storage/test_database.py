@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.postgres import Postgres
 from vidproc.errors import ClientError, StorageError
+from vidproc.storage import database as module
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.tables import VERSION, schema
 
@@ -212,3 +216,80 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
 def test_another_url_is_refused(url: str, said: str) -> None:
     with pytest.raises(ClientError, match=f"^--database-url: {said}$"):
         Database(url)
+
+
+def test_without_a_thread_whoever_waits_hears_of_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        database = Database(url_of_file(tmp_path / "d"))
+        await database.open()
+        await database.close()
+        for error in await asyncio.gather(*(database.write(add(n)) for n in (1, 2)), return_exceptions=True):
+            assert isinstance(error, StorageError)
+            assert "after shutdown" in str(error)
+
+    run(main())
+
+
+def test_coordinators_that_are_first_at_the_same_time_make_the_tables_once(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a lock both have looked before either makes any."""
+    url, both, look = postgres.new_database(), threading.Barrier(2), module._version
+
+    def looked(connection: sa.Connection) -> int:
+        found = look(connection)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1.0)
+        return found
+
+    async def main() -> None:
+        databases = [Database(url), Database(url)]
+        await asyncio.gather(*(database.open() for database in databases))
+        count = sa.select(sa.func.count()).select_from(schema)
+        assert await databases[0].read(lambda connection: connection.execute(count).scalar()) == 1
+        for database in databases:
+            await database.close()
+
+    monkeypatch.setattr(module, "_version", looked)
+    run(main())
+
+
+def test_a_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module._POSTGRES, "connect_timeout", 2)
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            database = Database(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/jobs")
+            with pytest.raises(StorageError, match="timeout"):
+                await database.open()
+
+    run(main())
+
+
+def test_what_takes_too_long_is_given_up(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module._POSTGRES, "options", "-c statement_timeout=100")
+
+    async def main() -> None:
+        database = Database(postgres.new_database())
+        await database.open()
+        with pytest.raises(StorageError, match="statement timeout"):
+            await database.write(lambda connection: connection.execute(sa.select(sa.func.pg_sleep(60))))
+        assert await database.write(add(1)) == 1
+        await database.close()
+
+    run(main())
+
+
+def test_a_connection_is_watched_and_the_url_has_the_last_word(postgres: Postgres) -> None:
+    def said(connection: sa.Connection) -> dict[str, str]:
+        driver: Any = connection.connection.driver_connection
+        return dict(driver.info.get_parameters())
+
+    async def main() -> None:
+        database = Database(postgres.new_database() + "?connect_timeout=7")
+        await database.open()
+        told = await database.read(said)
+        assert (told["connect_timeout"], told["tcp_user_timeout"], told["keepalives_idle"]) == ("7", "10000", "5")
+        await database.close()
+
+    run(main())

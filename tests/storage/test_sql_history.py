@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, LeaseKind, Outcome
+from vidproc.storage import sql_history
 from vidproc.storage.database import Database
 from vidproc.storage.history import NoHistory
 from vidproc.storage.journal import Ending, JobRecord, NoJournal
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
-from vidproc.storage.tables import jobs
+from vidproc.storage.tables import attempts, jobs
 
 LIMIT_S = 20.0
 SPEC = JobSpec((FilterSpec("blur", {"ksize": 9}), FilterSpec("edges")), container="mkv")
@@ -49,6 +51,10 @@ async def write(journal: SqlJournal, *job_ids: str) -> None:
     """Jobs that were submitted a second after each other."""
     for n, job_id in enumerate(job_ids):
         await journal.accept(record(job_id, 100.0 + n))
+
+
+async def change(journal: SqlJournal, statement: sa.Executable) -> None:
+    await journal.database.write(lambda connection: connection.execute(statement))
 
 
 async def ids(history: SqlHistory, limit: int = 10, before: str = "", state: JobState | None = None) -> list[str]:
@@ -123,7 +129,21 @@ def test_only_those_in_a_state(url: str) -> None:
         assert await ids(history, state=JobState.DONE) == ["c", "a"]
         assert await ids(history, before="c", state=JobState.DONE) == ["a"]
         assert await ids(history, state=JobState.FAILED) == []
-        assert [entry.summary.id for entry in await history.unfinished()] == ["b"]
+
+    run(main, url)
+
+
+def test_only_some_jobs(url: str) -> None:
+    async def main(journal: SqlJournal) -> None:
+        await write(journal, "a", "b", "c", "d")
+        history = journal.history()
+        for some, limit, before, told in (
+            ("dab", 9, "", ["d", "b", "a"]),
+            ("dab", 2, "", ["d", "b"]),
+            ("dab", 2, "c", ["b", "a"]),
+            ("", 9, "", []),
+        ):
+            assert [entry.summary.id for entry in await history.among(list(some), limit, before)] == told
 
     run(main, url)
 
@@ -159,6 +179,20 @@ def test_attempts_in_the_order_in_which_they_ended(url: str) -> None:
         assert await history.attempts("a", 1, 1) == (noted[1:2], 3)
         assert await history.attempts("a", 3, 5) == ([], 3)
         assert await history.attempts("b", 0, 5) == ([], 0)
+
+    run(main, url)
+
+
+def test_attempts_are_told_as_they_were_when_it_was_asked(url: str) -> None:
+    async def main(journal: SqlJournal) -> None:
+        await write(journal, "a")
+        history = journal.history()
+        journal.note_attempt("a", attempt(0))
+        first = asyncio.create_task(history.attempts("a", 0, 5))
+        await asyncio.sleep(0)  # it has asked
+        journal.note_attempt("a", attempt(1))
+        assert await history.attempts("a", 0, 5) == ([attempt(0), attempt(1)], 2)
+        assert await first == ([attempt(0)], 1)
 
     run(main, url)
 
@@ -206,8 +240,7 @@ def test_a_history_is_of_one_folder(url: str) -> None:
 def test_a_damaged_row_is_still_to_be_seen_and_removed(url: str, spec: str) -> None:
     async def main(journal: SqlJournal) -> None:
         await write(journal, "a", "b")
-        change = jobs.update().where(jobs.c.id == "a").values(spec=sa.text(f"'{spec}'"))
-        await journal.database.write(lambda connection: connection.execute(change))
+        await change(journal, jobs.update().where(jobs.c.id == "a").values(spec=sa.text(f"'{spec}'")))
         history = journal.history()
         assert await ids(history) == ["b", "a"]
         entry = await history.find("a")
@@ -219,12 +252,49 @@ def test_a_damaged_row_is_still_to_be_seen_and_removed(url: str, spec: str) -> N
     run(main, url)
 
 
+def test_words_that_are_damaged_keep_no_page_from_being_read(url: str) -> None:
+    async def main(journal: SqlJournal) -> None:
+        await write(journal, "a", "b", "c")
+        journal.note_attempt("a", attempt(0))
+        await journal.end("a", Ending(JobState.DONE, 200.0))
+        for damage in (
+            jobs.update().where(jobs.c.id != "c").values(state="\x01"),
+            attempts.update().values(kind="\x01", outcome="\x01"),
+        ):
+            await change(journal, damage)
+        history = journal.history()
+        told = [entry.summary for entry in await history.page(5, "", None)]
+        assert [it.state for it in told] == [JobState.UPLOADING, JobState.UPLOADING, JobState.FAILED]
+        assert not told[2].result_held
+        ((found,), _) = await history.attempts("a", 0, 5)
+        assert (found.kind, found.outcome) == (LeaseKind.CHUNK, Outcome.LOST)
+
+    run(main, url)
+
+
+def test_long_jobs_are_read_in_the_databases_thread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def noted(text: str) -> JobSpec:
+        threads.append(threading.current_thread().name)
+        return SPEC
+
+    async def main(journal: SqlJournal) -> None:
+        await write(journal, "a", "b")
+        monkeypatch.setattr(sql_history, "_spec", noted)
+        await ids(journal.history())
+        assert len(threads) == 2
+        assert all(it.startswith("database") for it in threads)
+
+    run(main, url)
+
+
 def test_where_nothing_is_written_down_nothing_is_known() -> None:
     async def main() -> None:
         history = NoJournal().history()
         assert isinstance(history, NoHistory)
         assert not await history.page(5, "", None)
-        assert not await history.unfinished()
+        assert not await history.among(["a"], 5, "")
         assert await history.find("a") is None
         assert not await history.ids("a", 5)
         assert await history.attempts("a", 0, 5) == ((), 0)

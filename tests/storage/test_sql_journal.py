@@ -150,7 +150,7 @@ def test_coordinators_with_other_folders_keep_apart_in_one_database(url: str) ->
             assert [each.record.id for each in (await here.recall()).unfinished] == ["a"]
             assert [each.record.id for each in (await there.recall()).unfinished] == ["b"]
             assert await here.find("c") is None
-            assert await here.outdated(2.0) == []
+            assert await here.outdated(2.0, 0, ()) == []
             assert await here.surplus(1, ()) == []
             assert await there.surplus(1, ()) == ["c"]
 
@@ -202,8 +202,54 @@ def test_attempts_are_written_with_what_comes_next_and_go_with_their_job(url: st
             assert await journal.database.read(lambda connection: connection.execute(rows).all()) == [
                 ("a", "chunk", "failed")
             ]
-            assert await journal.outdated(4.0) == ["a"]
+            assert await journal.outdated(4.0, 0, ()) == ["a"]
             assert await journal.database.read(lambda connection: connection.execute(rows).all()) == []
+
+    run(main, url)
+
+
+def test_a_daemon_may_write_any_code(url: str) -> None:
+    said = "x" * 70 + "\0\udcff"
+    attempt = Attempt(LeaseKind.CHUNK, 2, 1, said, 0, 1.0, 2.0, Outcome.FAILED, said, said)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            journal.note_attempt("a", attempt)
+            await journal.end("a", Ending(JobState.FAILED, 2.0, said, said))
+            ((found,), _) = await journal.history().attempts("a", 0, 5)
+            assert (found.code, found.worker, found.message) == ("x" * 64, "x" * 70 + "??", "x" * 70 + "??")
+            assert (await journal.recall()).unfinished == []
+
+    run(main, url)
+
+
+def test_attempts_that_cannot_be_written_harm_no_job(url: str) -> None:
+    wrong: Any = None
+    attempt = Attempt(LeaseKind.CHUNK, wrong, 1, "w", 0, 1.0, 2.0, Outcome.DONE)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            journal.note_attempt("a", attempt)
+            assert await keep(journal, kept(0)) is None
+            journal.note_attempt("a", attempt)
+            await journal.end("a", done(3.0))
+            assert await journal.find("a") == (record(), done(3.0))
+
+    run(main, url)
+
+
+def test_many_attempts_do_not_wait_for_what_comes_next(url: str) -> None:
+    attempt = Attempt(LeaseKind.STAGE, 2, 1, "w", 0, 1.0, 2.0, Outcome.DONE)
+    count = sa.select(sa.func.count()).select_from(attempts)
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+            for _ in range(250):
+                journal.note_attempt("a", attempt)
+            assert await journal.database.write(lambda connection: connection.execute(count).scalar()) == 200
 
     run(main, url)
 
@@ -215,9 +261,27 @@ def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
                 await journal.accept(record(job_id))
             await journal.end("old", done(10.0))
             await journal.end("new", done(20.0))
-            assert await journal.outdated(15.0) == ["old"]
+            assert await journal.outdated(15.0, 0, ()) == ["old"]
             assert await journal.find("old") is None
             assert await journal.find("new") is not None
+            assert len((await journal.recall()).unfinished) == 1
+
+    run(main, url)
+
+
+def test_too_many_jobs_are_forgotten_by_when_they_ended(url: str) -> None:
+    async def main(url: str) -> None:
+        async with opened(url) as journal, opened(url, "there") as there:
+            await journal.accept(record("going-on"))
+            for at, job_id in enumerate("dacb"):
+                await journal.accept(record(job_id))
+                await journal.end(job_id, done(float(at)))
+            assert await there.outdated(0.0, 1, ()) == []
+            assert await journal.outdated(0.0, 0, ()) == []
+            assert await journal.outdated(0.0, 4, ()) == []
+            assert await journal.outdated(0.0, 2, ("d",)) == ["a"]
+            assert await journal.outdated(9.0, 1, ("d", "b")) == ["c"]
+            assert await journal.outdated(9.0, 0, ()) == ["d", "b"]
             assert len((await journal.recall()).unfinished) == 1
 
     run(main, url)

@@ -87,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
         "--keep", metavar="TIME", help="how long results and the history of jobs are kept, such as 12h (default: 7d)"
     )
     made.add_argument(
+        "--keep-jobs",
+        metavar="N",
+        help="jobs that have ended to keep, the newest; 0 for no limit (default: 10000)",
+    )
+    made.add_argument(
         "--spool-limit",
         metavar="SIZE",
         help="bytes of results to keep; those that were fetched go first; 0 for no limit (default: 20GiB)",

@@ -22,7 +22,7 @@ from vidproc.cli.log_rate import LogRate
 from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
 from vidproc.errors import one_line, printable
 
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
 
 
@@ -97,12 +97,15 @@ def _leave(limit_s: float, code: int) -> None:
 
 
 class StopSignals:
-    """Calls `stop` once on SIGTERM or SIGINT; a second one ends the process as if it had no handler."""
+    """Calls `stop` once on SIGTERM, SIGINT, or SIGHUP of a terminal that is closed; a second one ends the process as if
+    it had no handler. A SIGHUP that is ignored, as nohup(1) sees to, stays so."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self._came = 0
-        for number in _STOPPING:
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._heard = [number for number in _STOPPING if not (ignored and number == signal.SIGHUP)]
+        for number in self._heard:
             asyncio.get_running_loop().add_signal_handler(number, self._first, number)
 
     @property
@@ -112,6 +115,6 @@ class StopSignals:
 
     def _first(self, number: int) -> None:
         self._came = number
-        for each in _STOPPING:
+        for each in self._heard:
             asyncio.get_running_loop().remove_signal_handler(each)
         self._stop()

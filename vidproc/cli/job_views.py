@@ -76,8 +76,9 @@ def table(jobs: Sequence[JobSummary], width: int, now: float) -> Iterator[str]:
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:
     """The shortest beginnings, all of one length, that tell these apart."""
+    longest, different = max(map(len, ids), default=0), len(set(ids))
     size = _SHORT
-    while len({job_id[:size] for job_id in ids}) < len(ids):
+    while size < longest and len({job_id[:size] for job_id in ids}) < different:
         size += 1
     return {job_id: job_id[:size] for job_id in ids}
 

@@ -75,7 +75,7 @@ def _add(verbs: Any, name: str, command: _Command, help_: str, examples: str) ->
 
 
 def _add_job(to: argparse.ArgumentParser) -> None:
-    to.add_argument("job", metavar="ID", help="the job's id, or its beginning")
+    to.add_argument("job", type=_id, metavar="ID", help="the job's id, or its beginning")
 
 
 def _add_quiet(to: argparse.ArgumentParser) -> None:
@@ -107,14 +107,23 @@ def _add_list(verbs: Any) -> None:
     )
     made.add_argument("--state", choices=_STATES, help="only the jobs in this state (default: all)")
     made.add_argument("--limit", type=_count, default=20, metavar="N", help="how many at most")
-    made.add_argument("--before", metavar="ID", help="only jobs that were submitted before this one")
+    made.add_argument("--before", type=_id, metavar="ID", help="only jobs that were submitted before this one")
+
+
+def _id(text: str) -> str:
+    from vidproc.protocol.messages import check_job_id
+
+    try:
+        check_job_id(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _list(endpoint: Endpoint, given: argparse.Namespace) -> int:
@@ -327,7 +336,7 @@ def _add_remove(verbs: Any) -> None:
         "forget jobs that have ended, and remove their results",
         "  vidproc jobs remove 3f2a\n  vidproc jobs remove 3f2a 9c01",
     )
-    made.add_argument("jobs", nargs="+", metavar="ID", help="the jobs' ids, or their beginnings")
+    made.add_argument("jobs", type=_id, nargs="+", metavar="ID", help="the jobs' ids, or their beginnings")
 
 
 def _remove(endpoint: Endpoint, given: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from vidproc._version import __version__
 from vidproc.cli import end_early
-from vidproc.errors import ClientError, VidprocError, one_line
+from vidproc.errors import ClientError, StorageError, VidprocError, one_line
 
 INTERRUPTED = 130
 
@@ -70,7 +70,7 @@ def run(program: Callable[[], int]) -> int:
     if signal.getsignal(signal.SIGINT) is end_early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with _sigterm_as_ctrl_c():
+        with _as_ctrl_c_too(signal.SIGTERM), _as_ctrl_c_too(signal.SIGHUP):
             code = program()
             sys.stdout.flush()
             return code
@@ -81,8 +81,17 @@ def run(program: Callable[[], int]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read what it says has left, as `head` does; at exit nothing is to be said again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return INTERRUPTED
+    except OSError as error:  # a full disk, mostly; files that the program works on have sentences of their own
+        _say_no_more()
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        return StorageError.exit_code
+
+
+def _say_no_more() -> None:
+    """What still waits for standard output is not written, at the end either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(code: int) -> NoReturn:
@@ -101,10 +110,13 @@ def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Whoever is asked to stop tidies up, whichever way it is asked. Daemons put handlers of their own over this."""
-    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
+def _as_ctrl_c_too(number: int) -> Iterator[None]:
+    """Whoever is asked to stop tidies up, whichever way it is asked, but for a signal that is ignored, as nohup(1) sees
+    to. Daemons put handlers of their own over this."""
+    before = signal.getsignal(number)
+    if before is not signal.SIG_IGN:
+        signal.signal(number, _as_ctrl_c)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)

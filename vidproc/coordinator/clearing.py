@@ -1,4 +1,4 @@
-"""Results that have had their time are removed: those that are old, and the oldest where all take too much room."""
+"""Jobs that have had their time are forgotten, and the oldest of too many; results that take too much room go."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ log = structlog.get_logger()
 
 
 class Clearing:
-    """`run` looks after it until it is cancelled. Results are kept for `keep` seconds, at most `limit` bytes of all (0:
-    any number), and those that `spared` names in any case. `remove` is told what to remove."""
+    """`run` looks after it until it is cancelled. Jobs are kept for `keep` seconds, `keep_jobs` of them, and of their
+    results `limit` bytes (0: any number); those that `spared` names in any case. `remove` is told what to remove."""
 
     def __init__(
         self,
         journal: Journal,
         keep: float,
+        keep_jobs: int,
         limit: int,
         spared: Callable[[], Collection[str]],
         remove: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._keep = keep
+        self._keep_jobs = keep_jobs
         self._limit = limit
         self._spared = spared
         self._remove = remove
@@ -57,7 +59,7 @@ class Clearing:
                     await self._asked.wait()
 
     async def _sweep(self) -> None:
-        gone = [*await self._journal.outdated(time.time() - self._keep)]
+        gone = [*await self._journal.outdated(time.time() - self._keep, self._keep_jobs, self._spared())]
         if self._limit:
             gone += await self._journal.surplus(self._limit, self._spared())
         for job_id in gone:

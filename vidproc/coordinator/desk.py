@@ -52,7 +52,8 @@ class Desk:
         self._spool = spool
         self._dispatch = dispatch
         self._journal = journal
-        self._clearing = Clearing(journal, settings.keep, settings.spool_limit, self._heard_of, self.discard)
+        keep = (settings.keep, settings.keep_jobs, settings.spool_limit)
+        self._clearing = Clearing(journal, *keep, self._heard_of, self.discard)
         self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}

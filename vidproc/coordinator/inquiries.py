@@ -121,11 +121,11 @@ class Inquiries:
         """One more than is wanted, if there are so many. Which job is in a state that is not final is known here
         alone."""
         history = self._journal.history()
-        before = (await self._find(asked.before)).summary if asked.before else None
+        before = (await self._find(asked.before)).summary.id if asked.before else ""
         if asked.state is None or asked.state.final:
-            return await history.page(asked.limit + 1, before.id if before else "", asked.state)
-        found = [entry for entry in await history.unfinished() if self._now(entry.summary).state is asked.state]
-        return [entry for entry in found if before is None or _age(entry.summary) < _age(before)]
+            return await history.page(asked.limit + 1, before, asked.state)
+        there = [job.id for job in self._dispatch.jobs.values() if job.state is asked.state]
+        return await history.among(there, asked.limit + 1, before)
 
     def _now(self, written: JobSummary) -> JobSummary:
         """What was written down, with what is known of a job that goes on."""
@@ -147,9 +147,9 @@ class Inquiries:
         return Description(request, summary, spec, entry.sha256, entry.result_sha256, entry.paths, folder)
 
     async def _attempts(self, request: int, job_id: str, offset: int) -> Attempts:
-        """Those that have ended, then those under way."""
-        ended, total = await self._journal.history().attempts(job_id, offset, PAGE)
+        """Those that have ended, then those under way, as they are at this moment."""
         going_on = self._dispatch.attempts(job_id)
+        ended, total = await self._journal.history().attempts(job_id, offset, PAGE)
         there = [*ended, *going_on[max(0, offset - total) :]] if offset + len(ended) >= total else ended
         return Attempts(request, tuple(map(_short_attempt, there[:PAGE])), total + len(going_on))
 
@@ -159,11 +159,6 @@ class Inquiries:
         await self._journal.history().remove(job_id)
         self._desk.discard(job_id)
         return Removed(request, job_id)
-
-
-def _age(it: JobSummary) -> tuple[float, str]:
-    """By which jobs are ordered."""
-    return it.submitted_at, it.id
 
 
 def _short(it: JobSummary) -> JobSummary:

@@ -26,7 +26,11 @@ _MOST = 50
 _LONGEST = 800
 """Characters of a sentence."""
 
-_SHOWN = {"original": "shown unfiltered", "previous": "replaced by the one before", "black": "black"}
+_SHOWN = {
+    "original": "shown unfiltered",
+    "previous": "replaced by the one before, or black where their chunk has none",
+    "black": "black",
+}
 
 _FILTERING = ("filter", "convert", "hand_on")
 

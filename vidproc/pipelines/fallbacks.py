@@ -10,7 +10,7 @@ calls fail is a matter of what they are given, and so are two rules that make th
 
 Both look at nothing but the chain's frames. So a chunk whose filters see a frame of its neighbour meets what fails
 there by itself, and comes to the same; and where a film is cut changes nothing, but for `previous`, which looks for a
-frame to repeat within the chunk.
+frame to repeat within the chunk, and shows black where there is none: never what the filter was to change.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ class Substitutes:
             self._previous = Picture(picture.format, tuple(plane.copy() for plane in picture.planes))
 
     def _substitute(self, original: Picture, like: Picture) -> Picture:
-        if self._guard.on_error == "black":
-            return Picture("bgr24", (np.zeros((like.height, like.width, 3), np.uint8),))
+        if self._guard.on_error == "original":
+            return self._converter.resize(original, like.width, like.height)
         if self._guard.on_error == "previous" and self._previous is not None:
             return self._previous
-        return self._converter.resize(original, like.width, like.height)
+        return Picture("bgr24", (np.zeros((like.height, like.width, 3), np.uint8),))

@@ -7,7 +7,7 @@ answer, or in the error. A job is watched, fetched and cancelled by the messages
 from __future__ import annotations
 
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary, Paths
-from vidproc.protocol.messages import Message
+from vidproc.protocol.messages import Message, check, check_job_id
 
 PAGE = 50
 """Jobs or attempts in one answer at most, so that it fits a header."""
@@ -23,8 +23,8 @@ class ListJobs(Message, frozen=True):
     before: str = ""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.limit <= PAGE:
-            raise ValueError(f"a page has 1 to {PAGE} jobs")
+        check(1 <= self.limit <= PAGE, f"a page has 1 to {PAGE} jobs")
+        check_job_id(self.before)
 
 
 class Jobs(Message, frozen=True):
@@ -40,6 +40,9 @@ class Describe(Message, frozen=True):
 
     request: int
     job_id: str
+
+    def __post_init__(self) -> None:
+        check_job_id(self.job_id)
 
 
 class Description(Message, frozen=True):
@@ -64,8 +67,8 @@ class ListAttempts(Message, frozen=True):
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if self.offset < 0:
-            raise ValueError("an offset is not negative")
+        check_job_id(self.job_id)
+        check(0 <= self.offset < 1 << 31, "an offset is not negative, and fits 31 bits")
 
 
 class Attempts(Message, frozen=True):
@@ -84,12 +87,18 @@ class Rerun(Message, frozen=True):
     job_id: str
     detached: bool = False
 
+    def __post_init__(self) -> None:
+        check_job_id(self.job_id)
+
 
 class Remove(Message, frozen=True):
     """Client: forget that there was this job, which must have ended, and remove its result."""
 
     request: int
     job_id: str
+
+    def __post_init__(self) -> None:
+        check_job_id(self.job_id)
 
 
 class Removed(Message, frozen=True):

@@ -54,17 +54,17 @@ class Message(Struct, frozen=True):
         return from_plain(cls, header)
 
 
-def _check(holds: bool, what: str) -> None:
+def check(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
 
 
-def _check_job(job_id: str) -> None:
-    _check(len(job_id) <= _LONGEST_ID, f"a job's id has at most {_LONGEST_ID} characters")
+def check_job_id(job_id: str) -> None:
+    check(len(job_id) <= _LONGEST_ID, f"a job's id has at most {_LONGEST_ID} characters")
 
 
 def _check_sha256(text: str) -> None:
-    _check(is_sha256(text), "a SHA-256 is 64 lower-case hexadecimal digits")
+    check(is_sha256(text), "a SHA-256 is 64 lower-case hexadecimal digits")
 
 
 # Opening a connection: handshake -> [challenge -> proof ->] ack, or error
@@ -84,8 +84,8 @@ class Handshake(Message, frozen=True):
     capabilities: Mapping[str, Any] = {}
 
     def __post_init__(self) -> None:
-        _check(len(self.nonce) == 32, "a nonce has 32 bytes")
-        _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
+        check(len(self.nonce) == 32, "a nonce has 32 bytes")
+        check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
 
 
 class Challenge(Message, frozen=True):
@@ -95,7 +95,7 @@ class Challenge(Message, frozen=True):
     proof: bytes
 
     def __post_init__(self) -> None:
-        _check(len(self.nonce) == 32, "a nonce has 32 bytes")
+        check(len(self.nonce) == 32, "a nonce has 32 bytes")
 
 
 class Proof(Message, frozen=True):
@@ -114,12 +114,12 @@ class Ack(Message, frozen=True):
     silence_s: float
 
     def __post_init__(self) -> None:
-        _check(0 < self.heartbeat_s < self.silence_s < 86400, "0 < heartbeat_s < silence_s < 86400 does not hold")
-        _check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
+        check(0 < self.heartbeat_s < self.silence_s < 86400, "0 < heartbeat_s < silence_s < 86400 does not hold")
+        check(len(self.name) <= 255 and self.name.isprintable(), "a name is one line of at most 255 characters")
 
 
 class Error(Message, frozen=True):
-    """Either: what went wrong, about a job if `job_id` is set or a submission if `request` is; else the connection."""
+    """Either: what went wrong, about a job if `job_id` is set or a message if its `request` is; else the connection."""
 
     code: str
     message: str
@@ -141,7 +141,7 @@ class Pong(Message, frozen=True):
 
 class Submit(Message, frozen=True):
     """Client: a job and the facts of its source. `request` is echoed in the answer. `dry_run` only validates. A job
-    that is `detached` needs no client once its source is whole, and its result is kept to be fetched later."""
+    that is `detached` needs no client once its source is whole."""
 
     request: int
     job: JobSpec
@@ -153,10 +153,10 @@ class Submit(Message, frozen=True):
     paths: Paths = NO_PATHS
 
     def __post_init__(self) -> None:
-        _check(self.size >= 0, "a size is not negative")
+        check(self.size >= 0, "a size is not negative")
         longest = max(len(self.paths.source), len(self.paths.result))
-        _check(longest <= LONGEST_PATH, f"a path has at most {LONGEST_PATH} characters")
-        _check(len(self.name) <= LONGEST_NAME, f"a film's name has at most {LONGEST_NAME} characters")
+        check(longest <= LONGEST_PATH, f"a path has at most {LONGEST_PATH} characters")
+        check(len(self.name) <= LONGEST_NAME, f"a film's name has at most {LONGEST_NAME} characters")
         _check_sha256(self.sha256)
 
 
@@ -170,7 +170,7 @@ class Accepted(Message, frozen=True):
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.offset >= 0, "an offset is not negative")
+        check(self.offset >= 0, "an offset is not negative")
 
 
 class FileWanted(Message, frozen=True):
@@ -190,7 +190,7 @@ class FileBlock(Message, frozen=True):
     offset: int
 
     def __post_init__(self) -> None:
-        _check(self.offset >= 0, "an offset is not negative")
+        check(self.offset >= 0, "an offset is not negative")
         _check_sha256(self.sha256)
 
 
@@ -203,8 +203,8 @@ class UploadBlock(Message, frozen=True):
     crc32: int
 
     def __post_init__(self) -> None:
-        _check_job(self.job_id)
-        _check(self.offset >= 0, "an offset is not negative")
+        check_job_id(self.job_id)
+        check(self.offset >= 0, "an offset is not negative")
 
 
 class Received(Message, frozen=True):
@@ -214,7 +214,7 @@ class Received(Message, frozen=True):
     offset: int
 
     def __post_init__(self) -> None:
-        _check(self.offset >= 0, "an offset is not negative")
+        check(self.offset >= 0, "an offset is not negative")
 
 
 class Wanted(Message, frozen=True):
@@ -226,8 +226,8 @@ class Wanted(Message, frozen=True):
     size: int
 
     def __post_init__(self) -> None:
-        _check(self.offset >= 0, "an offset is not negative")
-        _check(self.size > 0, "nothing is not wanted")
+        check(self.offset >= 0, "an offset is not negative")
+        check(self.size > 0, "nothing is not wanted")
 
 
 class Watch(Message, frozen=True):
@@ -237,7 +237,7 @@ class Watch(Message, frozen=True):
     job_id: str
 
     def __post_init__(self) -> None:
-        _check_job(self.job_id)
+        check_job_id(self.job_id)
 
 
 class Progress(Message, frozen=True):
@@ -270,8 +270,8 @@ class Fetch(Message, frozen=True):
     offset: int
 
     def __post_init__(self) -> None:
-        _check_job(self.job_id)
-        _check(self.offset >= 0, "an offset is not negative")
+        check_job_id(self.job_id)
+        check(self.offset >= 0, "an offset is not negative")
 
 
 class DownloadBlock(Message, frozen=True):
@@ -283,7 +283,7 @@ class DownloadBlock(Message, frozen=True):
     crc32: int
 
     def __post_init__(self) -> None:
-        _check(self.offset >= 0, "an offset is not negative")
+        check(self.offset >= 0, "an offset is not negative")
 
 
 class Cancel(Message, frozen=True):
@@ -292,7 +292,7 @@ class Cancel(Message, frozen=True):
     job_id: str
 
     def __post_init__(self) -> None:
-        _check_job(self.job_id)
+        check_job_id(self.job_id)
 
 
 class Fetched(Message, frozen=True):
@@ -301,7 +301,7 @@ class Fetched(Message, frozen=True):
     job_id: str
 
     def __post_init__(self) -> None:
-        _check_job(self.job_id)
+        check_job_id(self.job_id)
 
 
 # Worker daemons
@@ -317,7 +317,7 @@ class Lease(Message, frozen=True):
     size: int
 
     def __post_init__(self) -> None:
-        _check(self.size >= 0, "a size is not negative")
+        check(self.size >= 0, "a size is not negative")
 
 
 class LeaseBlock(Message, frozen=True):
@@ -341,7 +341,7 @@ class Heartbeat(Message, frozen=True):
     rate_limit: float | None = None
 
     def __post_init__(self) -> None:
-        _check(self.rate_limit is None or 0 <= self.rate_limit < float("inf"), "a rate limit is a number of frames/s")
+        check(self.rate_limit is None or 0 <= self.rate_limit < float("inf"), "a rate limit is a number of frames/s")
 
 
 class Result(Message, frozen=True):
@@ -353,7 +353,7 @@ class Result(Message, frozen=True):
     report: ChunkReport
 
     def __post_init__(self) -> None:
-        _check(self.size >= 0, "a size is not negative")
+        check(self.size >= 0, "a size is not negative")
         _check_sha256(self.sha256)
 
 

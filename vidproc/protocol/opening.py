@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from vidproc.errors import AuthenticationError, PeerError, VersionError
+from vidproc.errors import AuthenticationError, PeerError, VersionError, one_line
 from vidproc.protocol.messages import VERSION, Ack, Challenge, Handshake, Message, Proof
 from vidproc.protocol.party import COORDINATOR, PEER_ROLES, Opened, Party, prove, proves
 
@@ -123,7 +123,7 @@ class CoordinatorOpening:
 def _check_peer(peer: Handshake, me: Party) -> None:
     if peer.role not in PEER_ROLES:
         raise PeerError(f"a peer is one of {', '.join(PEER_ROLES)}, not {peer.role!r}")
-    theirs, ours = peer.versions.get("vidproc", "none"), me.versions.get("vidproc", "none")
+    theirs, ours = one_line(peer.versions.get("vidproc", "none")), me.versions.get("vidproc", "none")
     if peer.role == "worker" and _major(theirs) != _major(ours):
         raise VersionError(f"the worker is vidproc {theirs}, the coordinator vidproc {ours}: install the same on both")
 

@@ -27,8 +27,23 @@ from vidproc.storage.tables import VERSION, metadata, schema
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
-_BUSY_S = 5
+_BUSY_S = 60
+"""Somebody may look into the file by other means, and hold it meanwhile; jobs wait that long."""
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={1000 * _BUSY_S}")
+
+_POSTGRES = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "options": "-c statement_timeout=30000",
+}
+"""So that a server that is silent, or a lock that somebody holds, keeps the one thread for no longer: seconds, and
+milliseconds for the last two. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
+_MAKING_TABLES = 0x76696470726F63
+"""The name of PostgreSQL's lock of those who look whether there are tables: "vidproc"."""
 
 
 def url_of_file(path: Path) -> str:
@@ -104,7 +119,10 @@ class Database:
         try:
             while self._orders:
                 orders, self._orders = self._orders, []
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, orders)
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, orders)
+                except RuntimeError as error:  # no thread to be had, or it has been shut down
+                    _fail(orders, StorageError(f"the database: {error}"))
                 for order in orders:
                     order.settle()
         finally:
@@ -117,8 +135,7 @@ class Database:
                 for order in orders:
                     _carry_out(order, connection)
         except Exception as error:
-            for order in orders:
-                order.error = _translated(error)
+            _fail(orders, _translated(error))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:
@@ -130,6 +147,8 @@ class Database:
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "sqlite":
                 _demand_soundness(connection)
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING_TABLES)))
             found = _version(connection)
             if found > VERSION:
                 raise ClientError(
@@ -148,7 +167,8 @@ def _engine(url: str) -> sa.Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise ClientError(f"--database-url: {parsed.get_backend_name()} is neither sqlite nor postgresql")
-        engine = sa.create_engine(parsed, poolclass=QueuePool, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
+        engine = sa.create_engine(parsed, connect_args=_connect_args(parsed), **pool)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ClientError("--database-url: give sqlite:///PATH or postgresql://USER@HOST/NAME") from error
     except ModuleNotFoundError as error:
@@ -156,6 +176,13 @@ def _engine(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         _set_up_sqlite(engine)
     return engine
+
+
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    """What the URL says goes before."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    return {name: value for name, value in _POSTGRES.items() if name not in url.query}
 
 
 def _set_up_sqlite(engine: sa.Engine) -> None:
@@ -181,6 +208,11 @@ def _version(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table(schema.name):
         return 0
     return cast(int, connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 0)
+
+
+def _fail(orders: Sequence[_Order], error: Exception) -> None:
+    for order in orders:
+        order.error = error
 
 
 def _carry_out(order: _Order, connection: sa.Connection) -> None:

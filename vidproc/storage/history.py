@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +27,8 @@ class History(Protocol):
         """The newest jobs, those that ended in `state` if it is given, and submitted before the job `before` if one is
         named."""
 
-    async def unfinished(self) -> Sequence[Entry]:
-        """The newest first."""
+    async def among(self, job_ids: Collection[str], limit: int, before: str) -> Sequence[Entry]:
+        """The same of these jobs alone."""
 
     async def find(self, job_id: str) -> Entry | None: ...
 
@@ -36,8 +36,8 @@ class History(Protocol):
         """Some that begin so."""
 
     async def attempts(self, job_id: str, offset: int, limit: int) -> tuple[Sequence[Attempt], int]:
-        """Those of its leases that have ended, in that order, from the one numbered `offset` on; and how many there are
-        in all."""
+        """Those of its leases that have ended when this is called, in that order, from the one numbered `offset` on;
+        and how many there are in all."""
 
     async def remove(self, job_id: str) -> None: ...
 
@@ -48,7 +48,7 @@ class NoHistory:
     async def page(self, limit: int, before: str, state: JobState | None) -> Sequence[Entry]:
         return ()
 
-    async def unfinished(self) -> Sequence[Entry]:
+    async def among(self, job_ids: Collection[str], limit: int, before: str) -> Sequence[Entry]:
         return ()
 
     async def find(self, job_id: str) -> Entry | None:

@@ -105,7 +105,7 @@ class Journal(Protocol):
         down, at once where nothing is."""
 
     def note_attempt(self, job_id: str, attempt: Attempt) -> None:
-        """For the history: it is written with what comes next."""
+        """For the history: it is written with what comes next, or when many wait, or when it is asked for."""
 
     async def end(self, job_id: str, ending: Ending) -> None:
         """The job has ended, and nothing of this will change."""
@@ -119,8 +119,9 @@ class Journal(Protocol):
     async def fetched(self, job_id: str) -> None:
         """Somebody has its result."""
 
-    async def outdated(self, before: float) -> Sequence[str]:
-        """Forget the jobs that ended before; their ids."""
+    async def outdated(self, before: float, most: int, spared: Collection[str]) -> Sequence[str]:
+        """Forget the jobs that ended before, and the oldest of more than `most` that ended (0: any number), but for
+        those `spared`; their ids."""
 
     async def make_room(self, size: int) -> Sequence[str]:
         """Jobs whose results are to go because somebody has them, the oldest first, so that `size` bytes are freed."""
@@ -165,7 +166,7 @@ class NoJournal:
     async def fetched(self, job_id: str) -> None:
         self._fetched.append(job_id)
 
-    async def outdated(self, before: float) -> Sequence[str]:
+    async def outdated(self, before: float, most: int, spared: Collection[str]) -> Sequence[str]:
         gone, self._fetched = self._fetched, []
         return gone
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -18,7 +19,7 @@ from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Left, Then, Unfinished
 from vidproc.storage.sql_history import SqlHistory
-from vidproc.storage.tables import as_text, attempts, chunks, jobs
+from vidproc.storage.tables import LONGEST_CODE, as_text, attempts, chunks, jobs
 
 _RECORD = as_text(jobs, "metrics")
 _WHOLE = as_text(jobs)
@@ -26,6 +27,9 @@ _CHUNK = as_text(chunks)
 
 _Noted = tuple[str, Attempt]
 """A job's id, and an attempt at it that is still to be written."""
+
+_MOST_NOTED = 100
+"""Attempts that wait for something to be written with."""
 
 log = structlog.get_logger()
 
@@ -45,12 +49,8 @@ class SqlJournal:
         await self.database.open()
 
     async def close(self) -> None:
-        noted = self._take_attempts()
-        try:
-            if noted:
-                await self.database.write(lambda connection: _note(connection, noted))
-        finally:
-            await self.database.close()
+        self._write_attempts()
+        await self.database.close()
 
     async def recall(self) -> Left:
         left, damaged = await self.database.read(self._left)
@@ -100,32 +100,32 @@ class SqlJournal:
             "size": chunk.size,
             "sha256": chunk.sha256,
             "report": msgpack.packb(to_plain(chunk.report)),
-            "worker": chunk.worker,
+            "worker": _text(chunk.worker),
             "slot": chunk.slot,
             "versions": dict(chunk.versions),
         }
-        noted = self._take_attempts()
 
         def work(connection: sa.Connection) -> None:
             connection.execute(chunks.delete().where(chunks.c.job == job_id, chunks.c.number == chunk.index))
             connection.execute(chunks.insert(), row)
-            _note(connection, noted)
 
+        self._write_attempts()
         self.database.write(work).add_done_callback(lambda done: _call(then, done))
 
     def note_attempt(self, job_id: str, attempt: Attempt) -> None:
         self._attempts.append((job_id, attempt))
+        if len(self._attempts) >= _MOST_NOTED:
+            self._write_attempts()
 
     async def end(self, job_id: str, ending: Ending) -> None:
         """The rows of its chunks have served their purpose."""
-        noted = self._take_attempts()
         change = (
             jobs.update()
             .where(jobs.c.id == job_id)
             .values(
                 state=ending.state,
                 ended_at=ending.at,
-                code=ending.code,
+                code=_text(ending.code)[:LONGEST_CODE],
                 message=_text(ending.message),
                 result_size=ending.size,
                 result_sha256=ending.sha256,
@@ -138,12 +138,12 @@ class SqlJournal:
         def work(connection: sa.Connection) -> None:
             connection.execute(change)
             connection.execute(chunks.delete().where(chunks.c.job == job_id))
-            _note(connection, noted)
 
+        self._write_attempts()
         await self.database.write(work)
 
     def history(self) -> SqlHistory:
-        return SqlHistory(self.database, self._spool)
+        return SqlHistory(self.database, self._spool, self._write_attempts)
 
     async def find(self, job_id: str) -> tuple[JobRecord, Ending] | None:
         asked = sa.select(*_WHOLE).where(
@@ -159,15 +159,24 @@ class SqlJournal:
         change = jobs.update().where(jobs.c.id == job_id).values(fetched_at=time.time())
         await self.database.write(lambda connection: connection.execute(change))
 
-    async def outdated(self, before: float) -> Sequence[str]:
-        old = sa.and_(jobs.c.spool == self._spool, jobs.c.ended_at < before)
+    async def outdated(self, before: float, most: int, spared: Collection[str]) -> Sequence[str]:
+        asked, by_id = self._outdated(before, most), jobs.delete().where(jobs.c.id == sa.bindparam("gone"))
 
         def work(connection: sa.Connection) -> Sequence[str]:
-            found = connection.execute(sa.select(jobs.c.id).where(old)).scalars().all()
-            connection.execute(jobs.delete().where(old))
-            return found
+            gone = [job_id for job_id in connection.execute(asked).scalars() if job_id not in spared]
+            if gone:
+                connection.execute(by_id, [{"gone": job_id} for job_id in gone])
+            return gone
 
         return await self.database.write(work)
+
+    def _outdated(self, before: float, most: int) -> sa.Select[Any]:
+        ended = sa.select(jobs.c.id).where(jobs.c.spool == self._spool, jobs.c.ended_at.is_not(None))
+        had_its_time = jobs.c.ended_at < before
+        if most:
+            newest = ended.order_by(jobs.c.ended_at.desc(), jobs.c.id.desc())
+            had_its_time |= jobs.c.id.in_(newest.offset(most).correlate(None))
+        return ended.where(had_its_time).order_by(jobs.c.ended_at, jobs.c.id)
 
     async def make_room(self, size: int) -> Sequence[str]:
         here = self._results.where(jobs.c.fetched_at.is_not(None))
@@ -188,15 +197,22 @@ class SqlJournal:
         found = sa.select(jobs.c.id, jobs.c.result_size).where(here)
         return found.order_by(jobs.c.fetched_at.is_(None), jobs.c.fetched_at, jobs.c.ended_at)
 
-    def _take_attempts(self) -> list[_Noted]:
+    def _write_attempts(self) -> None:
+        """Nobody waits for it, and nothing that is written beside it fails with it."""
         noted, self._attempts = self._attempts, []
-        return noted
+        if noted:
+            self.database.write(lambda connection: _note(connection, noted)).add_done_callback(_warn)
 
 
 def _call(then: Then, done: Any) -> None:
     if not done.cancelled():
         error = done.exception()
         then(error if error is None or isinstance(error, VidprocError) else StorageError(str(error)))
+
+
+def _warn(done: asyncio.Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()):
+        log.warning("attempts cannot be written down", error=str(error))
 
 
 def _remove(connection: sa.Connection, results: Sequence[Any], excess: int) -> Sequence[str]:
@@ -218,11 +234,16 @@ def _text(said: str) -> str:
 
 def _note(connection: sa.Connection, noted: Sequence[_Noted]) -> None:
     """Those of jobs that are forgotten already are passed over."""
-    rows = [{"job": job_id, **to_plain(it), "message": _text(it.message)} for job_id, it in noted]
     named = {job_id for job_id, _ in noted}
-    known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars()) if named else set()
-    if rows := [row for row in rows if row["job"] in known]:
+    known = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.id.in_(named))).scalars())
+    if rows := [_attempt_row(job_id, it) for job_id, it in noted if job_id in known]:
         connection.execute(attempts.insert(), rows)
+
+
+def _attempt_row(job_id: str, it: Attempt) -> dict[str, Any]:
+    """A daemon may have written any code and message."""
+    texts = {"code": _text(it.code)[:LONGEST_CODE], "worker": _text(it.worker), "message": _text(it.message)}
+    return {"job": job_id, **to_plain(it), **texts}
 
 
 def _record(row: Any) -> JobRecord:

@@ -15,6 +15,9 @@ import sqlalchemy as sa
 VERSION = 1
 """Of these tables. A change of them is a new version."""
 
+LONGEST_CODE = 64
+"""Characters of the name of an error. PostgreSQL refuses what is longer."""
+
 metadata = sa.MetaData()
 
 schema = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -36,7 +39,7 @@ jobs = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("submitted_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double),
-    sa.Column("code", sa.String(64), nullable=False, default=""),
+    sa.Column("code", sa.String(LONGEST_CODE), nullable=False, default=""),
     sa.Column("message", sa.Text, nullable=False, default=""),
     sa.Column("result_size", sa.BigInteger, nullable=False, default=0),
     sa.Column("result_sha256", sa.String(64), nullable=False, default=""),
@@ -75,7 +78,7 @@ attempts = sa.Table(
     sa.Column("ended_at", sa.Double, nullable=False),
     sa.Column("second", sa.Boolean, nullable=False),
     sa.Column("outcome", sa.String(16), nullable=False),
-    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(LONGEST_CODE), nullable=False),
     sa.Column("message", sa.Text, nullable=False),
 )
 
