@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -147,6 +148,22 @@ def test_a_worker_without_a_coordinator(start: Start) -> None:
     worker.saying("no coordinator")
     worker.signal(signal.SIGTERM)
     assert worker.wait(15) == 0
+
+
+def test_a_coordinator_lets_slots_finish_what_they_have_in_hand(
+    own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
+) -> None:
+    figures = tmp_path / "figures.json"
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter, "--metrics-json", figures)
+    gate.reached()
+    own.coordinator.signal(signal.SIGTERM)
+    own.coordinator.saying("chunks in hand are waited for")
+    gate.open()
+    assert own.coordinator.wait(10) == 0
+    own.start_coordinator(port=own.port)
+    assert sending.wait() == 0
+    assert sha256(tmp_path / "out.mp4") == plain
+    assert json.loads(figures.read_text())["restarts"]["chunks_kept"] > 0
 
 
 @SIGNALS

@@ -78,6 +78,7 @@ class Dispatch:
         self._results: dict[int, tuple[ResultFile, ChunkReport]] = {}
         self._pending: deque[ev.Event] = deque()
         self._handling = False
+        self._settled = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
 
     # Events
@@ -290,6 +291,7 @@ class Dispatch:
 
     def _forget(self, lease: int, outcome: Outcome, code: str = "", message: str = "") -> None:
         held = self._leases.pop(lease, None)
+        self._settled.set()
         if held is not None and held.grant.job in self.jobs:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
@@ -300,6 +302,18 @@ class Dispatch:
     def _drop_result(self, lease: int) -> None:
         if lease in self._results:
             self._results.pop(lease)[0].discard()
+
+    async def drain(self, limit_s: float) -> None:
+        """Lease no more, and wait until what slots have in hand is kept, for so long at most."""
+        for name in list(self.workers):
+            self.feed(ev.WorkerDraining(name))
+        if self._leases:
+            log.info("chunks in hand are waited for", leases=len(self._leases))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._leases:
+                    self._settled.clear()
+                    await self._settled.wait()
 
     def close(self) -> None:
         if self._alarm is not None:

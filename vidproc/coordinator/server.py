@@ -26,6 +26,9 @@ from vidproc.transport.session import Session, SessionSettings
 PRELOADED = ("vidproc.coordinator.media_child",)
 """What the fork server imports for media processes."""
 
+_DRAIN_S = 5.0
+"""For so long, of the ten seconds that a service manager gives, slots may finish what they have in hand."""
+
 
 class Coordinator:
     """`start`, then it serves until `stop`. Each connection is a task; what goes wrong in one ends that one alone."""
@@ -75,7 +78,10 @@ class Coordinator:
 
     async def stop(self) -> None:
         """End every connection, stop every job, and let go of the folder. Where jobs are written down they go on with
-        the next coordinator; elsewhere they are cancelled."""
+        the next coordinator, which need not do again what slots have in hand and can end soon; elsewhere they are
+        cancelled."""
+        if self._journal.durable:
+            await self._dispatch.drain(_DRAIN_S)
         await self._server.close()
         await self._desk.close()
         self._dispatch.close()
