@@ -18,7 +18,7 @@ from vidproc.client import films, head_start, remote
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.head_start import submission
 from vidproc.model import FilterSpec, JobSpec
-from vidproc.protocol.messages import Cancel, Submit
+from vidproc.protocol.messages import Fetched, Submit
 from vidproc.transport.address import Address
 
 pytestmark = pytest.mark.process
@@ -39,7 +39,7 @@ def test_the_job_goes_on_over_the_connection(source: films.Source, tmp_path: Pat
         assert await connection.take(3) == [0, MIB, 2 * MIB]
         await connection.say(done(RESULT))
         await connection.give(RESULT)
-        await connection.hear(Cancel)
+        await connection.hear(Fetched)
 
     async def main() -> None:
         out = io.BytesIO()
@@ -61,7 +61,7 @@ def test_what_was_lost_meanwhile_is_submitted_again(source: films.Source, tmp_pa
         await connection.accept(offset=source.size)
         await connection.say(done(RESULT))
         await connection.give(RESULT)
-        await connection.hear(Cancel)
+        await connection.hear(Fetched)
 
     async def main() -> None:
         out = io.BytesIO()

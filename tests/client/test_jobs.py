@@ -31,7 +31,7 @@ from vidproc.protocol.job_messages import (
     Removed,
     Rerun,
 )
-from vidproc.protocol.messages import Accepted, Cancel, Error, Fetch, Finished, Progress, Received, Watch
+from vidproc.protocol.messages import Accepted, Cancel, Error, Fetch, Fetched, Finished, Progress, Received, Watch
 
 pytestmark = pytest.mark.process
 JOB = JobSpec((FilterSpec("blur"),))
@@ -177,7 +177,7 @@ def test_a_result_is_fetched_over_several_connections(tmp_path: Path) -> None:
 
     async def third(connection: Connection) -> None:
         assert await connection.give(RESULT) == MIB, "it is neither watched again nor fetched from the start"
-        assert await connection.expect(Cancel) == Cancel("j"), "somebody has it"
+        assert await connection.expect(Fetched) == Fetched("j"), "somebody has it"
 
     async def main() -> None:
         async with scripted(tmp_path, first, second, third) as at:

@@ -34,6 +34,7 @@ from vidproc.protocol.messages import (
     DownloadBlock,
     Error,
     Fetch,
+    Fetched,
     Finished,
     Progress,
     Received,
@@ -80,7 +81,7 @@ def test_a_whole_job(film: Path, tmp_path: Path) -> None:
         assert await connection.take(4) == [0, MIB, 2 * MIB, 3 * MIB]
         await connection.say(Progress("j", JobState.RUNNING, 5, 10, 2.0), done(RESULT))
         assert await connection.give(RESULT) == 0
-        assert await connection.expect(Cancel) == Cancel("j"), "the coordinator may forget it"
+        assert await connection.expect(Fetched) == Fetched("j"), "the coordinator may forget it"
 
     async def main() -> None:
         async with scripted(tmp_path, part) as at:
@@ -236,7 +237,7 @@ def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path, tmp_path
         assert submit.size == len(FILM)
         await connection.say(done(RESULT, "second"))
         await connection.give(RESULT, job_id="second")
-        assert await connection.expect(Cancel) == Cancel("second")
+        assert await connection.expect(Fetched) == Fetched("second")
 
     async def main() -> None:
         async with scripted(tmp_path, first, second) as at:
@@ -267,7 +268,7 @@ def test_each_break_is_met_with_new_patience(film: Path, tmp_path: Path, monkeyp
         await connection.expect(Watch)
         await connection.say(done(RESULT))
         await connection.give(RESULT)
-        await connection.expect(Cancel)
+        await connection.expect(Fetched)
 
     async def main() -> None:
         async with scripted(tmp_path, first, again, again, last) as at:

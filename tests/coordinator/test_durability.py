@@ -24,9 +24,11 @@ from vidproc.errors import ClientError, StorageError, VidprocError
 from vidproc.model import FilterSpec, JobSpec, JobState, Outcome
 from vidproc.protocol.messages import (
     Accepted,
+    Cancel,
     Committed,
     DownloadBlock,
     Fetch,
+    Fetched,
     Finished,
     Received,
     Submit,
@@ -312,6 +314,29 @@ def test_too_many_results_make_room_for_newer_ones(film: Path, tmp_path: Path) -
             await until(lambda: house.results() == sorted(jobs[1:]))
             await client.send(Watch(jobs[0]))
             assert (await answer(client, Finished)).state is JobState.DONE, "what is known of it stays"
+
+    run(main())
+
+
+def test_a_result_is_fetched_when_its_client_says_so(film: Path, tmp_path: Path) -> None:
+    """Who cancels a job just as it ends does not have it."""
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        journal = house.journal()
+        async with house.open(journal), house.daemon(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+            done = await answer(client, Finished)
+            for message in (Cancel(job), Watch(job)):
+                await client.send(message)
+            assert await answer(client, Finished) == done
+            assert await journal.make_room(1) == []
+            await client.send(Fetched(job))
+            while not await journal.make_room(1):
+                pass
 
     run(main())
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from vidproc.model import FilterSpec, JobSpec
-from vidproc.protocol.messages import Accepted, Cancel, Error, Finished, Message, Submit, UploadBlock
+from vidproc.protocol.messages import Accepted, Error, Fetched, Finished, Message, Submit, UploadBlock
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
@@ -50,7 +50,7 @@ async def _one(address: Address, name: str, data: bytes, job: JobSpec) -> Fate:
 
 
 async def fate(session: Session, name: str, data: bytes, job: JobSpec) -> Fate:
-    """Of one film; the job is forgotten then."""
+    """Of one film; its result is needed no more then."""
     await session.send(Submit(1, job, len(data), hashlib.sha256(data).hexdigest(), name))
     accepted = await _next(session, Accepted)
     if isinstance(accepted, Error):
@@ -59,7 +59,7 @@ async def fate(session: Session, name: str, data: bytes, job: JobSpec) -> Fate:
         block = data[at : at + _BLOCK]
         await session.send(UploadBlock(accepted.job_id, at, zlib.crc32(block)), block)
     finished = await _next(session, Finished)
-    await session.send(Cancel(accepted.job_id))
+    await session.send(Fetched(accepted.job_id))
     return finished
 
 

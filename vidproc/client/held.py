@@ -13,7 +13,7 @@ from vidproc.client.lasting import lasting, next_message
 from vidproc.client.news import Listener
 from vidproc.errors import ConnectionLostError, PeerError, from_code
 from vidproc.model import JobState
-from vidproc.protocol.messages import Cancel, Finished, Message, Progress, Watch
+from vidproc.protocol.messages import Cancel, Fetched, Finished, Message, Progress, Watch
 from vidproc.transport.session import Session
 
 _GOODBYE_S = 2.0
@@ -67,7 +67,7 @@ class HeldJob:
             raise from_code(finished.code, f"{self._name}: {finished.message}")
         assert self._download is not None
         await self._download.run(session, finished)
-        await self._let_go(session)  # it has ended: this tells the coordinator that somebody has the result
+        await _say_goodbye(session, Fetched(self._job_id))
         return dict(finished.metrics)
 
     async def _ended(self, session: Session) -> Finished:
@@ -90,5 +90,9 @@ class HeldJob:
 
     async def _let_go(self, session: Session) -> None:
         if self._job_id:
-            with contextlib.suppress(PeerError, TimeoutError):
-                await asyncio.wait_for(session.send(Cancel(self._job_id)), _GOODBYE_S)
+            await _say_goodbye(session, Cancel(self._job_id))
+
+
+async def _say_goodbye(session: Session, message: Message) -> None:
+    with contextlib.suppress(PeerError, TimeoutError):
+        await asyncio.wait_for(session.send(message), _GOODBYE_S)

@@ -29,6 +29,7 @@ from vidproc.protocol.messages import (
     DownloadBlock,
     Error,
     Fetch,
+    Fetched,
     FileBlock,
     FileWanted,
     Message,
@@ -61,7 +62,10 @@ class Desk(Protocol):
         """More was written to its `upload`."""
 
     def cancel(self, job: Job) -> None:
-        """Stop, or forget a job that ended."""
+        """Stop a job, if it has not ended."""
+
+    def fetched(self, job: Job) -> None:
+        """Its client has its result."""
 
     def find(self, job_id: str) -> Job:
         """One that goes on, or has just ended. Raises `ClientError`."""
@@ -147,6 +151,8 @@ class ClientLink:
                 await self._fetch(await self._desk.recall(job_id), offset)
             case Cancel(job_id):
                 self._desk.cancel(await self._desk.recall(job_id))
+            case Fetched(job_id):
+                self._desk.fetched(await self._desk.recall(job_id))
             case ListJobs() | Describe() | ListAttempts() | Remove():
                 await self._session.send(await self._inquiries.answer(message))  # large: who does not read, waits
             case Rerun():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping
@@ -14,22 +13,23 @@ import structlog
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator import file_check, recovery, validation
+from vidproc.coordinator import recovery, validation
+from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.course import bug, run_to_its_end
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.intake import Intake
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
 from vidproc.errors import (
     CancelledError,
-    ClientError,
     MediaError,
     StorageError,
     UnknownJobError,
     VidprocError,
 )
-from vidproc.model import JobSpec, JobState
+from vidproc.model import JobState
 from vidproc.protocol.messages import Received, Submit
 from vidproc.storage.journal import Ending, Journal, Unfinished
 from vidproc.storage.spool import Spool, Upload
@@ -54,12 +54,11 @@ class Desk:
         self._journal = journal
         keep = (settings.keep, settings.keep_jobs, settings.spool_limit)
         self._clearing = Clearing(journal, *keep, self._heard_of, self.discard)
+        self._aside = Aside()
+        self._intake = Intake(settings, spool, dispatch, journal, self._clearing, self._aside)
         self._media = MediaProcesses(MediaLimits.of(settings))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
-        self._aside: set[asyncio.Task[None]] = set()
-        self._coming: set[object] = set()
-        self._opening: set[Upload] = set()
         self._read: Counter[str] = Counter()
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -98,7 +97,7 @@ class Desk:
             raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
         job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
         job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
-        await self._open_upload(job)
+        await self._intake.open_upload(job)
         if job.upload is not None:
             job.tell(Received(job.id, job.upload.offset))
             self.received(job)
@@ -114,44 +113,14 @@ class Desk:
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
-        validation.check(validation.completed(submission.job, self._settings))
-        self._check_source(submission)
-        self._check_room()
-
-    def _check_room(self) -> None:
-        most = self._settings.max_jobs
-        if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
-            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
+        self._intake.check(submission)
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
-        """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
-        folder, and an upload if bytes are missing."""
-        self._check_room()
-        coming = object()
-        self._coming.add(coming)
-        try:
-            return await self._take_in(submission, files)
-        finally:
-            self._coming.discard(coming)
-
-    async def _take_in(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
-        spec = validation.completed(submission.job, self._settings)
-        if files:
-            validation.check_files(spec, files)
-            await file_check.check(spec.filters, files, self._settings.memory_limit)
-        if submission.dry_run:
+        """A job that was checked, with all its files; it runs, or waits for its source. None for a dry run. Raises
+        `ClientError` or `StorageError`."""
+        job = await self._intake.submit(submission, files)
+        if job is None:
             return None
-        job = self._new_job(submission, spec)
-        await self._demand_room(job)
-        job.folder.create()
-        try:
-            await asyncio.to_thread(job.folder.keep_files, files)
-            await self._take_source(job)
-            await self._write_down(job)
-        except BaseException:
-            self._leave_upload(job)
-            await asyncio.shield(self._begin_aside(asyncio.to_thread(job.folder.remove)))
-            raise
         self._dispatch.jobs[job.id] = job
         held = job.source.whole
         log.info("job", job=job.id, name=job.name, filters=[spec.name for spec in job.spec.filters], held=held)
@@ -159,90 +128,6 @@ class Desk:
         if job.upload is not None:
             self.received(job)
         return job
-
-    async def _demand_room(self, job: Job) -> None:
-        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
-        if missing := self._spool.missing_room(job.size):
-            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
-        if missing := self._spool.missing_room(job.size):
-            await self._clearing.make_room(missing)
-            await self._until_aside_is_done()
-        self._spool.demand_room(job.size)
-
-    async def _take_source(self, job: Job) -> None:
-        """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
-        coordinator, or that somebody has written to, is hashed first."""
-        spool = self._spool
-        if spool.take(job.sha256, job.size, job.folder) and (
-            spool.trusts(job.sha256, job.folder) or await asyncio.to_thread(spool.verify, job.sha256, job.folder)
-        ):
-            job.arrived()
-            return
-        self._free_upload(job.sha256)
-        await self._open_upload(job)
-
-    async def _open_upload(self, job: Job) -> None:
-        upload = Upload(self._spool, job.sha256, job.size, job.id, job.folder)
-        self._opening.add(upload)
-        try:
-            await asyncio.to_thread(upload.open)
-        finally:
-            self._opening.discard(upload)
-        job.upload = upload
-
-    async def _write_down(self, job: Job) -> None:
-        if self._journal.durable:
-            await asyncio.to_thread(job.folder.sync)
-        writing = asyncio.create_task(self._journal.accept(recovery.record_of(job)))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            self._begin_aside(self._take_back(job, writing))
-            raise
-
-    async def _take_back(self, job: Job, writing: asyncio.Task[None]) -> None:
-        """The coordinator stops while a job is written down, and its client has not heard that it was accepted. The
-        next one is not to take it for a job whose files it has lost."""
-        with contextlib.suppress(StorageError):
-            await writing
-            ending = Ending(JobState.CANCELLED, time.time(), CancelledError.code, "the coordinator was stopping")
-            await self._note(self._journal.end(job.id, ending))
-
-    def _free_upload(self, sha256: str) -> None:
-        """One whose client is gone is gone on with by whoever submits the film anew. Should that client come back, it
-        hears that its job is not known, and submits it again."""
-        for job in list(self._dispatch.jobs.values()):
-            if job.sha256 == sha256 and job.upload is not None and not job.listeners:
-                self._leave_upload(job)
-                self._dispatch.fail(job, UnknownJobError("the client was gone, and the film was submitted anew"))
-
-    def _leave_upload(self, job: Job) -> None:
-        if job.upload is not None:
-            upload, job.upload = job.upload, None
-            upload.abandon()
-
-    def _check_source(self, submission: Submit) -> None:
-        limit = self._settings.upload_limit
-        if submission.size <= 0:
-            raise ClientError(f"{submission.name} is empty")
-        if limit and submission.size > limit:
-            raise ClientError(f"{submission.name} has {submission.size} bytes; this coordinator takes up to {limit}")
-        self._spool.source(submission.sha256)
-
-    def _new_job(self, submission: Submit, spec: JobSpec) -> Job:
-        job_id = secrets.token_hex(8)
-        return Job(
-            job_id,
-            spec,
-            submission.name,
-            submission.size,
-            submission.sha256,
-            self._spool.job(job_id),
-            submitted_at=time.monotonic(),
-            cpu_began=time.process_time(),
-            detached=submission.detached,
-            paths=submission.paths,
-        )
 
     def received(self, job: Job) -> None:
         """More of a source has come."""
@@ -268,13 +153,16 @@ class Desk:
                 log.warning("films cannot be cleared away", error=str(error))
 
     def cancel(self, job: Job) -> None:
-        """Stop a job, or let go of one that ended: its result, which its client has, may be removed before others."""
-        if not job.state.final:
-            self._dispatch.fail(job, CancelledError("the job was cancelled"))
-            return
-        self._forget(job)
+        """Stop a job. One that has ended stays as it is; one without a result is not held at hand any more."""
+        if job.state.final and job.state is not JobState.DONE:
+            self._forget(job)
+        self._dispatch.fail(job, CancelledError("the job was cancelled"))
+
+    def fetched(self, job: Job) -> None:
+        """Let go of a job whose result its client has: that may be removed before others."""
         if job.state is JobState.DONE:
-            self._begin_aside(self._note(self._journal.fetched(job.id)))
+            self._forget(job)
+            self._aside.begin(self._note(self._journal.fetched(job.id)))
 
     async def _note(self, writing: Awaitable[None]) -> None:
         """What is of little weight: the job goes on without it."""
@@ -327,13 +215,12 @@ class Desk:
         if not self._journal.durable:
             for job_id in list(self._dispatch.jobs):
                 self.discard(job_id)
-        await self._until_aside_is_done()
+        await self._aside.until_done()
 
     def _pause(self) -> None:
         if self._tasks:
             log.info("jobs are left to the next coordinator", jobs=len(self._tasks))
-        for upload in self._opening:
-            upload.give_up()
+        self._intake.give_up()
         for task in self._tasks.values():
             task.cancel()
 
@@ -379,7 +266,7 @@ class Desk:
         ending = await self._write_down_end(job, self._ending(job))
         log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
         self._remember(job)
-        self._leave_upload(job)
+        self._intake.leave_upload(job)
         if ending.state is not JobState.DONE:
             await asyncio.to_thread(job.folder.remove)
         if isinstance(job.error, MediaError) and job.opened is None:
@@ -433,19 +320,4 @@ class Desk:
         """Aside: there may be thousands of files."""
         if job := self._dispatch.jobs.get(job_id):
             self._forget(job)
-        self._begin_aside(asyncio.to_thread(self._spool.job(job_id).remove))
-
-    def _begin_aside(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(doing)
-        self._aside.add(task)
-        task.add_done_callback(self._done_aside)
-        return task
-
-    def _done_aside(self, task: asyncio.Task[None]) -> None:
-        self._aside.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("bug", exc_info=error)
-
-    async def _until_aside_is_done(self) -> None:
-        if self._aside:
-            await asyncio.wait(self._aside)
+        self._aside.begin(asyncio.to_thread(self._spool.job(job_id).remove))

@@ -24,6 +24,7 @@ from vidproc.protocol.messages import (
     Error,
     Failed,
     Fetch,
+    Fetched,
     FileBlock,
     FileWanted,
     Finished,
@@ -52,7 +53,7 @@ _ASKED: Kinds = frozenset({ListJobs, Describe, ListAttempts, Rerun, Remove})
 _TOLD: Kinds = frozenset({Jobs, Description, Attempts, Removed})
 
 FROM_PEER: Mapping[str, Kinds] = {
-    "client": _EITHER | _ASKED | {Submit, FileBlock, UploadBlock, Watch, Fetch, Cancel},
+    "client": _EITHER | _ASKED | {Submit, FileBlock, UploadBlock, Watch, Fetch, Fetched, Cancel},
     "worker": _EITHER | {FileWanted, Heartbeat, Result, ResultBlock, Failed, Drain},
 }
 """What a peer of each role may send to the coordinator."""

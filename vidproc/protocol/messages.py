@@ -287,7 +287,16 @@ class DownloadBlock(Message, frozen=True):
 
 
 class Cancel(Message, frozen=True):
-    """Client: stop this job; of one that has ended, its client has the result."""
+    """Client: stop this job. One that has ended stays as it is."""
+
+    job_id: str
+
+    def __post_init__(self) -> None:
+        check_job_id(self.job_id)
+
+
+class Fetched(Message, frozen=True):
+    """Client: the result of this job has come, whole and unharmed; others that nobody has may be kept for longer."""
 
     job_id: str
 
