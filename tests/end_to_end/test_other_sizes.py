@@ -78,17 +78,10 @@ def test_a_phones_film_stays_turned_as_it_is(films: Path, tmp_path: Path) -> Non
             assert next(film.decode(video=0)).rotation == 90
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("crop:width=4000", "crop: width 4000, height 0, x -1, y -1 does not lie within the picture of"),
-        ("resize:width=9000,height=9000", "frames of 9000x9000 are larger than this coordinator takes"),
-    ],
-)
-def test_a_size_that_cannot_be_ends_the_job_with_a_reason(film: Path, tmp_path: Path, words: str, said: str) -> None:
-    outcome = run(film, "-o", tmp_path / "out.mp4", "--filter", words)
+def test_a_size_that_cannot_be_ends_the_job_with_a_reason(film: Path, tmp_path: Path) -> None:
+    outcome = run(film, "-o", tmp_path / "out.mp4", "--filter", "crop:width=4000")
     assert outcome.code == 2
-    assert said in outcome.complaint
+    assert "crop: width 4000, height 0, x -1, y -1 does not lie within the picture of" in outcome.complaint
     assert list(tmp_path.iterdir()) == []
 
 
