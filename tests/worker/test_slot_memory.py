@@ -18,6 +18,7 @@ from tests.worker.work import Work, work_on
 from vidproc.media.encoder_memory import MiB
 from vidproc.media.slot_memory import LargestChunk, slot_bytes
 from vidproc.model import ChunkReport, FilterSpec
+from vidproc.worker import footage
 from vidproc.worker.slot import Slot
 
 pytestmark = pytest.mark.process
@@ -123,3 +124,11 @@ def test_a_slot_takes_no_more_than_was_said_and_not_much_less(
     work = with_preset(work_on(path, tmp_path, filters, codec=codec))
     took, most = measured(work).memory_mb, bound(work)
     assert took <= most <= 2.5 * took, f"{took:.0f} MiB of {most:.0f}"
+
+
+def test_a_chunk_s_peak_is_its_own() -> None:
+    del_me = bytearray(b"x" * 2**20) * 200
+    del del_me
+    before = footage.peak_mb()
+    footage.forget_peak()
+    assert footage.peak_mb() < before - 100

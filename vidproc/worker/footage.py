@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import struct
 import time
@@ -50,6 +51,7 @@ class Footage:
         self._finished = 0
         self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
         self._cpu_began = time.process_time()
+        forget_peak()
         self._frames: Iterator[Any] = iter(())
 
     def pictures(self, packets: bytes | memoryview, first: int, last: int, keep_from: int) -> Pictures:
@@ -113,7 +115,7 @@ class Footage:
             lead_in=self._decoder.lead_in,
             can_continue=self._keeps and self._decoder.can_continue,
             cpu_s=time.process_time() - self._cpu_began,
-            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            memory_mb=peak_mb(),
             **more,
         )
 
@@ -129,3 +131,14 @@ class Footage:
         """Runs of the chunk's own frames: those that filters see beyond its ends are its neighbours'."""
         task = self._task
         return joined((rank, rank + 1) for rank in ranks if task.start <= rank < task.stop)
+
+
+def forget_peak() -> None:
+    """From here on `peak_mb` tells of what comes, and not of other jobs' chunks before (proc(5), `clear_refs`)."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def peak_mb() -> float:
+    """The most MiB that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
