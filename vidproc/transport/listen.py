@@ -181,15 +181,13 @@ def _make_way(address: Address) -> None:
 
 def _bound_unix(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The mask holds for the whole process, but only for this moment, and it can only take rights away.
-    mask = os.umask(0o177)
     try:
+        # Linux gives the file the socket's own mode; the process's umask, which other threads use too, stays alone.
+        os.fchmod(sock.fileno(), 0o600)
         sock.bind(path)
     except BaseException:
         sock.close()
         raise
-    finally:
-        os.umask(mask)
     sock.listen(BACKLOG)
     sock.setblocking(False)
     return sock
