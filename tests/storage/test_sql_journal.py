@@ -54,6 +54,13 @@ async def opened(url: str, spool: str = "here") -> AsyncIterator[SqlJournal]:
         await journal.close()
 
 
+def beside(journal: SqlJournal, spool: str) -> SqlJournal:
+    """Another folder's in the same database, by the same connection: SQLite's has but one."""
+    other = SqlJournal(journal.database)
+    other._spool = spool
+    return other
+
+
 async def keep(journal: SqlJournal, chunk: KeptChunk, job_id: str = "a") -> VidprocError | None:
     said: asyncio.Future[VidprocError | None] = asyncio.get_running_loop().create_future()
     journal.keep_chunk(job_id, chunk, said.set_result)
@@ -142,7 +149,8 @@ def test_an_ended_job_whose_row_is_damaged_is_said_to_be(file_url: str) -> None:
 
 def test_coordinators_with_other_folders_keep_apart_in_one_database(url: str) -> None:
     async def main(url: str) -> None:
-        async with opened(url, "here") as here, opened(url, "there") as there:
+        async with opened(url) as here:
+            there = beside(here, "there")
             await here.accept(record("a"))
             await there.accept(record("b"))
             await there.accept(record("c"))
@@ -271,7 +279,8 @@ def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
 
 def test_too_many_jobs_are_forgotten_by_when_they_ended(url: str) -> None:
     async def main(url: str) -> None:
-        async with opened(url) as journal, opened(url, "there") as there:
+        async with opened(url) as journal:
+            there = beside(journal, "there")
             await journal.accept(record("going-on"))
             for at, job_id in enumerate("dacb"):
                 await journal.accept(record(job_id))

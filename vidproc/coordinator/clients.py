@@ -169,7 +169,7 @@ class ClientLink:
 
     def _demand_room(self) -> None:
         """For one more job."""
-        self._watched = {job for job in self._watched if not job.state.final}
+        self._watched = {job for job in self._watched if not job.told.final}
         if len(self._watched) + len(self._submissions) >= self._limits.jobs:
             most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
             raise ClientError(f"one connection may have {most}: wait for one to end")
@@ -243,8 +243,8 @@ class ClientLink:
         self._desk.received(job)
 
     async def _fetch(self, job: Job, offset: int) -> None:
-        if job.state is not JobState.DONE:
-            raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
+        if job.told is not JobState.DONE:
+            raise ClientError(f"job {job.id} has no result to fetch: it is {job.told}")
         if not job.folder.result.exists():
             raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
         if job.id in self._sending:

@@ -55,7 +55,7 @@ class Intake:
 
     def _check_room(self) -> None:
         most = self._settings.max_jobs
-        if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
+        if sum(not job.told.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
             raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:

@@ -106,6 +106,7 @@ class Job:
     queue_looks: int = 0
     _taken_on: float = field(default_factory=time.monotonic, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
+    _told: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +118,11 @@ class Job:
     @property
     def state(self) -> JobState:
         return self._state
+
+    @property
+    def told(self) -> JobState:
+        """The state as others may hear of it: an end that is not written down has not come."""
+        return self._told
 
     @property
     def error(self) -> VidprocError | None:
@@ -132,10 +138,13 @@ class Job:
         if state not in _NEXT[self._state]:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
         self._state = state
+        if not state.final:
+            self._told = state
 
     def recall(self, finished: Finished) -> None:
         """It has ended, before this coordinator was started or long ago."""
-        self._state, self.finished = finished.state, finished
+        self._state = self._told = finished.state
+        self.finished = finished
 
     def fail(self, error: VidprocError) -> bool:
         """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""
@@ -229,7 +238,7 @@ class Job:
         done = self.frames_done
         self.rate.add(done - self.frames_told, now)
         self.frames_told = done
-        return Progress(self.id, self.state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
+        return Progress(self.id, self.told, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
 
     def tell(self, message: Message) -> None:
         for listener in list(self.listeners):

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
+from vidproc.storage.database_file import DatabaseFile
 from vidproc.storage.tables import VERSION, metadata, schema
 
 T = TypeVar("T")
@@ -77,13 +78,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._file = _file(self._engine.url)
         self._thread = ThreadPoolExecutor(1, "database")
         self._orders: list[_Order] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Make the tables where there are none. Raises `ClientError` for those of a newer version, and `StorageError`
-        for a database that cannot be reached or is damaged."""
+        """Make the tables where there are none. Raises `ClientError` for those of a newer version and a file that
+        another coordinator has, and `StorageError` for a database that cannot be reached or is damaged."""
         try:
             await self._in_thread(self._prepare)
         except BaseException:
@@ -96,6 +98,8 @@ class Database:
             await self._writing
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown()
+        if self._file is not None:
+            self._file.let_go()
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """What `work` gives, in the database's thread, once that is committed. Raises `StorageError`, and whatever the
@@ -131,6 +135,8 @@ class Database:
     def _commit(self, orders: Sequence[_Order]) -> None:
         """All of them in one transaction. An error that ends that, such as a full disk, is everyone's."""
         try:
+            if self._file is not None:
+                self._file.demand()
             with self._engine.begin() as connection:
                 for order in orders:
                     _carry_out(order, connection)
@@ -144,6 +150,13 @@ class Database:
             raise _translated(error) from error
 
     def _prepare(self) -> None:
+        if self._file is not None:
+            self._file.take()
+        self._prepare_tables()
+        if self._file is not None:
+            self._file.note()
+
+    def _prepare_tables(self) -> None:
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "sqlite":
                 _demand_soundness(connection)
@@ -176,6 +189,14 @@ def _engine(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         _set_up_sqlite(engine)
     return engine
+
+
+def _file(url: sa.URL) -> DatabaseFile | None:
+    """None where the database is none, or has a name that is no path (https://sqlite.org/uri.html)."""
+    name = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or name.startswith((":memory:", "file:")):
+        return None
+    return DatabaseFile(Path(name))
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
