@@ -54,6 +54,14 @@ class UnreachableError(VidprocError):
     exit_code = 3
 
 
+class BusyError(VidprocError):
+    """The coordinator has as much to do as it may have: the same request may be right in a while."""
+
+    code = "busy"
+    blame = "peer"
+    exit_code = 3
+
+
 class PeerError(VidprocError):
     """The other end of a connection broke the protocol, speaks another one, or could not prove the token."""
 
@@ -134,6 +142,11 @@ class StorageError(VidprocError):
 
     code = "storage"
     blame = "internal"
+
+
+def way_out(setting: str) -> str:
+    """Of a limit of the coordinator's, for the end of a sentence."""
+    return f"raise its setting {setting} (VIDPROC_COORDINATOR_{setting.upper()})"
 
 
 _LONGEST_LINE = 500

@@ -43,6 +43,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
     with cluster(tmp_path / "own") as own:
         outcome = own.send(film, tmp_path / "out.mp4")
         assert (outcome.code, "takes up to 1024" in outcome.complaint) == (2, True)
+        assert "raise its setting upload_limit (VIDPROC_COORDINATOR_UPLOAD_LIMIT)" in outcome.complaint
         monkeypatch.delenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT")
     with cluster(tmp_path / "other") as other:
         outcome = other.send(film, tmp_path / "out.mp4")
@@ -53,7 +54,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
 
 @pytest.mark.parametrize(
     ("limit", "said"),
-    [("2KiB", "the film's packets cannot be stored: File too large"), ("12KiB", "File too large (file_limit)")],
+    [("2KiB", "the film's packets cannot be stored"), ("12KiB", "the film can't be written to result")],
 )
 def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
     film: Path, tmp_path: Path, limit: str, said: str
@@ -62,7 +63,7 @@ def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
         own.add_worker(1)
         outcome = own.send(film, tmp_path / "out.mkv", "--filter", "blur", "--codec", "ffv1")
         assert outcome.code == 4
-        assert said in outcome.complaint
+        assert f"{said}: File too large; raise its setting file_limit" in outcome.complaint
         own.nothing_left()
 
 

@@ -19,7 +19,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
-from vidproc.errors import ClientError, PeerError, VidprocError, one_line
+from vidproc.errors import BusyError, ClientError, PeerError, VidprocError, one_line
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
@@ -172,7 +172,7 @@ class ClientLink:
         self._watched = {job for job in self._watched if not job.told.final}
         if len(self._watched) + len(self._submissions) >= self._limits.jobs:
             most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
-            raise ClientError(f"one connection may have {most}: wait for one to end")
+            raise BusyError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
@@ -250,7 +250,7 @@ class ClientLink:
         if job.id in self._sending:
             await _end([self._sending[job.id]])
         if len(self._sending) >= _MOST_DOWNLOADS:
-            raise ClientError(f"one connection may fetch {_MOST_DOWNLOADS} results at a time: wait for one to end")
+            raise BusyError(f"one connection may fetch {_MOST_DOWNLOADS} results at a time: wait for one to end")
         self._sending[job.id] = task = asyncio.create_task(self._send_result(job, offset))
         task.add_done_callback(partial(self._sent, job.id))
 

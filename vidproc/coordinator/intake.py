@@ -14,7 +14,7 @@ from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.errors import CancelledError, ClientError, StorageError, UnknownJobError
+from vidproc.errors import BusyError, CancelledError, ClientError, StorageError, UnknownJobError, way_out
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
 from vidproc.storage.journal import Ending, Journal
@@ -48,7 +48,7 @@ class Intake:
             upload.give_up()
 
     def check(self, submission: Submit) -> None:
-        """Raises `ClientError` for what cannot be a job, whatever its files hold."""
+        """Raises `ClientError` for what cannot be a job, whatever its files hold, and `BusyError`."""
         validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
         self._check_room()
@@ -56,11 +56,11 @@ class Intake:
     def _check_room(self) -> None:
         most = self._settings.max_jobs
         if sum(not job.told.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
-            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
+            raise BusyError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
-        """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
-        folder, and an upload if bytes are missing."""
+        """A job that was checked, with all its files. Raises `ClientError`, `BusyError` or `StorageError`; what it
+        accepts has a folder, and an upload if bytes are missing."""
         self._check_room()
         coming = object()
         self._coming.add(coming)
@@ -157,7 +157,8 @@ class Intake:
         if submission.size <= 0:
             raise ClientError(f"{submission.name} is empty")
         if limit and submission.size > limit:
-            raise ClientError(f"{submission.name} has {submission.size} bytes; this coordinator takes up to {limit}")
+            has = f"{submission.name} has {submission.size} bytes"
+            raise ClientError(f"{has}; this coordinator takes up to {limit}; {way_out('upload_limit')}")
         self._spool.source(submission.sha256)
 
     def _new_job(self, submission: Submit, spec: JobSpec) -> Job:

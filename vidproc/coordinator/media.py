@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.source import Source
-from vidproc.errors import ClientError, MediaError, StalledError, VidprocError
+from vidproc.errors import ClientError, MediaError, StalledError, VidprocError, way_out
 from vidproc.filters.contract import Shape
 from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.media.source_limits import NO_LIMITS, SourceLimits
@@ -180,8 +180,8 @@ class MediaProcess:
     def _check_size(self, shape: Shape, blame: type[VidprocError]) -> None:
         most, size = self._limits.frame_pixels, f"{shape.width}x{shape.height}"
         if shape.width * shape.height > most:
-            way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
-            raise blame(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
+            larger = f"frames of {size} are larger than this coordinator takes ({most} pixels)"
+            raise blame(f"{larger}; {way_out('max_frame_pixels')}")
 
     async def open_result(self, result: Path, encoder: EncoderSpec) -> None:
         """Begin the film. The source must be ingested."""

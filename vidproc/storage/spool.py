@@ -30,7 +30,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from vidproc.errors import ClientError, StorageError, UnknownJobError
+from vidproc.errors import ClientError, StorageError, UnknownJobError, way_out
 from vidproc.model import is_sha256
 
 _BLOCK = 2**20
@@ -41,13 +41,15 @@ _RESERVE = 64 * 2**20
 
 
 @contextlib.contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Translate the operating system's refusals into one line that says what was being done."""
+def disk_errors(doing: str, file_limit: str = "") -> Iterator[None]:
+    """Translate the operating system's refusals into one line that says what was being done. `file_limit` is the
+    setting, if any, that says how large files may be."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}") from error
+        limited = f"; {way_out(file_limit)}" if file_limit and error.errno == errno.EFBIG else ""
+        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}{limited}") from error
 
 
 class JobFolder:
