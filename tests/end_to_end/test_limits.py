@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, cluster, sha256
+from tests.end_to_end.programs import Cluster, cluster, sha256, until
+from vidproc.protocol.connection import Connection
+from vidproc.protocol.party import NONCE_BYTES, Party
 
 pytestmark = pytest.mark.process
 MIB = 2**20
@@ -65,6 +69,31 @@ def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
         assert outcome.code == 4
         assert f"{said}: File too large; raise its setting file_limit" in outcome.complaint
         own.nothing_left()
+
+
+def test_a_coordinator_with_too_many_jobs_or_clients_is_busy_and_that_is_no_wrong_usage(
+    film: Path, tmp_path: Path
+) -> None:
+    """Its workers get in all the same."""
+    with cluster(tmp_path / "own", "--max-jobs", 1, "--max-connections", 2) as own:
+        detached = own.send(film, tmp_path / "out.mp4", "--detach")
+        assert detached.code == 0, detached.err
+        refused = own.send(film, tmp_path / "other.mp4")
+        assert (refused.code, "has 1 jobs already (max_jobs)" in refused.complaint) == (3, True)
+        with connected(own):
+            refused = own.send(film, tmp_path / "other.mp4")
+            assert (refused.code, "has 1 clients already" in refused.complaint) == (3, True)
+            own.add_worker(1)
+            until(lambda: own.log("job ended"), "the job's end")
+
+
+@contextmanager
+def connected(own: Cluster) -> Iterator[None]:
+    """As a client that says nothing more."""
+    with socket.create_connection(("127.0.0.1", own.port)) as wire:
+        wire.sendall(b"".join(Connection(Party("client", "c", {"vidproc": "1"}), bytes(NONCE_BYTES)).data_to_send()))
+        wire.recv(1)
+        yield
 
 
 def test_many_clients_at_once(shared: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:

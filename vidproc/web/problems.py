@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidproc.errors import ClientError, MediaError, StorageError, UnknownJobError, VidprocError, one_line
+from vidproc.errors import BusyError, ClientError, MediaError, StorageError, UnknownJobError, VidprocError, one_line
 
 log = structlog.get_logger()
 
@@ -56,6 +56,8 @@ def status_of(error: VidprocError) -> int:
     match error:
         case UnknownJobError():
             return 404
+        case BusyError():
+            return 503
         case StorageError():
             return 507
         case MediaError():
