@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.coordinator.durable import House, answer, refusal
-from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.coordinator.jobs import LIMIT_S, report, run, until
 from tests.media import clips
 from vidproc.coordinator import desk, endings, recovery, server
 from vidproc.coordinator.media import MediaProcesses
@@ -38,7 +39,7 @@ from vidproc.protocol.messages import (
     UploadBlock,
     Watch,
 )
-from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then, Unfinished
 from vidproc.storage.spool import JobFolder, Spool, Upload
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
@@ -428,6 +429,14 @@ def test_a_folder_that_is_gone_is_said_to_be_and_what_is_put_back_is_gone_on_wit
             await house.film(film, tmp_path / "out.mp4", JOB)
 
     run(main())
+
+
+def test_chunks_of_another_version_are_made_again_and_that_is_said(tmp_path: Path) -> None:
+    record = JobRecord("j", JOB, "in.mp4", 1, "0" * 64, 1.0, version="0.0.0")
+    chunk = KeptChunk(0, 7, "1" * 64, report(), "w", 0, {})
+    with capture_logs() as logs:
+        assert recovery.sound_results(JobFolder(tmp_path), Unfinished(record, [chunk])) == {}
+    assert [(entry["version"], entry["chunks"]) for entry in logs] == [("0.0.0", 1)]
 
 
 def broken(*_: Any) -> Any:

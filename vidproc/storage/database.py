@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
 from vidproc.storage.database_file import DatabaseFile
 from vidproc.storage.tables import VERSION, metadata, schema
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -101,6 +104,11 @@ class Database:
         if self._file is not None:
             self._file.let_go()
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is this coordinator's alone."""
+        return self._file is not None
+
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """What `work` gives, in the database's thread, once that is committed. Raises `StorageError`, and whatever the
         work raises, of which nothing is kept then. It is done also if nobody waits for it."""
@@ -169,7 +177,9 @@ class Database:
                     "start that one, or give another --data-dir or --database-url"
                 )
             metadata.create_all(connection)
-            if not found:
+            for table in metadata.sorted_tables:
+                _complete(connection, table)
+            if found != VERSION:
                 connection.execute(schema.insert().values(version=VERSION))
 
 
@@ -229,6 +239,29 @@ def _version(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table(schema.name):
         return 0
     return cast(int, connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 0)
+
+
+def _complete(connection: sa.Connection, table: sa.Table) -> None:
+    """Give a table of an older vidproc the columns that it lacks, as they are in a row that says nothing of them."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name in there:
+            continue
+        if not column.nullable and column.default is None:
+            raise ClientError(
+                f"the database was written by an older vidproc, which did not know of {table.name}.{column.name}: "
+                "start that one until its jobs have ended, or give another --data-dir or --database-url"
+            )
+        connection.exec_driver_sql(_addition(column, connection.dialect))
+        log.info("the database of an older vidproc gets a column", table=table.name, column=column.name)
+
+
+def _addition(column: sa.Column[Any], dialect: sa.Dialect) -> str:
+    words = f"ALTER TABLE {column.table.name} ADD COLUMN {sa.schema.CreateColumn(column).compile(dialect=dialect)}"
+    if column.default is None:
+        return words
+    value = sa.literal(cast(Any, column.default).arg, column.type)
+    return f"{words} DEFAULT {value.compile(dialect=dialect, compile_kwargs={'literal_binds': True})}"
 
 
 def _fail(orders: Sequence[_Order], error: Exception) -> None:
