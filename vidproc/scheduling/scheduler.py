@@ -321,7 +321,7 @@ class Scheduler:
             record.losses += failure.lost
             record.errors += not failure.lost
             if not isolation.is_tried_again(job, record, failure, self._policy):
-                message = sentence(record.chunk, failure, record.attempts) + isolation.remark(job)
+                message = sentence(record.chunk, failure, record.attempts) + isolation.remark(job, failure)
                 self._commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
                 self._forget(self._jobs[job.name], now)
                 return
