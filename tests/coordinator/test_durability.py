@@ -609,10 +609,14 @@ def test_while_an_end_is_not_written_down_a_job_is_told_of_as_one_that_goes_on(
     async def main() -> None:
         house = House(tmp_path)
         journal = Refusing(house.journal().database)
-        async with house.open(journal, max_jobs=1), house.daemon(), house.client() as client:
+        async with house.open(journal, max_jobs=1) as coordinator, house.daemon(), house.client() as client:
             job = await submitted(client, data, detached=True)
             await send(client, job, data)
-            await until(lambda: journal.ends)
+            await until(lambda: coordinator._desk.find(job).unwritten)
+            async with house.client() as late:
+                await late.send(Watch(job))
+                assert isinstance(said := (await late.receive()).message, Progress)
+                assert (said.state, str(FULL) in said.waiting) == (JobState.MUXING, True)
             assert "no result to fetch: it is muxing" in await last_refusal(client, Fetch(job, 0))
             another = Submit(2, JOB, 1, "0" * 64, "in.mp4")
             assert "has 1 jobs already (max_jobs)" in await last_refusal(client, another)

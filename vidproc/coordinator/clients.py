@@ -215,6 +215,8 @@ class ClientLink:
             self._outbox.post(job.finished)
             return
         self._listen(job)
+        if job.unwritten:
+            self._outbox.post(job.progress(time.monotonic(), job.unwritten))
         if job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
             if wanted := job.source.wanted:

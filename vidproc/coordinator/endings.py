@@ -43,7 +43,8 @@ async def write_down(journal: Journal, job: Job, ending: Ending) -> None:
         log.error("cannot write down a job's end", job=job.id, error=str(error))
         if ending.state is not JobState.DONE:  # what it holds may be what the disk lacks
             await asyncio.to_thread(job.folder.remove)
-        job.tell(job.progress(time.monotonic(), f"the job's end cannot be written down yet: {error}"))
+        job.unwritten = f"the job's end cannot be written down yet: {error}"
+        job.tell(job.progress(time.monotonic(), job.unwritten))
         try:
             await asyncio.sleep(next(pauses))
         except asyncio.CancelledError:
