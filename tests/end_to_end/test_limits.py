@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, cluster, sha256
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.party import NONCE_BYTES, Party
 
@@ -71,20 +71,19 @@ def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
         own.nothing_left()
 
 
-def test_a_coordinator_with_too_many_jobs_or_clients_is_busy_and_that_is_no_wrong_usage(
-    film: Path, tmp_path: Path
-) -> None:
-    """Its workers get in all the same."""
-    with cluster(tmp_path / "own", "--max-jobs", 1, "--max-connections", 2) as own:
+def test_a_coordinator_with_too_many_jobs_is_busy_and_that_is_no_wrong_usage(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "own", "--max-jobs", 1) as own:
         detached = own.send(film, tmp_path / "out.mp4", "--detach")
         assert detached.code == 0, detached.err
         refused = own.send(film, tmp_path / "other.mp4")
         assert (refused.code, "has 1 jobs already (max_jobs)" in refused.complaint) == (3, True)
-        with connected(own):
-            refused = own.send(film, tmp_path / "other.mp4")
-            assert (refused.code, "has 1 clients already" in refused.complaint) == (3, True)
-            own.add_worker(1)
-            until(lambda: own.log("job ended"), "the job's end")
+
+
+def test_so_is_one_with_too_many_clients_and_its_workers_get_in(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "own", "--max-connections", 2) as own, connected(own):
+        refused = own.send(film, tmp_path / "out.mp4")
+        assert (refused.code, "has 1 clients already" in refused.complaint) == (3, True)
+        own.add_worker(1)
 
 
 @contextmanager
