@@ -80,7 +80,6 @@ class DaemonLink:
         self._outbox.post(message)
 
     def ask_to_drain(self) -> None:
-        """It takes nothing more at once, and leaves when it is done."""
         self._note_draining()
         self.post(Drain())
 
