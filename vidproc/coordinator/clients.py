@@ -22,6 +22,7 @@ from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
 from vidproc.errors import ClientError, PeerError, VidprocError, one_line
 from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
     Accepted,
@@ -42,7 +43,6 @@ from vidproc.protocol.messages import (
 from vidproc.storage.reading import read_range
 from vidproc.transport.session import Session
 
-_BLOCK = 2**20
 _MOST_DOWNLOADS = 4
 """At a time. Each has a task and a descriptor, and they share one line."""
 
@@ -262,9 +262,9 @@ class ClientLink:
         try:
             with self._desk.fetching(job.id), open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
                 size = os.fstat(file.fileno()).st_size
-                for at in range(offset, size, _BLOCK):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, size - at))
-                    await self._session.send(DownloadBlock(job.id, at, zlib.crc32(block)), block)
+                for at in in_blocks(range(offset, size)):
+                    block = await read_range(file.fileno(), at)
+                    await self._session.send(DownloadBlock(job.id, at.start, zlib.crc32(block)), block)
         except OSError as error:
             self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
         except PeerError:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.incoming import IncomingFiles
 from vidproc.protocol.messages import (
     Committed,
@@ -34,7 +35,6 @@ from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
 
-_BLOCK = 2**20
 _HEARTBEAT_S = 0.5
 _MOST_LEASES = 16
 """A slot. Two is what a coordinator gives; those that it takes back at the same moment still count."""
@@ -216,8 +216,8 @@ class Link:
         with contextlib.suppress(PeerError):
             await self._session.send(Result(lease_id, len(records), digest, report))
             view = memoryview(records)
-            for at in range(0, len(view), _BLOCK):
-                await self._session.send(ResultBlock(lease_id), view[at : at + _BLOCK])
+            for at in in_blocks(range(len(view))):
+                await self._session.send(ResultBlock(lease_id), view[at.start : at.stop])
 
     async def _beat(self) -> None:
         """Tell how far each lease is. The session's own pings keep an idle connection alive."""
