@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import zlib
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +41,7 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.storage.reading import read_range
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
 _MOST_DOWNLOADS = 4
@@ -107,7 +108,7 @@ class ClientLink:
                 await self._answered(message, self._take(message, payload))
         finally:
             self._leave()
-            await _end([*beside, *self._sending.values()])
+            await ended(*beside, *self._sending.values())
 
     async def _watch_pace(self) -> None:
         """Cut off a client that keeps a job waiting for its film; the job waits for it to come back."""
@@ -248,7 +249,7 @@ class ClientLink:
         if not job.folder.result.exists():
             raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
         if job.id in self._sending:
-            await _end([self._sending[job.id]])
+            await ended(self._sending[job.id])
         if len(self._sending) >= _MOST_DOWNLOADS:
             raise ClientError(f"one connection may fetch {_MOST_DOWNLOADS} results at a time: wait for one to end")
         self._sending[job.id] = task = asyncio.create_task(self._send_result(job, offset))
@@ -269,9 +270,3 @@ class ClientLink:
             self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
         except PeerError:
             pass  # the receiving side of the connection tells of its end
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

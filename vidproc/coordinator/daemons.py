@@ -30,6 +30,7 @@ from vidproc.protocol.messages import (
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
 _MAX_SLOTS = 1024
@@ -68,10 +69,7 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks += self._files
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await ended(*tasks, *self._files)
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)

@@ -31,6 +31,7 @@ from vidproc.protocol.messages import (
     ResultBlock,
     Revoke,
 )
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
@@ -241,9 +242,7 @@ class Link:
 
     async def _abandon(self) -> None:
         """The connection is gone, and its leases are void: stop what runs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         self._work.clear()
         self._uncommitted.clear()
         self._idle.set()
