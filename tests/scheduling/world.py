@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.scheduling.books import Daemon, Film, StageBooks
+from tests.scheduling.looks import at_work, slots
 from tests.scheduling.plans import more_chunks
 from vidproc.errors import CannotContinueError, FilterError, OutOfMemoryError, WorkerError
 from vidproc.model import Chunk, FilterCall, LeaseKind
@@ -207,7 +208,7 @@ class World:
 
     def check_not_lazy(self) -> None:
         """With slots free and nothing at work there is nothing that could be done, unless tokens are waited for."""
-        idle = not self.working and self.scheduler.slots and self.wake is None and not self._a_slot_is_kept()
+        idle = not self.working and slots(self.scheduler) and self.wake is None and not self._a_slot_is_kept()
         for job, film in self.films.items():
             if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
                 here = len(film.stored) + self._persisting_of(job)
@@ -507,13 +508,13 @@ class World:
         self._forget(command.job)
 
     def _check_figures(self) -> None:
-        assert self.scheduler.leased == len(self.queues())
-        assert self.scheduler.slots == sum(d.slots for d in self.daemons.values() if not d.draining)
+        assert at_work(self.scheduler) == len(self.queues())
+        assert slots(self.scheduler) == sum(d.slots for d in self.daemons.values() if not d.draining)
         for job, film in self.films.items():
             figures = self.scheduler.figures(job)
             stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            at_work = set(map(part_of, self.working.values()))
-            leased = sum((name, stage) == (job, False) for name, stage, _ in at_work)
+            in_hand = set(map(part_of, self.working.values()))
+            leased = sum((name, stage) == (job, False) for name, stage, _ in in_hand)
             assert film.end or (figures.leased, figures.stored) == (leased, stored)
             assert film.end or figures.delivered == film.delivered
             in_flight = figures.leased + figures.stored
