@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vidproc.cli import options
 from vidproc.cli.settings import add_daemon_options, add_settings, settings_of
 from vidproc.config import CoordinatorSettings
+
+if TYPE_CHECKING:
+    from vidproc.coordinator.server import Coordinator
+    from vidproc.web.server import WebServer
 
 _EXAMPLES = """\
   vidproc-coordinator
@@ -21,7 +27,7 @@ _ROWS = (
     ("--bind", "ADDR", "where to listen, on IPv6 and IPv4 at once; :: is everywhere"),
     ("--port", "P", "port for clients and daemons"),
     ("--unix-socket", "PATH", "listen there too, for this host"),
-    ("--preview-port", "P", "port kept for previews; nothing listens there yet"),
+    ("--preview-port", "P", "port for pages, REST and metrics over HTTP; off for none"),
     ("--data-dir", "DIR", "folder for uploads and results"),
     ("--codec", "NAME", "video codec for jobs that name none"),
     ("--default-processing", "NAME", "filter for jobs that name none"),
@@ -106,10 +112,33 @@ async def _serve(settings: CoordinatorSettings) -> int:
 
     signals = daemons.StopSignals(leave)
     await coordinator.start(listening_addresses(settings))
-    structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
+    web = await _web(coordinator, settings)
+    pages = web.addresses if web else []
+    structlog.get_logger().info("ready", listening=coordinator.addresses, pages=pages, data=str(settings.data_dir))
     await stop.wait()
+    if web:
+        await web.stop()
     await coordinator.stop()
     return signals.exit_code
+
+
+async def _web(coordinator: Coordinator, settings: CoordinatorSettings) -> WebServer | None:
+    """Pages are for those who look on: jobs are done without them, too."""
+    import structlog
+
+    from vidproc.errors import ClientError
+
+    if settings.preview_port is None:
+        return None
+    # Half a second, in which daemons and clients are served already.
+    room = await asyncio.to_thread(importlib.import_module, "vidproc.web.server")
+    web: WebServer = room.WebServer(coordinator.view, settings)
+    try:
+        web.start()
+    except ClientError as error:
+        structlog.get_logger().warning("no pages", error=str(error))
+        return None
+    return web
 
 
 if __name__ == "__main__":
