@@ -18,7 +18,7 @@ from vidproc.coordinator.media import Opened
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, StreamFormat
 from vidproc.protocol.messages import Message
 from vidproc.scheduling import events as ev
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
 LIMIT_S = 20.0
 FRAMES = 10

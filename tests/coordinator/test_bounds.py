@@ -37,7 +37,8 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server

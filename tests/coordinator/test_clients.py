@@ -34,7 +34,9 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session

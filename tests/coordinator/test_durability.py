@@ -35,10 +35,12 @@ from vidproc.protocol.messages import (
     UploadBlock,
     Watch,
 )
+from vidproc.storage.job_folder import JobFolder
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
-from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.spool import Spool
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
+from vidproc.storage.upload import Upload
 from vidproc.transport.server import Server
 
 pytestmark = pytest.mark.process

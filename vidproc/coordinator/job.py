@@ -16,7 +16,8 @@ from vidproc.metrics.rate import RateMeter
 from vidproc.model import NO_PATHS, TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, Paths, StreamFormat
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.upload import Upload
 
 _RATE_WINDOW_S = 3.0
 
