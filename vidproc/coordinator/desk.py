@@ -31,7 +31,8 @@ from vidproc.errors import (
 from vidproc.model import JobState
 from vidproc.protocol.messages import Received, Submit
 from vidproc.storage.journal import Ending, Journal, Unfinished
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 _PROGRESS_EVERY_S = 0.5
 _REMEMBERED_S = 3600.0
