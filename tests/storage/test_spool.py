@@ -203,7 +203,7 @@ def test_the_room_that_is_missing_is_what_is_needed_less_what_is_free(
 
 def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:
     spool.demand_room(1)
-    with pytest.raises(StorageError, match=r"too little disk at the coordinator: about \d+ MiB needed, \d+ MiB free"):
+    with pytest.raises(StorageError, match=r"at the coordinator: about [\d.]+ GB needed, [\d.]+ \wB free"):
         spool.demand_room(2**60)
 
 

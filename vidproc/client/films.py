@@ -26,6 +26,7 @@ from vidproc import scratch
 from vidproc.client import standard_input
 from vidproc.errors import ClientError, StorageError
 from vidproc.model import Paths
+from vidproc.quantities import sizes_in_words
 
 _BLOCK = 2**20
 STANDARD = "-"
@@ -234,11 +235,8 @@ def demand_room(out: str, size: int) -> None:
     with _disk_errors(f"--out {out}"):
         free = shutil.disk_usage(Path(_named(out)).parent).free
     if size > free:
-        raise StorageError(f"--out {out}: too little disk, {_mib(size)} needed, {_mib(free)} free")
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"
+        needed, there = sizes_in_words(size, free)
+        raise StorageError(f"--out {out}: too little disk, {needed} needed, {there} free")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from vidproc.client.sending import Sending, send_file
 from vidproc.errors import ClientError, PeerError, UnknownJobError, from_code
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Accepted, FileWanted, Finished, Message, Progress, Received, Submit, Wanted, Watch
+from vidproc.quantities import size_in_words
 from vidproc.transport.connect import adopt
 from vidproc.transport.session import Session
 
@@ -216,5 +217,5 @@ async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     spec, files = gathered(spec)
     source = await source_of(video)
     notes = await RemoteJob(endpoint, submission(spec, source), files, source, lambda _: None).ask()
-    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({size_in_words(source.size)})"
     return f"{said}. {' '.join(notes)}" if notes else said

@@ -17,6 +17,7 @@ from vidproc.coordinator.job import Job
 from vidproc.errors import CancelledError, ClientError, StorageError, UnknownJobError
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
+from vidproc.quantities import counted, sizes_in_words
 from vidproc.storage.journal import Ending, Journal
 from vidproc.storage.spool import Spool, Upload
 
@@ -56,7 +57,8 @@ class Intake:
     def _check_room(self) -> None:
         most = self._settings.max_jobs
         if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
-            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
+            there = f"{counted(most, 'job')} already (max_jobs)"
+            raise ClientError(f"the coordinator has {there}: try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
@@ -157,7 +159,8 @@ class Intake:
         if submission.size <= 0:
             raise ClientError(f"{submission.name} is empty")
         if limit and submission.size > limit:
-            raise ClientError(f"{submission.name} has {submission.size} bytes; this coordinator takes up to {limit}")
+            size, most = sizes_in_words(submission.size, limit)
+            raise ClientError(f"{submission.name} has {size}; this coordinator takes up to {most} (upload_limit)")
         self._spool.source(submission.sha256)
 
     def _new_job(self, submission: Submit, spec: JobSpec) -> Job:

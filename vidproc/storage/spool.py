@@ -32,6 +32,7 @@ from typing import BinaryIO
 
 from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.model import is_sha256
+from vidproc.quantities import sizes_in_words
 
 _BLOCK = 2**20
 _AT_REST = ("", ".part")
@@ -298,9 +299,8 @@ class Spool:
         """Refuse a job before it starts when its source, packets and result will not fit."""
         if missing := self.missing_room(size):
             need = _needed(size)
-            raise StorageError(
-                f"too little disk at the coordinator: about {need >> 20} MiB needed, {(need - missing) >> 20} MiB free"
-            )
+            needed, free = sizes_in_words(need, need - missing)
+            raise StorageError(f"too little disk at the coordinator: about {needed} needed, {free} free")
 
     def make_room(self, size: int, spared: str) -> None:
         """Forget the sources used longest ago until so many bytes are free, but for what is held of `spared`, and those
