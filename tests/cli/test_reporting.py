@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vidproc.cli import reporting
-from vidproc.client.news import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import StorageError
 from vidproc.model import JobState
 from vidproc.protocol.messages import Progress
@@ -35,6 +35,10 @@ def progress(**changes: Any) -> Progress:
         (Uploading(500, 1_500, 1), "uploading 33 % of 1.5 kB, 1 frame done"),
         (Downloading(0, 0), "downloading 0 % of 0 bytes"),
         (Reconnecting("it closed"), "connection lost (it closed), trying again"),
+        (
+            SubmittedAgain("no such\njob"),
+            "submitting the job again (no such job); what is there of the film is not sent again",
+        ),
         (progress(), "running: 30 of 60 frames, 10.0 fps, 0:03 left"),
         (progress(frames_total=0, fps=0.0), "running: 30 frames, 0.0 fps"),
         (progress(frames_total=60_000, fps=1.0), "running: 30 of 60000 frames, 1.0 fps, 999:30 left"),

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidproc.client.news import Downloading, Listener, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, Listener, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
 from vidproc.quantities import counted, size_in_words
@@ -46,6 +46,8 @@ def sentence(news: News) -> str:
             return f"downloading {_percent(received, size)}"
         case Reconnecting(reason):
             return f"connection lost ({one_line(reason)}), trying again"
+        case SubmittedAgain(reason):
+            return f"submitting the job again ({one_line(reason)}); what is there of the film is not sent again"
         case Progress() if news.waiting:
             return f"waiting: {one_line(news.waiting)}"
         case Progress():
@@ -98,6 +100,9 @@ class _Bar:
 
     def tell(self, news: News) -> None:
         match news:
+            case SubmittedAgain():  # this is to be seen for longer than the next news takes to come
+                self._bars.console.print(sentence(news), markup=False, highlight=False)
+                return
             case Uploading(done, total, _) | Downloading(done, total):
                 pass
             case Progress():

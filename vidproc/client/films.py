@@ -23,7 +23,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from vidproc import scratch
-from vidproc.client import standard_input
+from vidproc.client import piped
 from vidproc.errors import ClientError, StorageError
 from vidproc.model import Paths
 from vidproc.quantities import sizes_in_words
@@ -103,7 +103,7 @@ def on_disk(video: str) -> Iterator[str]:
         return
     with contextlib.ExitStack() as stack:
         with _disk_errors(f"standard input, kept in {tempfile.gettempdir()}"):
-            path = standard_input.kept_in(stack.enter_context(scratch.folder()))
+            path = piped.kept_in(stack.enter_context(scratch.folder()))
         if path.stat().st_size == 0:
             raise ClientError("standard input is empty")
         yield str(path)

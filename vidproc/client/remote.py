@@ -19,7 +19,7 @@ from vidproc.client.files import gathered
 from vidproc.client.head_start import HeadStart, submission
 from vidproc.client.held import HeldJob
 from vidproc.client.lasting import next_message, open_session
-from vidproc.client.news import Listener, Uploading
+from vidproc.client.news import Listener, SubmittedAgain, Uploading
 from vidproc.client.sending import Sending, send_file
 from vidproc.errors import ClientError, PeerError, UnknownJobError, from_code
 from vidproc.model import JobSpec, JobState
@@ -74,7 +74,8 @@ class RemoteJob(HeldJob):
         while True:
             try:
                 return await super()._fetched(session)
-            except UnknownJobError:
+            except UnknownJobError as error:
+                self._tell(SubmittedAgain(str(error)))
                 self._job_id, self._finished = "", None
 
     async def _handed_over(self, session: Session) -> None:
@@ -82,7 +83,8 @@ class RemoteJob(HeldJob):
             try:
                 await self._delivered(session)
                 return
-            except UnknownJobError:
+            except UnknownJobError as error:
+                self._tell(SubmittedAgain(str(error)))
                 self._job_id = ""
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:

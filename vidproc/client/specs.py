@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vidproc.client import piped
 from vidproc.errors import ClientError
 from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 
@@ -57,7 +58,7 @@ def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
 def from_file(path: Path, function: str = "", params: Mapping[str, ParamValue] | None = None) -> FilterSpec:
     """A custom filter from a Python file. Raises `ClientError` if it cannot be read."""
     try:
-        code = path.read_text(encoding="utf-8")
+        code = piped.read(path).decode() if path.is_fifo() else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ClientError(f"cannot read the filter {path}: {getattr(error, 'strerror', None) or error}") from None
     return FilterSpec("custom", dict(params or {}), code, function)
