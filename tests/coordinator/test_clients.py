@@ -341,6 +341,7 @@ def test_a_job_that_is_refused_before_a_byte_is_sent(
             assert (error.code, error.request) == (code, 7)
             assert said in error.message
             assert (at.jobs, at.sources) == ([], [])
+            assert await refusal(client, submission(FILM[:100], request=7, dry_run=True, **changes)) == error
             await client.send(submission(FILM[:100], dry_run=True, request=8))
             assert await answer(client, Accepted) == Accepted(8, "", 0)
             assert at.jobs == []
@@ -354,6 +355,7 @@ def test_a_disk_without_room(tmp_path: Path) -> None:
             error = await refusal(client, submission(size=2**60))
             assert error.code == "storage"
             assert "too little disk at the coordinator" in error.message
+            assert (await refusal(client, submission(size=2**60, dry_run=True))).code == "storage"
 
     run(main())
 

@@ -77,6 +77,7 @@ class Intake:
             validation.check_files(spec, files)
             await file_check.check(spec.filters, files, self._settings.memory_limit)
         if submission.dry_run:
+            await self._foresee_room(submission)
             return None
         job = self._new_job(submission, spec)
         await self._demand_room(job)
@@ -90,6 +91,13 @@ class Intake:
             await asyncio.shield(self._aside.begin(asyncio.to_thread(job.folder.remove)))
             raise
         return job
+
+    async def _foresee_room(self, submission: Submit) -> None:
+        """Whether `_demand_room` would find it; nothing is removed for that."""
+        if missing := self._spool.missing_room(submission.size):
+            films = await asyncio.to_thread(self._spool.room_to_make, submission.sha256)
+            if missing > films + await self._clearing.room_to_make():
+                self._spool.demand_room(submission.size)
 
     async def _demand_room(self, job: Job) -> None:
         """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
