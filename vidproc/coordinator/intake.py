@@ -19,7 +19,8 @@ from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
 from vidproc.quantities import counted, sizes_in_words
 from vidproc.storage.journal import Ending, Journal
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 
 class Intake:
