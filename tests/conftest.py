@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.postgres import Postgres, serving
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["VIDPROC_COORDINATOR_PREVIEW_PORT"] = "off"  # but where a test asks for pages
     mark_descendants()
     apart = temporary_files_apart()
     apart.__enter__()

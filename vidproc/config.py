@@ -101,6 +101,10 @@ def default_processes() -> int:
     return cores - 2 if cores > 4 else cores
 
 
+def _port_or_off(value: Any) -> int | None:
+    return None if value == "off" else _whole(0, 65535)(value)
+
+
 Text = Annotated[str, _text]
 Flag = Annotated[bool, _flag]
 Port = Annotated[int, _whole(0, 65535)]
@@ -132,7 +136,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoordinatorSettings(Settings):
-    """Port 0 lets the system choose one.
+    """Port 0 lets the system choose one. At `preview_port` pages, REST and metrics are served, unless it is None.
 
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
@@ -151,7 +155,7 @@ class CoordinatorSettings(Settings):
 
     bind: Text = "localhost"
     insecure: Flag = False
-    preview_port: Port = 8080
+    preview_port: Annotated[int | None, _port_or_off] = 8080
     data_dir: Folder = field(default_factory=_data_dir)
     codec: Text = "h264"
     default_processing: Text = "blur"

@@ -178,7 +178,9 @@ class Cluster:
     def start_coordinator(self, *words: object, port: int = 0, **options: Any) -> Program:
         where = ("--port", port, "--unix-socket", self.unix, "--data-dir", self.data)
         program = self.start("coordinator", *where, "--log-format", "json", *words, **options)
-        self.listening: list[str] = json.loads(program.saying('"ready"'))["listening"]
+        ready = json.loads(program.saying('"ready"'))
+        self.listening: list[str] = ready["listening"]
+        self.pages: list[str] = ready["pages"]
         self.port = int(next(it for it in self.listening if it.startswith("tcp")).rpartition(":")[2])
         self.coordinator = program
         return program

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from vidproc.cli import options
 
 if TYPE_CHECKING:
     from vidproc.config import CoordinatorSettings
+    from vidproc.coordinator.server import Coordinator
+    from vidproc.web.server import WebServer
 
 _EXAMPLES = """\
   vidproc-coordinator
@@ -56,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", metavar="P", help="port for clients and daemons (default: 9090)")
     made.add_argument("--unix-socket", metavar="PATH", help="listen there too, for this host")
     made.add_argument(
-        "--preview-port", metavar="P", help="port kept for previews; nothing listens there yet (default: 8080)"
+        "--preview-port", metavar="P", help="port for pages, REST and metrics over HTTP; off for none (default: 8080)"
     )
     made.add_argument(
         "--data-dir", metavar="DIR", help="folder for uploads and results (default: $XDG_STATE_HOME/vidproc)"
@@ -140,10 +143,33 @@ async def _serve(settings: CoordinatorSettings) -> int:
 
     signals = daemons.StopSignals(leave)
     await coordinator.start(listening_addresses(settings))
-    structlog.get_logger().info("ready", listening=coordinator.addresses, data=str(settings.data_dir))
+    web = await _web(coordinator, settings)
+    pages = web.addresses if web else []
+    structlog.get_logger().info("ready", listening=coordinator.addresses, pages=pages, data=str(settings.data_dir))
     await stop.wait()
+    if web:
+        await web.stop()
     await coordinator.stop()
     return signals.exit_code
+
+
+async def _web(coordinator: Coordinator, settings: CoordinatorSettings) -> WebServer | None:
+    """Pages are for those who look on: jobs are done without them, too."""
+    import structlog
+
+    from vidproc.errors import ClientError
+
+    if settings.preview_port is None:
+        return None
+    # Half a second, in which daemons and clients are served already.
+    room = await asyncio.to_thread(importlib.import_module, "vidproc.web.server")
+    web: WebServer = room.WebServer(coordinator.view, settings)
+    try:
+        web.start()
+    except ClientError as error:
+        structlog.get_logger().warning("no pages", error=str(error))
+        return None
+    return web
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def _bound(family: int, sockaddr: tuple[Any, ...]) -> socket.socket:
 def _refused(address: Address, error: OSError) -> ClientError:
     if error.errno == errno.EADDRINUSE:
         return ClientError(
-            f"{address} is in use, perhaps by another coordinator: stop that program, or choose another --port"
+            f"{address} is in use, perhaps by another coordinator: stop that program, or choose another port"
         )
     if error.errno == errno.EACCES:
         return ClientError(f"may not listen on {address}: choose a --port of 1024 or more")

@@ -1,0 +1,32 @@
+"""A cluster that is looked at over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.programs import Cluster, cluster
+from tests.media import clips
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 frames in five chunks, with keyframes every 12 frames."""
+    return clips.make("constant rate", tmp_path_factory.mktemp("films"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator with pages and a daemon of two slots that runs custom filters."""
+    with cluster(tmp_path_factory.mktemp("site"), "--preview-port", 0) as made:
+        made.add_worker(2, "--allow-custom")
+        yield made
+
+
+@pytest.fixture
+def http(site: Cluster) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=site.pages[0], timeout=30, trust_env=False) as client:
+        yield client

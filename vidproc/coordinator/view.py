@@ -1,0 +1,91 @@
+"""The coordinator as pages, scripts and monitors see it: what goes on and what went on, and the few things to be done.
+
+This is the one way in from outside the protocol. What is here is plain data or raises `VidprocError`; nobody behind it
+knows jobs' tasks, the scheduler or the journal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from vidproc._version import __version__
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.desk import Desk
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.inquiries import Inquiries
+from vidproc.errors import ClientError
+from vidproc.model import Attempt, JobSpec, JobState, JobSummary
+from vidproc.protocol.job_messages import (
+    PAGE,
+    Attempts,
+    Describe,
+    Description,
+    Jobs,
+    ListAttempts,
+    ListJobs,
+    Remove,
+    Rerun,
+)
+from vidproc.protocol.messages import Finished, Submit
+
+
+class View:
+    """`began_at` is when the coordinator started, in seconds since 1970."""
+
+    def __init__(self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, inquiries: Inquiries) -> None:
+        self.name = settings.name
+        self.version = __version__
+        self.began_at = time.time()
+        self._dispatch = dispatch
+        self._desk = desk
+        self._inquiries = inquiries
+
+    # What is known of jobs
+
+    async def jobs(self, limit: int = PAGE, before: str = "", state: JobState | None = None) -> Jobs:
+        """The newest, `PAGE` at most; `before` names the last of the page before."""
+        answer = await self._inquiries.answer(ListJobs(0, limit, state, before))
+        assert isinstance(answer, Jobs)
+        return answer
+
+    async def job(self, job_id: str) -> Description:
+        """By its id, or by so much of its beginning that it is the only one."""
+        answer = await self._inquiries.answer(Describe(0, job_id))
+        assert isinstance(answer, Description)
+        return answer
+
+    async def attempts(self, job_id: str, offset: int = 0) -> tuple[tuple[Attempt, ...], int]:
+        """A page of its leases, in the order of their ends, and how many there are."""
+        answer = await self._inquiries.answer(ListAttempts(0, job_id, offset))
+        assert isinstance(answer, Attempts)
+        return answer.attempts, answer.total
+
+    async def end(self, job_id: str) -> Finished | None:
+        """How it ended, with its figures; None of one that goes on."""
+        return (await self._desk.recall(job_id)).finished
+
+    # What is done to them
+
+    async def submit(self, spec: JobSpec, name: str, size: int, sha256: str, files: Mapping[str, bytes]) -> JobSummary:
+        """A job on a film that is held. It goes on whoever is there to see it."""
+        submission = Submit(0, spec, size, sha256, name, detached=True)
+        self._desk.check(submission)
+        job = await self._desk.submit(submission, files)
+        assert job is not None  # it was no dry run
+        if job.upload is not None:
+            self._desk.cancel(job)
+            raise ClientError(f"{name} is no longer here: send it again")
+        return (await self.job(job.id)).summary
+
+    async def cancel(self, job_id: str) -> None:
+        self._desk.cancel(await self._desk.recall((await self.job(job_id)).summary.id))
+
+    async def rerun(self, job_id: str) -> JobSummary:
+        """A new job that does the same."""
+        job = await self._inquiries.rerun(Rerun(0, job_id, detached=True))
+        return (await self.job(job.id)).summary
+
+    async def remove(self, job_id: str) -> None:
+        """With its result. Raises `ClientError` for one that goes on."""
+        await self._inquiries.answer(Remove(0, job_id))

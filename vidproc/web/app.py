@@ -1,0 +1,32 @@
+"""The routes put together: the groups of them, around them what holds for all."""
+
+from __future__ import annotations
+
+import os
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.view import View
+from vidproc.web import catalogue, jobs, problems
+from vidproc.web.reception import Reception
+
+API = "/api/v1"
+
+
+def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
+    """All that is served over HTTP."""
+    app = FastAPI(
+        title="vidproc",
+        version=view.version,
+        summary="Run filters over every frame of videos on all cores of your machines",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # those pages load scripts from elsewhere
+        redoc_url=None,
+        responses=problems.ANSWERS,
+    )
+    problems.install(app)
+    for router in (catalogue.router(), jobs.router(view)):
+        app.include_router(router, prefix=API)
+    return Reception(app, settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

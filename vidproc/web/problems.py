@@ -1,0 +1,88 @@
+"""Errors as problem details (RFC 9457): one shape for whatever goes wrong, with the sentence that says what to do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from vidproc.errors import ClientError, MediaError, StorageError, UnknownJobError, VidprocError, one_line
+
+log = structlog.get_logger()
+
+
+class Problem(BaseModel):
+    """What every answer that is no success holds, as `application/problem+json`."""
+
+    type: str = Field("about:blank", description="which kind of problem; vidproc's own are urn:vidproc:CODE")
+    title: str = Field(description="the same for all of its kind")
+    status: int
+    detail: str = Field("", description="what is wrong here, and what to do")
+    errors: list[dict[str, Any]] | None = Field(None, description="where in the request, if it was not well formed")
+
+
+_PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}, "model": Problem}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "What is wrong with the request", **_PROBLEM},
+    "5XX": {"description": "What the coordinator lacks", **_PROBLEM},
+}
+"""For the routes' description in OpenAPI."""
+
+
+def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
+    """An answer that says so."""
+    kind = f"urn:vidproc:{code}" if code else "about:blank"
+    body = Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, **more)
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer so."""
+    app.add_exception_handler(VidprocError, _of_ours)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(Exception, _of_bug)
+
+
+def status_of(error: VidprocError) -> int:
+    """The HTTP status of an error of ours."""
+    match error:
+        case UnknownJobError():
+            return 404
+        case StorageError():
+            return 507
+        case MediaError():
+            return 422
+        case ClientError():
+            return 400
+    return 500
+
+
+async def _of_ours(_: Request, error: Exception) -> Response:
+    assert isinstance(error, VidprocError)
+    return problem(status_of(error), one_line(str(error)), error.code)
+
+
+async def _of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, error.detail if error.detail != HTTPStatus(error.status_code).phrase else "")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _of_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    return problem(422, "; ".join(f"{each['where']}: {each['what']}" for each in wrong)[:1000], errors=wrong[:50])
+
+
+async def _of_bug(request: Request, error: Exception) -> Response:
+    log.error("bug", path=request.url.path, exc_info=error)
+    return problem(500, "a bug in vidproc; see the coordinator's log", "bug")

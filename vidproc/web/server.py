@@ -1,0 +1,80 @@
+"""HTTP in the coordinator's own event loop: uvicorn, with the signals and the sockets left to the coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.view import View
+from vidproc.errors import ClientError
+from vidproc.transport.address import Address
+from vidproc.transport.listen import Listener, listen
+from vidproc.web.app import make_app
+from vidproc.web.guard import GuardedProtocol
+
+_LARGEST_HEAD = 32 * 1024
+_KEEP_ALIVE_S = 15
+_TO_END_S = 1
+"""For so long answers that are under way may go on when the coordinator stops; streams of events never end."""
+
+
+class WebServer:
+    """`start`, then it serves until `stop`."""
+
+    def __init__(self, view: View, settings: CoordinatorSettings) -> None:
+        self._settings = settings
+        self._app = make_app(view, settings)
+
+    def start(self) -> None:
+        """In a running event loop. Raises `ClientError` when the port is taken."""
+        port = self._settings.preview_port
+        assert port is not None
+        try:
+            self._listeners = listen([Address.tcp(self._settings.bind, port)])
+        except ClientError as error:
+            raise ClientError(f"--preview-port {port}: {error}, or give --preview-port off") from None
+        self._server = _Server(_config(self._app))
+        self._serving = asyncio.create_task(self._server.serve([each.socket for each in self._listeners]))
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """Where it listens, as URLs, with the port that the system chose."""
+        return [_url(each) for each in self._listeners]
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        await asyncio.wait({self._serving})
+        for each in self._listeners:
+            each.close()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for the coordinator as a whole."""
+        yield
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_TO_END_S,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+    )
+
+
+def _url(listener: Listener) -> str:
+    return "http" + str(listener.address).removeprefix("tcp")
