@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     here = made.add_argument_group("a coordinator here")
     here.add_argument("--config", metavar="FILE", help="TOML file with the settings of the daemons")
     here.add_argument("--bind", metavar="ADDR", help="where it listens (default: localhost)")
-    here.add_argument("--preview-port", metavar="P", help="its port for previews (default: 8080)")
+    here.add_argument("--preview-port", metavar="P", help="its port for pages and REST, or off (default: 8080)")
     here.add_argument("--data-dir", metavar="DIR", help="its data folder (default: $XDG_STATE_HOME/vidproc)")
     here.add_argument("--database-url", metavar="URL", help="where it writes jobs down (default: a file in the folder)")
     made.add_argument("--json", action="store_true", help="the findings as JSON")
@@ -90,7 +90,8 @@ def _of_coordinator_here(settings: CoordinatorSettings) -> Iterator[tuple[str, C
     yield "port", partial(network.own_port, settings.bind, settings.port, settings.token)
     if settings.unix_socket is not None:
         yield "socket", partial(network.own_socket, settings.unix_socket, settings.token)
-    yield "preview port", partial(network.preview_port, settings.bind, settings.preview_port)
+    if settings.preview_port is not None:
+        yield "preview port", partial(network.preview_port, settings.bind, settings.preview_port)
     if settings.database_url is not None:
         yield "database", partial(database.database, settings.database_url)
 

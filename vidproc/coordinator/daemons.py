@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.dispatch import Dispatch, named
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code
@@ -92,7 +92,7 @@ class DaemonLink:
         with self._ending(job, "the film's packets"):
             task, pieces = job.task(grant), job.payload(grant)
             size = sum(stop - start for _, start, stop in pieces)
-            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size))
+            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size, grant.attempt))
             for path, start, stop in pieces:
                 await self._send_piece(grant.lease, path, start, stop)
         if not self._holds(grant.lease):
@@ -183,10 +183,7 @@ class DaemonLink:
     def _failed(self, failed: Failed) -> None:
         grant = self._dispatch.grant_of(failed.lease_id)
         if grant is not None:
-            log.warning(
-                "chunk failed", job=grant.job, chunk=grant.chunk, attempt=grant.attempt, worker=self.name,
-                frame=failed.frame, error=failed.message,
-            )  # fmt: skip
+            log.warning("chunk failed", frame=failed.frame, code=failed.code, error=failed.message, **named(grant))
         retryable = from_code(failed.code, "").retryable
         self._dispatch.lease_failed(
             ev.ChunkFailed(
