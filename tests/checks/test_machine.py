@@ -73,6 +73,17 @@ def test_the_limit_of_open_files(limit: int, connections: int, level: str) -> No
     assert done.stdout == f"{level}\n"
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("kib", "wanted", "level"), [(4 << 20, 4 << 30, "ok"), (4 << 20, 0, "warning"), (1 << 20, 4 << 30, "warning")]
+)
+def test_the_limit_of_address_space(kib: int, wanted: int, level: str) -> None:
+    look = f"from vidproc.checks.machine import address_space; print(*[each.level for each in address_space({wanted})])"
+    command = ["sh", "-c", f'ulimit -v {kib} && exec "$@"', "sh", sys.executable, "-c", look]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == f"{level}\n"
+
+
 def test_a_clock_that_was_set_and_one_that_was_never_right(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time(), time.monotonic()
     assert [each.level for each in machine.clock(now)] == [Level.OK]

@@ -81,3 +81,15 @@ def test_a_socket_that_was_left_is_told_of_and_not_touched(tmp_path: Path) -> No
         left.bind(os.fspath(tmp_path / "left"))
     assert "replaces it" in of_socket(tmp_path / "left").said
     assert (tmp_path / "left").exists()
+
+
+def test_the_folder_of_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places.tempfile, "tempdir", os.fspath(tmp_path))
+    (found,) = places.temporary_files()
+    assert str(tmp_path) in found.subject
+    assert "can be written to" in found.said
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(places.tempfile, "tempdir", os.fspath(tmp_path / "gone"))
+    (found,) = places.temporary_files()
+    assert found.level is Level.PROBLEM
+    assert "TMPDIR" in found.advice

@@ -64,3 +64,12 @@ def test_the_exit_code_is_that_of_what_must_be_mended_here_first() -> None:
     assert exit_code([good, warning("a", "b", "c")]) == 0
     assert exit_code([good, far]) == 3
     assert exit_code([far, here, good]) == 2
+
+
+def test_packages_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only(software.packages()).level is Level.OK
+    needed = ["av<19,>=18", "no-such.package>=1", "psycopg[binary]>=3.2; extra == 'postgres'", "another_one (>2)"]
+    monkeypatch.setattr(software, "requires", lambda name: needed)
+    found = only(software.packages())
+    assert found.level is Level.PROBLEM
+    assert found.said == "not installed: no-such.package, another_one"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -133,3 +136,22 @@ def test_what_is_no_secret_stays_as_it_is() -> None:
     event = {"event": "connected", "where": "tcp://[::1]:9090", "slots": 2, "ratio": 0.5, "held": True, "error": None}
     for secrets in (Secrets(), Secrets(["abc", ""]), Secrets.of(WorkerSettings(token=b"something else, long"))):
         assert secrets(None, "info", dict(event)) == event
+
+
+_ROOT = Path(__file__).parents[2]
+_SAYING = {"debug", "info", "warning", "error", "exception", "say", "tell"}
+
+
+def _logged() -> set[object]:
+    """The events that the code has words for."""
+    trees = (ast.parse(path.read_text()) for path in (_ROOT / "vidproc").rglob("*.py"))
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    said = [call.args[0] for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in _SAYING]
+    return {each.value for words in said for each in ast.walk(words) if isinstance(each, ast.Constant)}
+
+
+def test_the_page_tells_of_events_that_there_are() -> None:
+    page = (_ROOT / "docs" / "logs.md").read_text().partition("| event | level |")[2].partition("\n\n")[0]
+    told = {event for row in page.splitlines() for event in re.findall("`(.+?)`", row.split("|")[1])}
+    assert len(told) > 15
+    assert told <= _logged()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.programs import BIN, LIMIT_S, Cluster, Outcome, cluster, doctor
+from tests.end_to_end.surroundings import without_ipv6
 from tests.postgres import Postgres
 from vidproc.checks import coding
 
@@ -193,3 +194,11 @@ def test_postgresql_that_is_not_there(here: tuple[object, ...], free_port: int) 
     assert outcome.code == 2
     assert said["level"] == "problem"
     assert b"hunter" not in outcome.out
+
+
+def test_a_machine_without_ipv6(here: tuple[object, ...], free_port: int) -> None:
+    command = [*without_ipv6(), BIN / "vidproc", "doctor", *map(str, here), "--json"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    outcome = Outcome(done.returncode, done.stdout, done.stderr.decode())
+    assert outcome.code == 0, outcome
+    assert found(outcome)[f"port {free_port}"]["said"] == "free on 127.0.0.1; this machine has no IPv6"

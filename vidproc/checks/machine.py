@@ -60,6 +60,18 @@ def memory(processes: int, slot_bytes: int = SLOT_BYTES) -> Iterator[Finding]:
         yield ok("memory", said)
 
 
+def address_space(wanted: int) -> Iterator[Finding]:
+    """Child processes cap their own; they get no more than whoever started us has allowed."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        yield ok("address space", "not limited from outside")
+    elif not wanted or soft < wanted:
+        advice = "raise it: ulimit -v unlimited, or LimitAS=infinity in the service"
+        yield warning("address space", f"{_size(soft)} a process, less than --memory-limit", advice)
+    else:
+        yield ok("address space", f"{_size(soft)} a process")
+
+
 def shared_memory() -> Iterator[Finding]:
     """Slots report how far they are through a page of it, which has no name and is not in /dev/shm."""
     try:

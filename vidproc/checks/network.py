@@ -103,8 +103,9 @@ def free_port(subject: str, bind: str, port: int, advice: str) -> Iterator[Findi
         return
     for listener in listeners:
         listener.close()
-    where = " and ".join(listener.address.host for listener in listeners)
-    yield ok(subject, f"free on {where}" if port else "the system will choose one")
+    hosts = [listener.address.host for listener in listeners]
+    lacking = "".join(f"; this machine has no {_family(host)}" for host in _hosts(bind) if not _has(host))
+    yield ok(subject, (f"free on {' and '.join(hosts)}" if port else "the system will choose one") + lacking)
 
 
 def preview_port(bind: str, port: int) -> Iterator[Finding]:
@@ -129,6 +130,10 @@ def own_socket(path: str | os.PathLike[str], token: bytes | None) -> Iterator[Fi
 
 def _hosts(bind: str) -> Sequence[str]:
     return ("::1", "127.0.0.1") if bind in ("localhost", "::") else (bind,)
+
+
+def _family(host: str) -> str:
+    return "IPv6" if ":" in host else "IPv4"
 
 
 def _has(host: str) -> bool:

@@ -12,28 +12,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vidproc.checks.finding import Finding, ok, problem, warning
-from vidproc.errors import ClientError
+from vidproc.errors import ClientError, one_line
 from vidproc.transport.address import Address
 
 _TOO_LITTLE = 64 * 2**20  # what a coordinator leaves free
 _LITTLE = 2 * 2**30
 _PROBE = b"vidproc doctor" * 300
-_ELSEWHERE = "give another folder with --data-dir, or have its owner let you write there"
 
 
 def data_folder(folder: Path) -> Iterator[Finding]:
     """Where there is none yet, the one that it would be made in is looked at; none is made."""
     place = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
-    subject = f"data folder {folder}"
-    if not place.is_dir():
-        yield problem(subject, f"{place} is no folder", "give another folder with --data-dir")
+    said = "can be written to and synced" if place == folder else f"will be made in {place}"
+    yield _looked_at(f"data folder {folder}", place, said, "give another folder with --data-dir")
+
+
+def temporary_files() -> Iterator[Finding]:
+    """`vidproc-run` keeps all of a job there, and every program its sockets."""
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        yield problem("temporary files", one_line(str(error.strerror)), "set TMPDIR to a folder that takes files")
         return
+    yield _looked_at(f"temporary files {place}", place, "can be written to and synced", "set TMPDIR to another folder")
+
+
+def _looked_at(subject: str, place: Path, good: str, elsewhere: str) -> Finding:
+    if not place.is_dir():
+        return problem(subject, f"{place} is no folder", elsewhere)
     try:
         _write(place)
     except OSError as error:
-        yield problem(subject, f"{place} cannot be written to: {error.strerror}", _advice(error))
-        return
-    yield _room(subject, "can be written to and synced" if place == folder else f"will be made in {place}", place)
+        return problem(subject, f"{place} cannot be written to: {error.strerror}", f"{_remedy(error)}, or {elsewhere}")
+    return _room(subject, good, place, elsewhere)
 
 
 def _write(folder: Path) -> None:
@@ -44,18 +55,18 @@ def _write(folder: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _advice(error: OSError) -> str:
+def _remedy(error: OSError) -> str:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return "make room on its disk, or give another folder with --data-dir" if full else _ELSEWHERE
+    return "make room on its disk" if full else "have its owner let you write there"
 
 
-def _room(subject: str, said: str, place: Path) -> Finding:
+def _room(subject: str, said: str, place: Path, elsewhere: str) -> Finding:
     free = shutil.disk_usage(place).free
     said = f"{said}; {free / 2**30:.1f} GiB are free"
     if free < _TOO_LITTLE:
-        return problem(subject, said, "make room on its disk, or give another folder with --data-dir")
+        return problem(subject, said, f"make room on its disk, or {elsewhere}")
     if free < _LITTLE:
-        return warning(subject, said, "make room: a film needs three times its size there")
+        return warning(subject, said, f"make room, since a film needs three times its size there, or {elsewhere}")
     return ok(subject, said)
 
 

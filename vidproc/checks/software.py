@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from vidproc._version import __version__
@@ -13,6 +14,7 @@ from vidproc.checks import holes
 from vidproc.checks.finding import Finding, ok, problem, warning
 
 _OLDEST = (3, 11)
+_NAME = re.compile(r"[^\w.-]")  # ends a name in a requirement (PEP 508)
 _REINSTALL = "install vidproc's wheels anew: make setup, or pip install --force-reinstall vidproc"
 
 
@@ -22,6 +24,24 @@ def python() -> Iterator[Finding]:
         yield problem("python", said, "install Python 3.11 or newer and make the environment with that one")
     else:
         yield ok("python", said)
+
+
+def packages() -> Iterator[Finding]:
+    """All that vidproc says it needs, whatever of it this machine will use."""
+    needed = [_NAME.split(each)[0] for each in requires("vidproc") or () if "extra ==" not in each]
+    missing = [name for name in needed if not _is_installed(name)]
+    if missing:
+        yield problem("packages", f"not installed: {', '.join(missing)}", _REINSTALL)
+    else:
+        yield ok("packages", f"all {len(needed)} that vidproc needs are installed")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def wheels() -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def _examine(given: argparse.Namespace) -> int:
 
 def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     """Each with what to call it if it fails itself."""
-    from vidproc.checks import coding, machine, software
+    from vidproc.checks import coding, machine, places, software
     from vidproc.cli import daemons
     from vidproc.config import CoordinatorSettings, WorkerSettings
 
@@ -70,6 +70,7 @@ def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     worker = daemons.settings_of(WorkerSettings, given)
     coordinator = None if given.host else daemons.settings_of(CoordinatorSettings, given)
     yield "python", software.python
+    yield "packages", software.packages
     yield "wheels", software.wheels
     yield "ffmpeg", software.ffmpeg
     yield "codecs", coding.codecs
@@ -77,8 +78,10 @@ def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     yield "filters", software.filters
     yield "cores", partial(machine.cores, worker.processes)
     yield "memory", partial(machine.memory, worker.processes)
+    yield "address space", partial(machine.address_space, worker.memory_limit)
     yield "shared memory", machine.shared_memory
     yield "open files", partial(machine.descriptors, coordinator.max_connections if coordinator else 0)
+    yield "temporary files", places.temporary_files
     yield from _of_coordinator_here(coordinator) if coordinator else _of_coordinator_elsewhere(worker)
     yield "clock", partial(machine.clock, began)
 
@@ -119,19 +122,22 @@ def _as_text(findings: Iterable[Finding]) -> Sequence[Finding]:
 
 
 def _drawn(findings: Iterable[Finding]) -> Sequence[Finding]:
-    """A table that grows as things are looked at: some take a second."""
+    """A table, at the end: one that grew would be drawn over itself where it is longer than the terminal."""
     from rich.box import SIMPLE_HEAD
-    from rich.live import Live
+    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
-    found: list[Finding] = []
-    table = Table("", "what", "seen", "what to do", box=SIMPLE_HEAD)
-    with Live(table, vertical_overflow="visible"):
+    console, found = Console(), []
+    table = Table("", "what", "seen, and what to do", box=SIMPLE_HEAD)
+    with console.status("looking") as status:
         for each in findings:
-            level = Text(each.level, style=_COLOURS[each.level])
-            table.add_row(level, Text(each.subject), Text(each.said), Text(each.advice))
+            status.update(f"looked at {escape(each.subject)}")
+            seen = Text.assemble(each.said, *([("\n" + each.advice, "bold")] if each.advice else []))
+            table.add_row(Text(each.level, style=_COLOURS[each.level]), Text(each.subject), seen)
             found.append(each)
+    console.print(table)
     return found
 
 
