@@ -138,6 +138,16 @@ def test_what_is_no_secret_stays_as_it_is() -> None:
         assert secrets(None, "info", dict(event)) == event
 
 
+def test_what_a_storm_leaves_out_is_counted(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    made = log("json")
+    for _ in range(1000):
+        made.warning("session ended")
+    made.info("stopped")
+    lines = list(map(json.loads, capsys.readouterr().err.splitlines()))
+    assert len(lines) < 1000
+    assert len(lines) + sum(line.get("left_out", {}).get("session ended", 0) for line in lines) == 1001
+
+
 _ROOT = Path(__file__).parents[2]
 _SAYING = {"debug", "info", "warning", "error", "exception", "say", "tell"}
 

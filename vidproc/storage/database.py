@@ -59,9 +59,8 @@ def is_file(url: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """For people to see. Raises `ClientError` for what is no URL."""
-    parsed = _parsed(url)
-    return parsed.set(query=dict.fromkeys(parsed.query, "***")).render_as_string(hide_password=True)
+    """For people to see: its options are left out too. Raises `ClientError` for what is no URL."""
+    return _parsed(url).set(query={}).render_as_string(hide_password=True)
 
 
 def passwords(url: str) -> tuple[str, ...]:
