@@ -1,31 +1,19 @@
-"""What the two daemons have in common: settings, descriptors, signals."""
+"""What the two daemons have in common: limits, signals."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import resource
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
 from vidproc.cli import options
-from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
-
-
-def settings_of(kind: type[_Settings], given: argparse.Namespace) -> _Settings:
-    """The settings from options, environment and file. Raises `ClientError`."""
-    said = {key: getattr(given, key, None) for key in keys(kind)}
-    return load(kind, said, Path(given.config) if given.config else None, os.environ)
-
 
 _MOST_DESCRIPTORS = 2**20
 """Some systems allow a thousand times as many, and what goes through all of them takes as long."""

@@ -12,16 +12,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vidproc.cli import options
+from vidproc.cli.settings import add_settings, settings_of
+from vidproc.config import CoordinatorSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from vidproc.checks.finding import Check, Finding
-    from vidproc.config import CoordinatorSettings, WorkerSettings
 
 _EXAMPLES = """\
   vidproc doctor                                          # can a coordinator and a worker run here?
   vidproc doctor --config /etc/vidproc.toml               # and with these settings?
   vidproc doctor --host coordinator.lan --token-file t    # can this machine be its worker?
   vidproc doctor --json | jq '.findings[] | select(.level != "ok")'"""
+
+_ROWS = (
+    ("--bind", "ADDR", "where it listens"),
+    ("--preview-port", "P", "its port for pages, REST and metrics, or off"),
+    ("--data-dir", "DIR", "its data folder"),
+    ("--database-url", "URL", "where it writes jobs down"),
+)
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
@@ -40,10 +48,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_where(made)
     here = made.add_argument_group("a coordinator here")
     here.add_argument("--config", metavar="FILE", help="TOML file with the settings of the daemons")
-    here.add_argument("--bind", metavar="ADDR", help="where it listens (default: localhost)")
-    here.add_argument("--preview-port", metavar="P", help="its port for pages and REST, or off (default: 8080)")
-    here.add_argument("--data-dir", metavar="DIR", help="its data folder (default: $XDG_STATE_HOME/vidproc)")
-    here.add_argument("--database-url", metavar="URL", help="where it writes jobs down (default: a file in the folder)")
+    add_settings(here, CoordinatorSettings, _ROWS)
     made.add_argument("--json", action="store_true", help="the findings as JSON")
     return made
 
@@ -63,12 +68,10 @@ def _examine(given: argparse.Namespace) -> int:
 def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     """Each with what to call it if it fails itself."""
     from vidproc.checks import coding, machine, places, software
-    from vidproc.cli import daemons
-    from vidproc.config import CoordinatorSettings, WorkerSettings
 
     began = time.time(), time.monotonic()
-    worker = daemons.settings_of(WorkerSettings, given)
-    coordinator = None if given.host else daemons.settings_of(CoordinatorSettings, given)
+    worker = settings_of(WorkerSettings, given)
+    coordinator = None if given.host else settings_of(CoordinatorSettings, given)
     yield "python", software.python
     yield "packages", software.packages
     yield "wheels", software.wheels
