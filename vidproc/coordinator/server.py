@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, count
 
+import structlog
+
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import validation
@@ -100,6 +102,7 @@ class Coordinator:
         given = self._settings
         if session.peer.role == "worker":
             name = self._unique(session.peer.name)
+            structlog.contextvars.bind_contextvars(worker=name)  # of this task, to its last line
             await DaemonLink(session, self._dispatch, name, given.max_result).serve()
         else:
             limits = ClientLimits(given.max_jobs_per_connection, given.min_upload_rate)
