@@ -46,6 +46,36 @@ class UnknownJobError(ClientError):
     code = "unknown-job"
 
 
+class UnknownUploadError(ClientError):
+    """The coordinator has no such upload, or no such film: it expired, was removed, or never began."""
+
+    code = "unknown-upload"
+
+
+class ConflictError(ClientError):
+    """Things are not in the state that the request is for."""
+
+    code = "conflict"
+
+
+class GoneError(ClientError):
+    """It was here, and will not be again."""
+
+    code = "gone"
+
+
+class ChecksumError(ClientError):
+    """The bytes that came are not those that were sent."""
+
+    code = "checksum"
+
+
+class TooManyError(ClientError):
+    """There are as many already as there may be: later there may be fewer."""
+
+    code = "too-many"
+
+
 class UnreachableError(VidprocError):
     """No coordinator answers there."""
 

@@ -35,6 +35,8 @@ _LIMITS = (
     ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit (default: 128MiB)"),
     ("--max-result", "SIZE", "bytes of what a worker makes of one chunk (default: 1GiB)"),
     ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit (default: 0)"),
+    ("--upload-keep", "T", "how long an upload over HTTP may rest, or wait for its job (default: 24h)"),
+    ("--max-uploads", "N", "such uploads at a time (default: 256)"),
     ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit (default: 1KiB)"),
     ("--send-timeout", "T", "how long a peer may take nothing of what waits for it (default: 30)"),
     ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit (default: 1TiB)"),

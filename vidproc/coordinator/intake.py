@@ -77,7 +77,7 @@ class Intake:
         if submission.dry_run:
             return None
         job = self._new_job(submission, spec)
-        await self._demand_room(job)
+        await self.demand_room(job.size, job.sha256)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -89,14 +89,15 @@ class Intake:
             raise
         return job
 
-    async def _demand_room(self, job: Job) -> None:
-        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
-        if missing := self._spool.missing_room(job.size):
-            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
-        if missing := self._spool.missing_room(job.size):
+    async def demand_room(self, size: int, sha256: str = "") -> None:
+        """For a film of so many bytes. Films that are kept for other jobs go before one is refused, and then results
+        that somebody has. Raises `StorageError`."""
+        if missing := self._spool.missing_room(size):
+            await asyncio.to_thread(self._spool.make_room, missing, sha256)
+        if missing := self._spool.missing_room(size):
             await self._clearing.make_room(missing)
             await self._aside.until_done()
-        self._spool.demand_room(job.size)
+        self._spool.demand_room(size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
