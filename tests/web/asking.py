@@ -51,7 +51,7 @@ def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 def made(http: httpx.Client, film: Path, *names: str) -> dict[str, Any]:
-    """A job on a film with these filters that is done."""
+    """A job, on a film with these filters, that is done."""
     asked = {"source": uploaded(http, film), "filters": [{"name": name} for name in names]}
     answer = http.post("/api/v1/jobs", json=asked)
     assert answer.status_code == 201, answer.text
