@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidproc.quantities import parse_duration, parse_size
+from vidproc.quantities import as_duration, as_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,23 @@ def test_what_is_read_is_never_negative(text: str) -> None:
     for read in (parse_size, parse_duration):
         with contextlib.suppress(ValueError):
             assert read(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0"), (1, "1"), (1000, "1000"), (1024, "1KiB"), (3 << 29, "1536MiB"), (1 << 40, "1TiB")]
+)
+def test_a_size_is_written_in_its_largest_unit(size: int, text: str) -> None:
+    assert as_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0"), (0.5, "0.5"), (30.0, "30"), (90, "90"), (120, "2m"), (21600, "6h"), (604800, "7d")]
+)
+def test_a_duration_is_written_in_its_largest_unit(seconds: float, text: str) -> None:
+    assert as_duration(seconds) == text
+
+
+@given(st.integers(0, 1 << 50))
+def test_what_is_written_is_read_as_it_was(number: int) -> None:
+    assert parse_size(as_size(number)) == number
+    assert parse_duration(as_duration(number / 4)) == number / 4

@@ -70,10 +70,18 @@ class ChecksumError(ClientError):
     code = "checksum"
 
 
-class TooManyError(ClientError):
-    """There are as many already as there may be: later there may be fewer."""
+class UnknownWorkerError(ClientError):
+    """No worker of that name is connected."""
 
-    code = "too-many"
+    code = "unknown-worker"
+
+
+class BusyError(VidprocError):
+    """The coordinator has as much to do as it may have: the same request may be right in a while."""
+
+    code = "busy"
+    blame = "peer"
+    exit_code = 3
 
 
 class UnreachableError(VidprocError):

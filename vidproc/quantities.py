@@ -38,3 +38,16 @@ def parse_duration(text: str | float) -> float:
     if not _DURATION.fullmatch(plain):
         raise ValueError(f"{text!r} is no duration: give seconds, or numbers with ms, s, m, h, d or w")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(plain))
+
+
+def as_size(size: int) -> str:
+    """What `parse_size` reads as so many bytes, in the largest unit that they are a whole number of: `64KiB`."""
+    unit = max((power for power in range(1, 5) if size and size % 1024**power == 0), default=0)
+    return f"{size // 1024**unit}{('', 'KiB', 'MiB', 'GiB', 'TiB')[unit]}"
+
+
+def as_duration(seconds: float) -> str:
+    """What `parse_duration` reads as so many seconds, in days, hours or minutes if it is a whole number of these:
+    `7d`, `90`."""
+    unit = next((unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0), "")
+    return f"{seconds / _SECONDS.get(unit, 1.0):.15g}{unit}"

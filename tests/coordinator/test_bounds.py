@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 from pathlib import Path
@@ -36,7 +37,8 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server
@@ -244,9 +246,10 @@ def test_a_job_that_is_watched_and_that_nobody_sends_ends(tmp_path: Path) -> Non
 
 
 class _Inquiries:
-    """Always has an answer at hand, and a large one."""
+    """Always has an answer at hand, and a large one; of a desk it has what nobody here asks for."""
 
     asked = 0
+    fetching = contextlib.nullcontext
 
     async def answer(self, question: Message) -> Message:
         self.asked += 1

@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.coordinator.talk import answer, refusal
 from tests.media import clips
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.server import Coordinator
@@ -23,18 +24,18 @@ from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
-    Error,
     Fetch,
     Finished,
     Message,
-    Progress,
     Received,
     Submit,
     UploadBlock,
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session
@@ -98,14 +99,6 @@ def submission(data: bytes = FILM, **changes: Any) -> Submit:
     return replace(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"), **changes)
 
 
-async def answer(client: Session, kind: type[_Message]) -> _Message:
-    """The next message but progress, which must be of that kind."""
-    while isinstance(message := (await client.receive()).message, Progress):
-        pass
-    assert isinstance(message, kind), message
-    return message
-
-
 async def accepted(client: Session, submit: Submit | None = None) -> Accepted:
     await client.send(submit or submission())
     return await answer(client, Accepted)
@@ -115,11 +108,6 @@ async def upload(client: Session, job: str, offset: int, stop: int, data: bytes 
     for at in range(offset, stop, step):
         block = data[at : min(at + step, stop)]
         await client.send(UploadBlock(job, at, zlib.crc32(block)), block)
-
-
-async def refusal(client: Session, message: Message, payload: bytes = b"") -> Error:
-    await client.send(message, payload)
-    return await answer(client, Error)
 
 
 def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_heartbeats_may_change_the_rate_limit(tmp_path: Path) -> None:
             await until(lambda: dispatch.scheduler.why_waiting("j") == "the daemons have reached their rate limit")
             await far.session.send(Heartbeat({}, 0.0))
             await far.session.send(Heartbeat({}))
-            await until(lambda: dispatch.scheduler.leased)
+            await until(lambda: dispatch.scheduler.figures("j").leased)
 
     run(main())
 

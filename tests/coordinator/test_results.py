@@ -16,7 +16,7 @@ from vidproc.model import Chunk, ChunkReport, EncoderSpec, Fallback, FilterSpec,
 from vidproc.protocol.framing import Limits, pack
 from vidproc.protocol.messages import Finished
 from vidproc.protocol.shape import check_shape
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
 pytestmark = pytest.mark.unit
 ONE_VERSION = {"vidproc": "1.0"}

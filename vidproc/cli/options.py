@@ -55,16 +55,6 @@ def add_where(to: argparse.ArgumentParser) -> None:
     family.add_argument("--ipv6", action="store_true", default=None, help="use IPv6 only")
 
 
-def add_daemon_options(to: argparse.ArgumentParser) -> None:
-    """Options of both daemons."""
-    to.add_argument(
-        "--config", metavar="FILE", help="TOML file with these settings, in a table named like this program"
-    )
-    to.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="least to log")
-    to.add_argument("--log-rate", metavar="N", help="lines of one kind to log a second at most (default: 100)")
-    to.add_argument("--log-format", choices=("console", "json"), default="console", help="lines for people or programs")
-
-
 def run(program: Callable[[], int]) -> int:
     """A program's exit code; its errors become one line."""
     if signal.getsignal(signal.SIGINT) is end_early:

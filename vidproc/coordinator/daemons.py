@@ -13,7 +13,9 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
+from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import (
     Drain,
     Failed,
@@ -29,9 +31,9 @@ from vidproc.protocol.messages import (
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
-_BLOCK = 2**20
 _MAX_SLOTS = 1024
 _MOST_FILES = 1024
 _LARGEST_RESULT = 2**31 - 1
@@ -49,6 +51,8 @@ class DaemonLink:
         self.slots = 0
         self._session = session
         self._dispatch = dispatch
+        self.figures = WorkerFigures()
+        self.draining = False
         self._outbox = Outbox(session)
         self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
         self._files: set[asyncio.Task[None]] = set()
@@ -68,13 +72,18 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks += self._files
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await ended(*tasks, *self._files)
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)
+
+    def ask_to_drain(self) -> None:
+        self._note_draining()
+        self.post(Drain())
+
+    def _note_draining(self) -> None:
+        self.draining = True
+        self._dispatch.feed(ev.WorkerDraining(self.name))
 
     def lease(self, grant: ev.Grant) -> None:
         self._leases.put_nowait((grant.ahead, grant.lease))
@@ -102,9 +111,9 @@ class DaemonLink:
         if not self._holds(lease):
             return  # and what it needed may be gone
         with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-            for at in range(start, stop, _BLOCK):
+            for at in in_blocks(range(start, stop)):
                 with self._dispatch.disk(lease):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    block = await read_range(file.fileno(), at)
                 if not self._holds(lease):
                     return
                 await self._session.send(LeaseBlock(lease), block)
@@ -123,9 +132,9 @@ class DaemonLink:
         if job is None:
             return
         with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
-            for at in range(0, job.spec.files[sha256], _BLOCK):
-                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
-                await self._session.send(FileBlock(sha256, at), block)
+            for at in in_blocks(range(job.spec.files[sha256])):
+                block = await read_range(file.fileno(), at)
+                await self._session.send(FileBlock(sha256, at.start), block)
 
     @contextlib.contextmanager
     def _ending(self, job: Job, what: str) -> Iterator[None]:
@@ -154,13 +163,14 @@ class DaemonLink:
             case FileWanted(sha256):
                 self._want_file(sha256)
             case Drain():
-                self._dispatch.feed(ev.WorkerDraining(self.name))
+                self._note_draining()
             case _:
                 raise PeerError(f"a worker may not send {message.kind}")
 
     def _result(self, it: Result) -> None:
         if it.size > self._max_result:
             raise PeerError(f"a chunk's result has {it.size} bytes; up to {self._max_result} are taken (max_result)")
+        self.figures.done(it.lease_id, it.report.frames)
         self._dispatch.result_begins(it.lease_id, it.size, it.sha256, it.report)
         if not it.size:
             self._result_block(it.lease_id, b"")
@@ -172,7 +182,9 @@ class DaemonLink:
     def _note(self, beat: Heartbeat) -> None:
         if beat.rate_limit is not None:
             self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
-        self._dispatch.progressed({lease: frames for lease, frames in beat.frames.items() if self._holds(lease)})
+        frames = {lease: frames for lease, frames in beat.frames.items() if self._holds(lease)}
+        self.figures.note(frames, beat)
+        self._dispatch.progressed(frames)
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -19,6 +19,7 @@ import structlog
 from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import CannotContinueError, StorageError, VidprocError, from_code
 from vidproc.model import Attempt, ChunkReport, LeaseKind, Outcome
 from vidproc.protocol.messages import Committed, Message, Revoke
@@ -39,12 +40,18 @@ class WorkerLink(Protocol):
 
     name: str
     versions: Mapping[str, str]
+    slots: int
+    figures: WorkerFigures
+    draining: bool
 
     def lease(self, grant: ev.Grant) -> None:
         """Send the lease and its packets; never waits."""
 
     def post(self, message: Message) -> None:
         """Send a control message; never waits."""
+
+    def ask_to_drain(self) -> None:
+        """It takes nothing more at once, and leaves when it is done."""
 
 
 @dataclass(slots=True)
@@ -100,6 +107,10 @@ class Dispatch:
     def grant_of(self, lease: int) -> ev.Grant | None:
         held = self._leases.get(lease)
         return held.grant if held else None
+
+    def grants(self) -> Iterator[ev.Grant]:
+        """All leases that are out, those ahead among them."""
+        return (held.grant for held in self._leases.values())
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """The leases of a job that have not ended."""
@@ -296,7 +307,10 @@ class Dispatch:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
             job.spend("disk", held.disk_s)
-            self._journal.note_attempt(job.id, held.attempt(outcome, time.time(), code, message[:_LONGEST]))
+            attempt = held.attempt(outcome, time.time(), code, message[:_LONGEST])
+            self._journal.note_attempt(job.id, attempt)
+            if outcome in (Outcome.FAILED, Outcome.LOST):
+                job.troubles.append(attempt)
         self._drop_result(lease)
 
     def _drop_result(self, lease: int) -> None:

@@ -18,7 +18,8 @@ from vidproc.errors import CancelledError, ClientError, StorageError, UnknownJob
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
 from vidproc.storage.journal import Ending, Journal
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 
 class Intake:

@@ -43,7 +43,9 @@ class Coordinator:
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
         self._uploads = Uploads(settings, self._spool, self._desk.demand_room)
-        self.view = View(settings, self._dispatch, self._desk, self._inquiries, self._uploads)
+        self.view = View(
+            settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads
+        )
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address

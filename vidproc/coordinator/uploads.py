@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from vidproc.config import CoordinatorSettings
 from vidproc.errors import (
+    BusyError,
     ChecksumError,
     ClientError,
     ConflictError,
     TooLargeError,
-    TooManyError,
     UnknownUploadError,
 )
 from vidproc.model import is_sha256
@@ -100,7 +100,7 @@ class Uploads:
 
     async def create(self, name: str, size: int | None, most: int = 0) -> Incoming:
         """An upload of so many bytes; None where nobody knows yet, but at most `most`. Raises `TooLargeError`,
-        `TooManyError` or `StorageError`."""
+        `BusyError` or `StorageError`."""
         self._demand_size(size or most)
         self._demand_place()
         await self._make_room(size or most)
@@ -122,7 +122,7 @@ class Uploads:
             if upload.known.sha256 and not upload.file.path.exists():
                 self._forget(upload)
                 return
-        raise TooManyError(f"the coordinator has {most} uploads already (max_uploads): end or remove one")
+        raise BusyError(f"the coordinator has {most} uploads already (max_uploads): end or remove one")
 
     def find(self, upload_id: str) -> Incoming:
         """Raises `UnknownUploadError`."""

@@ -15,11 +15,14 @@ from msgspec import Struct
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
+from vidproc.coordinator import health
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
+from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
 from vidproc.coordinator.uploads import Uploads
-from vidproc.errors import ClientError, ConflictError, GoneError
+from vidproc.errors import ClientError, ConflictError, GoneError, UnknownWorkerError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -33,6 +36,7 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Finished, Submit
+from vidproc.storage.journal import Journal
 
 
 class Result(Struct, frozen=True):
@@ -51,9 +55,17 @@ class View:
     way."""
 
     def __init__(
-        self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, inquiries: Inquiries, uploads: Uploads
+        self,
+        settings: CoordinatorSettings,
+        journal: Journal,
+        dispatch: Dispatch,
+        desk: Desk,
+        inquiries: Inquiries,
+        uploads: Uploads,
     ) -> None:
         self.uploads = uploads
+        self._settings = settings
+        self._journal = journal
         self.name = settings.name
         self.version = __version__
         self.began_at = time.time()
@@ -107,6 +119,34 @@ class View:
         self._desk.fetched(await self._desk.recall(job_id))
 
     # What is done to them
+    def job_now(self, job_id: str) -> JobNow:
+        """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
+        return job_now(self._dispatch, self._desk.find(job_id))
+
+    def running(self) -> tuple[JobBrief, ...]:
+        """All that go on, in a line each."""
+        return jobs_now(self._dispatch)
+
+    # Daemons
+
+    def workers(self) -> tuple[WorkerNow, ...]:
+        """By name, those that are connected."""
+        return workers_now(self._dispatch)
+
+    def drain(self, worker: str) -> None:
+        """It gets nothing more, and leaves when it is done. Raises `UnknownWorkerError`."""
+        link = self._dispatch.workers.get(worker)
+        if link is None:
+            raise UnknownWorkerError(f"there is no worker {worker} here")
+        link.ask_to_drain()
+
+    # The coordinator itself
+
+    async def health(self) -> tuple[Component, ...]:
+        """What a job needs, and whether it is there."""
+        return await health.look(self._settings.data_dir, self._journal, self._dispatch)
+
+    # What is done to jobs
 
     async def submit(self, spec: JobSpec, name: str, size: int, sha256: str, files: Mapping[str, bytes]) -> JobSummary:
         """A job on a film that is held. It goes on whoever is there to see it."""

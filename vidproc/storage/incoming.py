@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from vidproc.storage.spool import disk_errors, sync, write_all
+from vidproc.storage.disk import disk_errors, sync, write_all
 
 _NOTE = ".json"
 _DOING = "cannot store the upload"

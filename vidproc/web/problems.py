@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vidproc.errors import (
+    BusyError,
     ChecksumError,
     ClientError,
     ConflictError,
@@ -21,9 +22,9 @@ from vidproc.errors import (
     MediaError,
     StorageError,
     TooLargeError,
-    TooManyError,
     UnknownJobError,
     UnknownUploadError,
+    UnknownWorkerError,
     VidprocError,
     one_line,
 )
@@ -75,13 +76,14 @@ def install(app: FastAPI) -> None:
 _STATUSES: dict[type[VidprocError], int] = {
     UnknownJobError: 404,
     UnknownUploadError: 404,
+    UnknownWorkerError: 404,
     ConflictError: 409,
     GoneError: 410,
     TooLargeError: 413,
-    TooManyError: 429,
     ChecksumError: CHECKSUM_MISMATCH,
     ClientError: 400,
     MediaError: 422,
+    BusyError: 503,
     StorageError: 507,
 }
 """The first that an error is one of."""

@@ -104,7 +104,7 @@ class _Reading(StreamingResponse):
                 yield each
                 continue
             for at in range(each.start, each.stop, _BLOCK):
-                yield await read_range(self._file, at, min(_BLOCK, each.stop - at))
+                yield await read_range(self._file, range(at, min(at + _BLOCK, each.stop)))
         if self._fetches:
             await self._view.fetched(self._found.job_id)
 
