@@ -16,6 +16,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from vidproc.cli import doctor as doctor_program
 from vidproc.cli import jobs as jobs_program
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
@@ -159,6 +161,17 @@ Start = Callable[..., Program]
 """`start("run", ...)`: a program from bin/ that is gone when the test is over."""
 
 
+def behind(program: str, constant: str, value: object) -> tuple[object, ...]:
+    """A door to a program in which a constant, by its full name, is another: for limits that no option sets, and that
+    would let a test take its time."""
+    module, _, name = constant.rpartition(".")
+    code = (
+        f"import sys; import {module} as changed; assert hasattr(changed, {name!r}); changed.{name} = {value!r}\n"
+        f"from vidproc.cli.{program} import main; sys.exit(main())"
+    )
+    return sys.executable, "-P", "-c", code
+
+
 class Cluster:
     """A coordinator and its daemons in a folder of their own."""
 
@@ -276,6 +289,11 @@ def send(*words: object) -> Outcome:
 def run(*words: object) -> Outcome:
     """vidproc-run in this process."""
     return _called(run_program.main, words)
+
+
+def doctor(*words: object) -> Outcome:
+    """vidproc doctor in this process."""
+    return _called(doctor_program.main, words)
 
 
 def _called(main: Callable[[list[str]], int], words: tuple[object, ...]) -> Outcome:

@@ -46,7 +46,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
     monkeypatch.setenv("VIDPROC_COORDINATOR_MAX_FRAME_PIXELS", "1000")
     with cluster(tmp_path / "own") as own:
         outcome = own.send(film, tmp_path / "out.mp4")
-        assert (outcome.code, "takes up to 1024" in outcome.complaint) == (2, True)
+        assert (outcome.code, "takes up to 1.0 kB" in outcome.complaint) == (2, True)
         assert "raise its setting upload_limit (VIDPROC_COORDINATOR_UPLOAD_LIMIT)" in outcome.complaint
         monkeypatch.delenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT")
     with cluster(tmp_path / "other") as other:
@@ -76,13 +76,13 @@ def test_a_coordinator_with_too_many_jobs_is_busy_and_that_is_no_wrong_usage(fil
         detached = own.send(film, tmp_path / "out.mp4", "--detach")
         assert detached.code == 0, detached.err
         refused = own.send(film, tmp_path / "other.mp4")
-        assert (refused.code, "has 1 jobs already (max_jobs)" in refused.complaint) == (3, True)
+        assert (refused.code, "has 1 job already (max_jobs)" in refused.complaint) == (3, True)
 
 
 def test_so_is_one_with_too_many_clients_and_its_workers_get_in(film: Path, tmp_path: Path) -> None:
     with cluster(tmp_path / "own", "--max-connections", 2) as own, connected(own):
         refused = own.send(film, tmp_path / "out.mp4")
-        assert (refused.code, "has 1 clients already" in refused.complaint) == (3, True)
+        assert (refused.code, "(max_connections): try again later" in refused.complaint) == (3, True)
         own.add_worker(1)
 
 

@@ -17,7 +17,6 @@ from vidproc.coordinator import endings, recovery, validation
 from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.course import bug, run_to_its_end
-from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.intake import Intake
 from vidproc.coordinator.job import Job
@@ -32,7 +31,8 @@ from vidproc.errors import (
 from vidproc.model import JobState
 from vidproc.protocol.messages import Received, Submit
 from vidproc.storage.journal import Ending, Journal, Unfinished
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 _PROGRESS_EVERY_S = 0.5
 _REMEMBERED_S = 3600.0
@@ -115,6 +115,10 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         self._intake.check(submission)
 
+    async def demand_room(self, size: int) -> None:
+        """On the disk, for a film of so many bytes. Raises `StorageError`."""
+        await self._intake.demand_room(size)
+
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files; it runs, or waits for its source. None for a dry run. Raises
         `ClientError` or `StorageError`."""
@@ -154,13 +158,13 @@ class Desk:
 
     def cancel(self, job: Job) -> None:
         """Stop a job. One that has ended stays as it is; one without a result is not held at hand any more."""
-        if job.told.final and job.told is not JobState.DONE:
+        if job.told_state.final and job.told_state is not JobState.DONE:
             self._forget(job)
         self._dispatch.fail(job, CancelledError("the job was cancelled"))
 
     def fetched(self, job: Job) -> None:
         """Let go of a job whose result its client has: that may be removed before others."""
-        if job.told is JobState.DONE:
+        if job.told_state is JobState.DONE:
             self._forget(job)
             self._aside.begin(self._note(self._journal.fetched(job.id)))
 
@@ -176,7 +180,8 @@ class Desk:
         """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         job = self._dispatch.jobs.get(job_id)
         if job is None:
-            raise UnknownJobError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
+            why = "it was cancelled or forgotten, or another coordinator accepted it, or one with another data folder"
+            raise UnknownJobError(f"there is no job {job_id} here: {why}")
         return job
 
     async def recall(self, job_id: str) -> Job:
@@ -231,6 +236,7 @@ class Desk:
 
     async def _run(self, job: Job) -> None:
         """Cancelled when the job is left to another coordinator; then nothing is said of its end."""
+        structlog.contextvars.bind_contextvars(job=job.id)  # of this task, and of those that it begins
         telling = asyncio.create_task(self._tell_progress(job))
         course = asyncio.create_task(run_to_its_end(self._dispatch, job, self._media))
         try:
@@ -290,7 +296,7 @@ class Desk:
 
     @property
     def _slots(self) -> int:
-        return sum(link.slots for link in self._dispatch.workers.values() if isinstance(link, DaemonLink))
+        return sum(link.slots for link in self._dispatch.workers.values())
 
     def _remember(self, job: Job) -> None:
         """For a while. A failed one too: a client that is between two connections would give it again."""

@@ -17,8 +17,10 @@ from vidproc.coordinator.job import Job
 from vidproc.errors import BusyError, CancelledError, ClientError, StorageError, UnknownJobError, way_out
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
+from vidproc.quantities import counted, sizes_in_words
 from vidproc.storage.journal import Ending, Journal
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 
 class Intake:
@@ -55,8 +57,9 @@ class Intake:
 
     def _check_room(self) -> None:
         most = self._settings.max_jobs
-        if sum(not job.told.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
-            raise BusyError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
+        if sum(not job.told_state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
+            there = f"{counted(most, 'job')} already (max_jobs)"
+            raise BusyError(f"the coordinator has {there}: try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError`, `BusyError` or `StorageError`; what it
@@ -75,9 +78,10 @@ class Intake:
             validation.check_files(spec, files)
             await file_check.check(spec.filters, files, self._settings.memory_limit)
         if submission.dry_run:
+            await self._foresee_room(submission)
             return None
         job = self._new_job(submission, spec)
-        await self._demand_room(job)
+        await self.demand_room(job.size, job.sha256)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -89,14 +93,22 @@ class Intake:
             raise
         return job
 
-    async def _demand_room(self, job: Job) -> None:
-        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
-        if missing := self._spool.missing_room(job.size):
-            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
-        if missing := self._spool.missing_room(job.size):
+    async def _foresee_room(self, submission: Submit) -> None:
+        """Whether `demand_room` would find it; nothing is removed for that."""
+        if missing := self._spool.missing_room(submission.size):
+            films = await asyncio.to_thread(self._spool.room_to_make, submission.sha256)
+            if missing > films + await self._clearing.room_to_make():
+                self._spool.demand_room(submission.size)
+
+    async def demand_room(self, size: int, sha256: str = "") -> None:
+        """For a film of so many bytes. Films that are kept for other jobs go before one is refused, and then results
+        that somebody has. Raises `StorageError`."""
+        if missing := self._spool.missing_room(size):
+            await asyncio.to_thread(self._spool.make_room, missing, sha256)
+        if missing := self._spool.missing_room(size):
             await self._clearing.make_room(missing)
             await self._aside.until_done()
-        self._spool.demand_room(job.size)
+        self._spool.demand_room(size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier
@@ -157,8 +169,9 @@ class Intake:
         if submission.size <= 0:
             raise ClientError(f"{submission.name} is empty")
         if limit and submission.size > limit:
-            has = f"{submission.name} has {submission.size} bytes"
-            raise ClientError(f"{has}; this coordinator takes up to {limit}; {way_out('upload_limit')}")
+            size, most = sizes_in_words(submission.size, limit)
+            has = f"{submission.name} has {size}"
+            raise ClientError(f"{has}; this coordinator takes up to {most}; {way_out('upload_limit')}")
         self._spool.source(submission.sha256)
 
     def _new_job(self, submission: Submit, spec: JobSpec) -> Job:

@@ -28,7 +28,8 @@ from vidproc.model import (
 )
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.upload import Upload
 
 _RATE_WINDOW_S = 3.0
 _MOST_TROUBLES = 100
@@ -122,7 +123,7 @@ class Job:
     queue_looks: int = 0
     _taken_on: float = field(default_factory=time.monotonic, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
-    _told: JobState = field(default=JobState.UPLOADING, init=False)
+    _before: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -136,9 +137,9 @@ class Job:
         return self._state
 
     @property
-    def told(self) -> JobState:
-        """The state as others may hear of it: an end that is not written down has not come."""
-        return self._told
+    def told_state(self) -> JobState:
+        """For those who ask: its end is told when it was written down, with all that there is to know of it."""
+        return self._before if self._state.final and self.finished is None else self._state
 
     @property
     def error(self) -> VidprocError | None:
@@ -153,13 +154,11 @@ class Job:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
-        self._state = state
-        if not state.final:
-            self._told = state
+        self._before, self._state = self._state, state
 
     def recall(self, finished: Finished) -> None:
         """It has ended, before this coordinator was started or long ago."""
-        self._state = self._told = finished.state
+        self._state = finished.state
         self.finished = finished
 
     def fail(self, error: VidprocError) -> bool:
@@ -254,7 +253,7 @@ class Job:
         done = self.frames_done
         self.rate.add(done - self.frames_told, now)
         self.frames_told = done
-        return Progress(self.id, self.told, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
+        return Progress(self.id, self.told_state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
 
     def tell(self, message: Message) -> None:
         for listener in list(self.listeners):

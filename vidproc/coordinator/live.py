@@ -10,8 +10,7 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
-from vidproc.coordinator.daemons import DaemonLink
-from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import bottleneck
 from vidproc.metrics.histogram import Histogram
@@ -116,13 +115,13 @@ class WorkerNow(Struct, frozen=True):
 
 
 def workers_now(dispatch: Dispatch) -> tuple[WorkerNow, ...]:
-    links = sorted((link for link in dispatch.workers.values() if isinstance(link, DaemonLink)), key=lambda it: it.name)
+    links = sorted(dispatch.workers.values(), key=lambda it: it.name)
     busy = {(grant.worker, grant.slot) for grant in dispatch.grants()}
     by_worker = Counter(worker for worker, _ in busy)
     return tuple(_worker_now(link, by_worker[link.name]) for link in links)
 
 
-def _worker_now(link: DaemonLink, busy: int) -> WorkerNow:
+def _worker_now(link: WorkerLink, busy: int) -> WorkerNow:
     it = link.figures
     return WorkerNow(
         link.name, link.slots, busy, link.draining, round(it.fps, 2), it.frames,
@@ -137,8 +136,8 @@ def jobs_now(dispatch: Dispatch) -> tuple[JobBrief, ...]:
 
 
 def _brief(dispatch: Dispatch, job: Job, slots: int) -> JobBrief:
-    left, waiting = _seconds_left(job), _waiting(dispatch, job)
-    return JobBrief(job.id, job.told, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
+    state, left, waiting = job.told_state, _seconds_left(job), _waiting(dispatch, job)
+    return JobBrief(job.id, state, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
 
 
 def _fps(job: Job) -> float:
@@ -160,7 +159,7 @@ def job_now(dispatch: Dispatch, job: Job) -> JobNow:
     seconds = _sums([*(report.seconds for report in reports), job.seconds])
     return JobNow(
         id=job.id,
-        state=job.told,
+        state=job.told_state,
         name=job.name,
         frames_done=job.frames_done,
         frames_total=job.frames_total,

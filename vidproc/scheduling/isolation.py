@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from vidproc.errors import FilterError
 from vidproc.model import Fault, LeaseKind
+from vidproc.quantities import counted
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord
 from vidproc.scheduling.policies import Failure, Policy
@@ -48,7 +49,7 @@ def remark(job: Job, failure: Failure) -> str:
     if job.kind is LeaseKind.STAGE and failure.code == FilterError.code:
         return "; no frame falls back where filters go through the film in order"
     others = len(job.faults) - 1
-    return f"; so it was with {others} frames before" if others > 0 else ""
+    return f"; so it was with {counted(others, 'frame')} before" if others > 0 else ""
 
 
 def _isolate(record: ChunkRecord) -> bool:

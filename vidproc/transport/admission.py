@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from vidproc.quantities import counted
+
 _MOST_PEERS = 4096
 """How many peers without a connection are remembered. Behind more than that, somebody's rate is forgotten."""
 
@@ -72,9 +74,9 @@ class Admission:
         if role != "client":
             return ""
         if self.clients >= (most := _for_clients(limits.total)):
-            return f"the coordinator has {most} clients already, {_KEPT} (max_connections): try again later"
+            return f"the coordinator has {counted(most, 'client')} already, {_KEPT} (max_connections): try again later"
         if peer.clients >= (most := _for_clients(limits.per_peer)):
-            has = f"{name} has {most} clients here already, {_KEPT}"
+            has = f"{name} has {counted(most, 'client')} here already, {_KEPT}"
             return f"{has} (max_connections_per_peer): close one, or try again later"
         peer.clients += 1
         self.clients += 1

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
-from vidproc.web import catalogue, jobs, live, problems
+from vidproc.web import catalogue, health, jobs, live, problems, results, submission, uploads
 from vidproc.web.reception import Reception
 
 API = "/api/v1"
@@ -27,6 +27,15 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
         responses=problems.ANSWERS,
     )
     problems.install(app)
-    for router in (catalogue.router(), live.router(view), jobs.router(view)):
+    groups = (
+        catalogue.router(),
+        live.router(view),
+        jobs.router(view),
+        submission.router(view),
+        results.router(view),
+        uploads.router(view, settings.upload_limit),
+    )
+    for router in groups:
         app.include_router(router, prefix=API)
+    app.include_router(health.router(view))
     return Reception(app, settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

@@ -17,6 +17,7 @@ import structlog
 from vidproc.config import ADAPTIVE, WorkerSettings
 from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
 from vidproc.protocol.party import Party
+from vidproc.tasks import ended
 from vidproc.transport.address import Address
 from vidproc.transport.connect import ANY, IPV4, IPV6, connect
 from vidproc.transport.session import Session
@@ -48,11 +49,12 @@ class Daemon:
 
     async def run(self) -> None:
         """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
-        try:
-            await asyncio.gather(*(slot.start() for slot in self._slots))
-            await _first_of(self._dial_for_ever(), self._drained(), self._steer())
-        finally:
-            await asyncio.gather(*(slot.close() for slot in self._slots))
+        with structlog.contextvars.bound_contextvars(worker=self._settings.name):
+            try:
+                await asyncio.gather(*(slot.start() for slot in self._slots))
+                await _first_of(self._dial_for_ever(), self._drained(), self._steer())
+            finally:
+                await asyncio.gather(*(slot.close() for slot in self._slots))
 
     def drain(self) -> None:
         """Finish the leases in hand, for up to the settings' `drain_timeout`, take no others, and let `run` return."""
@@ -124,9 +126,7 @@ async def _first_of(*courses: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
     for task in done:
         task.result()
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.incoming import IncomingFiles
 from vidproc.protocol.messages import (
     Committed,
@@ -31,12 +32,12 @@ from vidproc.protocol.messages import (
     ResultBlock,
     Revoke,
 )
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
 from vidproc.worker.usage import Usage
 
-_BLOCK = 2**20
 _HEARTBEAT_S = 0.5
 _USAGE_EVERY = 4
 """Heartbeats."""
@@ -193,13 +194,15 @@ class Link:
 
     async def _run(self, work: _Work) -> None:
         lease = work.lease
+        _bind(lease)
         try:
             report, records = await self._done(work)
+            log.debug("chunk done", frames=report.frames, seconds=round(sum(report.seconds.values()), 3))
             await self._finish(lease.lease_id, report, records)
         except SlotFailure as failure:
             await self._fail(lease.lease_id, failure)
         except Exception as error:  # a bug of ours: this lease fails, the daemon lives
-            log.exception("bug", lease=lease.lease_id)
+            log.exception("bug")
             await self._fail(lease.lease_id, SlotFailure(WorkerError(f"a bug in vidproc: {error!r}"), -1, True))
         self._forget(lease.lease_id)
 
@@ -212,7 +215,7 @@ class Link:
         return _with_pipe(report, time.perf_counter() - began), records
 
     async def _fail(self, lease_id: int, failure: SlotFailure) -> None:
-        log.warning("lease failed", lease=lease_id, frame=failure.frame, error=str(failure))
+        log.warning("chunk failed", frame=failure.frame, code=failure.error.code, error=str(failure))
         with contextlib.suppress(PeerError):
             await self._session.send(
                 Failed(lease_id, failure.error.code, str(failure), failure.frame, failure.slot_lost, failure.call)
@@ -224,8 +227,8 @@ class Link:
         with contextlib.suppress(PeerError):
             await self._session.send(Result(lease_id, len(records), digest, report))
             view = memoryview(records)
-            for at in range(0, len(view), _BLOCK):
-                await self._session.send(ResultBlock(lease_id), view[at : at + _BLOCK])
+            for at in in_blocks(range(len(view))):
+                await self._session.send(ResultBlock(lease_id), view[at.start : at.stop])
 
     async def _beat(self) -> None:
         """Tell how far each lease is, and of its machine. The session's own pings keep an idle connection alive."""
@@ -250,12 +253,18 @@ class Link:
 
     async def _abandon(self) -> None:
         """The connection is gone, and its leases are void: stop what runs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         self._work.clear()
         self._uncommitted.clear()
         self._idle.set()
+
+
+def _bind(lease: Lease) -> None:
+    """What this task's lines of the log are of."""
+    task = lease.task
+    structlog.contextvars.bind_contextvars(
+        job=task.job_id, chunk=task.chunk, attempt=lease.attempt, slot=lease.slot, lease=lease.lease_id
+    )
 
 
 def _with_pipe(report: ChunkReport, whole_s: float) -> ChunkReport:
