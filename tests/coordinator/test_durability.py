@@ -587,12 +587,12 @@ def test_a_job_that_is_written_down_as_its_coordinator_stops_is_not_one_that_fai
 FULL = StorageError("cannot write the database: the disk is full")
 
 
-async def last_refusal(client: Session, message: Message) -> Error:
+async def last_refusal(client: Session, message: Message) -> str:
     """What is said to this message, of all that a job has said before."""
     await client.send(message)
     while not isinstance(said := (await client.receive()).message, Error):
         pass
-    return said
+    return said.message
 
 
 class Refusing(SqlJournal):
