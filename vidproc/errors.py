@@ -46,6 +46,24 @@ class UnknownJobError(ClientError):
     code = "unknown-job"
 
 
+class NotHereError(ClientError):
+    """What was asked for is not here: a film that is not held, a frame that a film does not have."""
+
+    code = "not-here"
+
+
+class NotYetError(NotHereError):
+    """It is not here yet: asking again, a moment later, may help."""
+
+    code = "not-yet"
+
+
+class BusyError(VidprocError):
+    """Too much was asked for at once. Asking again may help."""
+
+    code = "busy"
+
+
 class UnreachableError(VidprocError):
     """No coordinator answers there."""
 

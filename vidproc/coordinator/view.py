@@ -13,6 +13,7 @@ from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.errors import ClientError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
@@ -31,12 +32,15 @@ from vidproc.protocol.messages import Finished, Submit
 
 
 class View:
-    """`began_at` is when the coordinator started, in seconds since 1970."""
+    """`began_at` is when the coordinator started, in seconds since 1970. `gallery` has what is to be seen."""
 
-    def __init__(self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, inquiries: Inquiries) -> None:
+    def __init__(
+        self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, inquiries: Inquiries, gallery: Gallery
+    ) -> None:
         self.name = settings.name
         self.version = __version__
         self.began_at = time.time()
+        self.gallery = gallery
         self._dispatch = dispatch
         self._desk = desk
         self._inquiries = inquiries

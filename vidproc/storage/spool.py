@@ -12,6 +12,7 @@
     jobs/<id>/chunks/<n>     encoded chunks
     jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
     jobs/<id>/result         the film
+    scratch/                 films that somebody looks at, as packets; emptied at the start
 
 All names are made here: nothing a client sends becomes part of a path, but for a checked SHA-256.
 """
@@ -30,7 +31,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from vidproc.errors import ClientError, StorageError, UnknownJobError
+from vidproc.errors import ClientError, NotHereError, StorageError, UnknownJobError
 from vidproc.model import is_sha256
 
 _BLOCK = 2**20
@@ -247,6 +248,7 @@ class Spool:
         self.root = root
         self._sources = root / "sources"
         self._jobs = root / "jobs"
+        self.scratch = root / "scratch"
         self._trusted: dict[str, _Identity] = {}
 
     def open(self) -> None:
@@ -262,6 +264,8 @@ class Spool:
         except OSError:
             self._lock.close()
             raise ClientError(f"--data-dir {self.root}: another coordinator is using this folder") from None
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(exist_ok=True)
 
     @property
     def identity(self) -> str:
@@ -331,6 +335,15 @@ class Spool:
             return self.source(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
+
+    def held(self, sha256: str) -> Path:
+        """A source that is here, whole, for somebody to look at. Raises `NotHereError`."""
+        path = self.source(sha256)
+        try:
+            _note_use(path)
+        except OSError:
+            raise NotHereError("this film is no longer here: send it again") from None
+        return path
 
     def trusts(self, sha256: str, folder: JobFolder) -> bool:
         """Whether a job's source was verified since the start, and nobody has written to it since then."""

@@ -13,7 +13,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidproc.errors import ClientError, MediaError, StorageError, UnknownJobError, VidprocError, one_line
+from vidproc.errors import (
+    BusyError,
+    ClientError,
+    FilterError,
+    MediaError,
+    NotHereError,
+    NotYetError,
+    StalledError,
+    StorageError,
+    UnknownJobError,
+    VidprocError,
+    one_line,
+)
 
 log = structlog.get_logger()
 
@@ -54,11 +66,17 @@ def install(app: FastAPI) -> None:
 def status_of(error: VidprocError) -> int:
     """The HTTP status of an error of ours."""
     match error:
-        case UnknownJobError():
+        case NotYetError():
+            return 425
+        case UnknownJobError() | NotHereError():
             return 404
+        case BusyError():
+            return 503
+        case StalledError():
+            return 504
         case StorageError():
             return 507
-        case MediaError():
+        case MediaError() | FilterError():
             return 422
         case ClientError():
             return 400
@@ -67,7 +85,10 @@ def status_of(error: VidprocError) -> int:
 
 async def _of_ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, VidprocError)
-    return problem(status_of(error), one_line(str(error)), error.code)
+    answer = problem(status_of(error), one_line(str(error)), error.code)
+    if isinstance(error, NotYetError | BusyError):
+        answer.headers["retry-after"] = "1"
+    return answer
 
 
 async def _of_http(_: Request, error: Exception) -> Response:
