@@ -58,10 +58,18 @@ class NotYetError(NotHereError):
     code = "not-yet"
 
 
+class UnknownWorkerError(ClientError):
+    """No worker of that name is connected."""
+
+    code = "unknown-worker"
+
+
 class BusyError(VidprocError):
-    """Too much was asked for at once. Asking again may help."""
+    """The coordinator has as much to do as it may have: the same request may be right in a while."""
 
     code = "busy"
+    blame = "peer"
+    exit_code = 3
 
 
 class UnreachableError(VidprocError):

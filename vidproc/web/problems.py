@@ -23,6 +23,7 @@ from vidproc.errors import (
     StalledError,
     StorageError,
     UnknownJobError,
+    UnknownWorkerError,
     VidprocError,
     one_line,
 )
@@ -68,7 +69,7 @@ def status_of(error: VidprocError) -> int:
     match error:
         case NotYetError():
             return 425
-        case UnknownJobError() | NotHereError():
+        case UnknownJobError() | UnknownWorkerError() | NotHereError():
             return 404
         case BusyError():
             return 503
