@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
@@ -11,12 +13,25 @@ from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits
-from vidproc.coordinator.picture_orders import Facts, Picture, Side, ToCut
+from vidproc.coordinator.picture_orders import Facts, Picture, Side, ToAnimate, ToCut, ToShow
 from vidproc.coordinator.pictures import Film, Pictures
 from vidproc.errors import ClientError, NotHereError, NotYetError
 from vidproc.media.encode import decoded_as
 from vidproc.model import Chunk, JobSpec, JobState
 from vidproc.storage.spool import Spool
+
+_IN_ANIMATION = 12
+_RATE = 3
+"""Frames a second of an animation."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnShow:
+    """A job, and what of its result is done: one of the newest frames, or all of it."""
+
+    job_id: str
+    newest_frame: int | None
+    ended: bool
 
 
 class Gallery:
@@ -45,14 +60,44 @@ class Gallery:
                 raise ClientError("a filter of your own runs on daemons alone: there is no preview of it")
             job = validation.completed(job, self._settings) if not job.codec else job
             validation.check(job)
-        return await self._pictures.show(film, rank, width, job)
+        return await self._pictures.show(film, ToShow(rank, width, job))
 
-    async def frame(self, job_id: str, rank: int, side: Side, width: int) -> tuple[Picture, bool]:
-        """A frame of a job, and whether that has ended. Raises `NotYetError` for what is not done yet."""
+    async def on_show(self, job_id: str = "") -> OnShow:
+        """That job or, without an id, the newest that has anything to show. Raises `UnknownJobError`."""
+        if job_id:
+            return _on_show(await self._desk.recall(job_id))
+        for job in reversed(self._dispatch.jobs.values()):
+            if job.newest_frame is not None or job.state is JobState.DONE:
+                return _on_show(job)
+        raise NotHereError("no job has anything to show")
+
+    async def frame(self, job_id: str, rank: int, side: Side, width: int) -> Picture:
+        """Raises `UnknownJobError`, and `NotYetError` for what is not done yet."""
         job = await self._desk.recall(job_id)
         if job.state.final:
-            return await self._pictures.show(self._ended(job, side), rank, width), True
-        return await self._pictures.cut(job.id, _cut(job, rank, side, width)), False
+            return await self._pictures.show(self._ended(job, side), ToShow(rank, width))
+        return await self._pictures.cut(job.id, _cut(job, rank, side, width))
+
+    async def landmarks(self, job_id: str) -> Sequence[int]:
+        """Frames of its result from all over what there is of it, which are shown at once. Raises `UnknownJobError`."""
+        return await self._landmarks(await self._desk.recall(job_id))
+
+    async def animation(self, job_id: str, width: int) -> Picture:
+        """A GIF of such frames. Raises `UnknownJobError`, and `NotYetError` where there are none."""
+        job = await self._desk.recall(job_id)
+        ranks = _spread(await self._landmarks(job), _IN_ANIMATION)
+        if not ranks:
+            raise NotYetError("no frame is done yet")
+        if job.state.final:
+            frames = tuple(ToShow(rank, width) for rank in ranks)
+            return await self._pictures.show(self._ended(job, "result"), ToAnimate(_RATE, frames))
+        cuts = tuple(_cut(job, rank, "result", width) for rank in ranks)
+        return await self._pictures.cut(job.id, ToAnimate(_RATE, cuts=cuts))
+
+    async def _landmarks(self, job: Job) -> Sequence[int]:
+        if job.state.final:
+            return (await self._pictures.facts(self._ended(job, "result"))).landmarks
+        return [job.chunks[index].start for index in sorted(job.results) if index < len(job.chunks)]
 
     def _ended(self, job: Job, side: Side) -> Film:
         if side == "source":
@@ -65,16 +110,28 @@ class Gallery:
         return Film(self._spool.held(sha256), start, duration)
 
 
+def _on_show(job: Job) -> OnShow:
+    return OnShow(job.id, job.newest_frame, job.state.final)
+
+
+def _spread(all: Sequence[int], most: int) -> Sequence[int]:
+    """At most so many of them, from the first to the last at even steps."""
+    if len(all) <= most:
+        return all
+    return [all[number * (len(all) - 1) // (most - 1)] for number in range(most)]
+
+
 def _cut(job: Job, rank: int, side: Side, width: int) -> ToCut:
     chunk = _chunk(job, rank)
     if side == "source":
         stream, path = job.streams[chunk.segment], job.packets[chunk.index]
-        return ToCut(str(path), chunk.packets_start, chunk.packets_stop, stream, rank, width)
+        matrix = job.opened.display_matrix if job.opened else ()
+        return ToCut(str(path), chunk.packets_start, chunk.packets_stop, stream, rank, width, matrix)
     done = job.results.get(chunk.index)
     if done is None or job.opened is None:
         raise NotYetError(f"frame {rank} is not done yet")
     stream = decoded_as(job.opened.encoder, done.report)
-    return ToCut(str(job.folder.chunk(chunk.index)), 0, None, stream, rank, width)
+    return ToCut(str(job.folder.chunk(chunk.index)), 0, None, stream, rank, width, job.opened.display_matrix)
 
 
 def _chunk(job: Job, rank: int) -> Chunk:

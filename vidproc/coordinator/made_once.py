@@ -45,9 +45,9 @@ class MadeOnce:
     async def _made(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Picture]]) -> Picture:
         made = await make()
         self._kept[key] = made
-        self._bytes += len(made.jpeg)
+        self._bytes += len(made.data)
         while self._bytes > self._most:
-            self._bytes -= len(self._kept.pop(next(iter(self._kept))).jpeg)
+            self._bytes -= len(self._kept.pop(next(iter(self._kept))).data)
         return made
 
     def _forget(self, key: Hashable, making: _Making) -> None:

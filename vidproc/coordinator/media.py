@@ -58,6 +58,7 @@ class Probed(Struct, frozen=True):
 
     stream: StreamFormat
     frames_from_header: int
+    display_matrix: tuple[int, ...] = ()
 
 
 class Opened(Struct, frozen=True):
@@ -67,6 +68,7 @@ class Opened(Struct, frozen=True):
     encoder: EncoderSpec
     frames_from_header: int
     losses: tuple[str, ...]
+    display_matrix: tuple[int, ...] = ()
 
 
 class ToOpen(Struct, frozen=True):
@@ -183,7 +185,7 @@ class MediaProcess:
         for shape in made:
             check_frame_size(shape, self._limits.frame_pixels, ClientError)
         encoder, losses = encoder_spec(probed.stream, job, made[-1] if made else source)
-        return Opened(probed.stream, encoder, probed.frames_from_header, losses)
+        return Opened(probed.stream, encoder, probed.frames_from_header, losses, probed.display_matrix)
 
     async def open_result(self, result: Path, encoder: EncoderSpec) -> None:
         """Begin the film. The source must be ingested."""

@@ -16,17 +16,18 @@ from typing import Any
 import cv2
 
 from vidproc.coordinator.media import check_frame_size
-from vidproc.coordinator.picture_orders import OPEN_CPU_S, SHOW_CPU_S, Facts, Shown, ToCut, ToOpen, ToShow
+from vidproc.coordinator.picture_orders import OPEN_CPU_S, SHOW_CPU_S, Facts, Shown, ToAnimate, ToCut, ToOpen, ToShow
 from vidproc.errors import ClientError, MediaError, VidprocError
+from vidproc.filters.contract import Array
 from vidproc.media import ffmpeg
 from vidproc.media.convert import Converter
 from vidproc.media.film_clock import FINEST, FilmClock, FrameTimes, Window
-from vidproc.media.ingest import Ingested, Listener, Request, ingest
-from vidproc.media.jpeg import jpeg
+from vidproc.media.ingest import Ingested, Listener, Request, Segment, ingest
 from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.media.pictures import working_format
 from vidproc.media.random_access import RandomAccess, Stretch
-from vidproc.model import Chunk, JobSpec
+from vidproc.media.showing import Posture, gif, jpeg, shown
+from vidproc.model import Chunk, EncoderSpec, JobSpec
 from vidproc.pipelines.plan import Pipeline, plan, shapes
 from vidproc.processes.bootstrap import allow_processor_time
 from vidproc.processes.chance import seed
@@ -41,6 +42,8 @@ _NICE = 10
 
 _MOST_BEFORE = 300
 """Frames that are gone through before the one that is shown; where filters remember more, the picture comes near."""
+
+_MOST_LANDMARKS = 60
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
@@ -58,6 +61,7 @@ def serve(channel: Channel, gauge: Gauge) -> None:
     process = _Process(channel)
     for header, _ in channel:
         for name, request in header.items():
+            allow_processor_time(OPEN_CPU_S if name == "open" else SHOW_CPU_S)
             try:
                 getattr(process, name)(request)
             except Exception as error:
@@ -72,25 +76,36 @@ class _Process:
         self._film: _Film | None = None
 
     def open(self, request: Mapping[str, Any]) -> None:
-        allow_processor_time(OPEN_CPU_S)
         order = from_plain(ToOpen, request)
         with disk_errors("the film's packets cannot be stored"):
             self._film = _read(order)
         self._channel.send({"opened": to_plain(self._film.facts)})
 
     def show(self, request: Mapping[str, Any]) -> None:
-        allow_processor_time(SHOW_CPU_S)
-        assert self._film is not None
-        shown, picture = self._film.show(from_plain(ToShow, request))
-        self._channel.send({"shown": to_plain(shown)}, picture)
+        bgr, exact = self._of_film(from_plain(ToShow, request))
+        self._answer(jpeg(bgr), exact)
 
     def cut(self, request: Mapping[str, Any]) -> None:
-        allow_processor_time(SHOW_CPU_S)
-        it = from_plain(ToCut, request)
-        converter = Converter(it.stream.colour, it.stream.width, it.stream.height)
-        stretch = Stretch(Path(it.path), it.start, it.stop, it.stream)
-        ((_, picture),) = stretch.pictures(range(it.rank, it.rank + 1), converter, it.stream.width, it.stream.height)
-        self._channel.send({"shown": to_plain(Shown())}, jpeg(picture, converter, it.width))
+        self._answer(jpeg(_cut(from_plain(ToCut, request))))
+
+    def animate(self, request: Mapping[str, Any]) -> None:
+        asked = from_plain(ToAnimate, request)
+        pictures = [*map(_cut, asked.cuts), *(self._of_film(each)[0] for each in asked.frames)]
+        self._answer(gif(pictures, asked.rate))
+
+    def _of_film(self, asked: ToShow) -> tuple[Array, bool]:
+        assert self._film is not None
+        return self._film.show(asked)
+
+    def _answer(self, picture: bytes, exact: bool = True) -> None:
+        self._channel.send({"shown": to_plain(Shown(not exact))}, picture)
+
+
+def _cut(it: ToCut) -> Array:
+    stream, stretch = it.stream, Stretch(Path(it.path), it.start, it.stop, it.stream)
+    converter = Converter(stream.colour, stream.width, stream.height)
+    ((_, picture),) = stretch.pictures(range(it.rank, it.rank + 1), converter, stream.width, stream.height)
+    return shown(picture, converter, Posture(stream.sar, it.display_matrix), it.width)
 
 
 def _read(order: ToOpen) -> _Film:
@@ -117,6 +132,7 @@ class _Film:
     def facts(self) -> Facts:
         info, stream = self._source.info, self._source.info.stream
         clock, last = self._clock, self._source.frames - 1
+        wide, high = self._posture(stream.sar).size(stream.width, stream.height)
         return Facts(
             size=self._size,
             container=info.container,
@@ -124,36 +140,44 @@ class _Film:
             width=stream.width,
             height=stream.height,
             pix_fmt=stream.pix_fmt,
+            shown_width=wide,
+            shown_height=high,
             frames=self._source.frames,
             fps=float(stream.frame_rate),
             duration_s=float((clock.shown(last) + clock.duration(last) - clock.shown(0)) * clock.tick),
             field_order=stream.field_order,
             streams=tuple((each.type, each.codec) for each in info.streams),
             losses=self._source.losses,
+            landmarks=self._frames.landmarks(_MOST_LANDMARKS),
         )
 
-    def show(self, asked: ToShow) -> tuple[Shown, bytes]:
-        self._frames.segment_of(asked.rank)
-        if asked.job is None:
-            ((_, picture),) = self._frames.pictures(range(asked.rank, asked.rank + 1))
-            return Shown(), jpeg(picture, self._converter, asked.width)
-        return self._filtered(asked.rank, asked.job, asked.width)
+    def show(self, asked: ToShow) -> tuple[Array, bool]:
+        """The frame, and whether a job would show the same."""
+        segment = self._frames.segment_of(asked.rank)
+        if asked.job is not None:
+            return self._filtered(asked.rank, segment, asked.job, asked.width)
+        ((_, picture),) = self._frames.pictures(range(asked.rank, asked.rank + 1))
+        return shown(picture, self._converter, self._posture(self._source.info.stream.sar), asked.width), True
 
-    def _filtered(self, rank: int, job: JobSpec, width: int) -> tuple[Shown, bytes]:
-        stream = self._source.info.stream
-        made = shapes(job.filters, shape_of(stream))
-        for shape in made:
-            check_frame_size(shape, self._frame_pixels, ClientError)
-        spec, _ = encoder_spec(stream, job, made[-1])
-        segment = self._frames.segment_of(rank)
+    def _filtered(self, rank: int, segment: Segment, job: JobSpec, width: int) -> tuple[Array, bool]:
+        spec = self._encoder(job)
         pipeline = plan(job.filters, working_format(segment.stream.pix_fmt), spec.pix_fmt)
         begin, needed, exact = _way(pipeline, rank, range(segment.start, segment.stop))
-        frames = self._frames.pictures(needed)
         converter = Converter(spec.colour, spec.width, spec.height)
         seed(begin)
-        for _, picture in pipeline.run(iter(frames), begin, rank + 1, converter, time_of=self._time_of):
+        frames = self._frames.pictures(needed)
+        for _, picture in pipeline.run(frames, begin, rank + 1, converter, time_of=self._time_of):
             last = picture
-        return Shown(not exact), jpeg(last, converter, width)
+        return shown(last, converter, self._posture(spec.sar), width), exact
+
+    def _encoder(self, job: JobSpec) -> EncoderSpec:
+        made = shapes(job.filters, shape_of(self._source.info.stream))
+        for shape in made:
+            check_frame_size(shape, self._frame_pixels, ClientError)
+        return encoder_spec(self._source.info.stream, job, made[-1])[0]
+
+    def _posture(self, sar: Fraction) -> Posture:
+        return Posture(sar, self._source.info.display_matrix)
 
     @functools.cached_property
     def _clock(self) -> FilmClock:

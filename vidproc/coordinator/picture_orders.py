@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -30,7 +31,8 @@ class ToOpen(Struct, frozen=True):
 
 class Facts(Struct, frozen=True):
     """What a film is. `size` is in bytes, `fps` its mean rate or what its header says; `streams` are (type, codec),
-    `losses` sentences about what of the film can't be read or kept."""
+    `losses` sentences about what of the film can't be read or kept. `landmarks` are frames from all over it which are
+    shown at once; `shown_width` and `shown_height` its size upright, with square pixels."""
 
     size: int
     container: str
@@ -38,12 +40,15 @@ class Facts(Struct, frozen=True):
     width: int
     height: int
     pix_fmt: str
+    shown_width: int
+    shown_height: int
     frames: int
     fps: float
     duration_s: float
     field_order: str
     streams: tuple[tuple[str, str], ...]
     losses: tuple[str, ...]
+    landmarks: tuple[int, ...]
 
 
 class ToShow(Struct, frozen=True):
@@ -55,7 +60,8 @@ class ToShow(Struct, frozen=True):
 
 
 class ToCut(Struct, frozen=True):
-    """A frame out of the packet records [start, stop) (byte offsets) of a file; without `stop`, to its end."""
+    """A frame out of the packet records [start, stop) (byte offsets) of a file; without `stop`, to its end. The matrix
+    says how players turn it."""
 
     path: str
     start: int
@@ -63,16 +69,30 @@ class ToCut(Struct, frozen=True):
     stream: StreamFormat
     rank: int
     width: int
+    display_matrix: tuple[int, ...] = ()
+
+
+class ToAnimate(Struct, frozen=True):
+    """A GIF of these frames, so many a second: of the film that is open, or cut from others."""
+
+    rate: int
+    frames: tuple[ToShow, ...] = ()
+    cuts: tuple[ToCut, ...] = ()
+
+
+Order = ToShow | ToCut | ToAnimate
+NAMES: Mapping[type[Order], str] = {ToShow: "show", ToCut: "cut", ToAnimate: "animate"}
+"""What each is called on its way to the child."""
 
 
 class Shown(Struct, frozen=True):
-    """The JPEG is the payload. `approximate`: a filter remembers more of the film than was gone through for it."""
+    """The picture is the payload. `approximate`: a filter remembers more of the film than was gone through for it."""
 
     approximate: bool = False
 
 
 class Picture(Struct, frozen=True):
-    """A JPEG, and what was said of it."""
+    """A JPEG or GIF, and what was said of it."""
 
-    jpeg: bytes
+    data: bytes
     approximate: bool = False

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from vidproc.coordinator.picture_orders import OPEN_CPU_S, SHOW_CPU_S, Facts, Picture, Shown, ToCut, ToOpen, ToShow
+from vidproc.coordinator.picture_orders import NAMES, OPEN_CPU_S, SHOW_CPU_S, Facts, Order, Picture, Shown, ToOpen
 from vidproc.errors import StalledError
 from vidproc.processes.child import Child, ChildLimits, to_its_end
 from vidproc.protocol.structure import from_plain, to_plain
@@ -48,10 +48,9 @@ class PictureProcess:
         self.facts = from_plain(Facts, answer["opened"])
         return self.facts
 
-    async def show(self, order: ToShow | ToCut) -> Picture:
-        name = "show" if isinstance(order, ToShow) else "cut"
-        answer, jpeg = await self._ask({name: to_plain(order)}, SHOW_CPU_S * _PATIENCE)
-        return Picture(jpeg, from_plain(Shown, answer["shown"]).approximate)
+    async def show(self, order: Order) -> Picture:
+        answer, data = await self._ask({NAMES[type(order)]: to_plain(order)}, SHOW_CPU_S * _PATIENCE)
+        return Picture(data, from_plain(Shown, answer["shown"]).approximate)
 
     def kill(self) -> None:
         """Whoever waits for it hears that it died."""

@@ -16,10 +16,9 @@ from typing import TypeVar
 from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.made_once import MadeOnce
 from vidproc.coordinator.media import MediaLimits
-from vidproc.coordinator.picture_orders import Facts, Picture, ToCut, ToOpen, ToShow
+from vidproc.coordinator.picture_orders import Facts, Order, Picture, ToAnimate, ToCut, ToOpen, ToShow
 from vidproc.coordinator.picture_process import PictureProcess
 from vidproc.errors import BusyError, MediaError, StalledError
-from vidproc.model import JobSpec
 from vidproc.processes.child import ChildDiedError
 
 _MOST_PROCESSES = 4
@@ -64,21 +63,17 @@ class Pictures:
     async def facts(self, film: Film) -> Facts:
         return await self._asked(film, lambda process: self._opened(process, film))
 
-    async def show(self, film: Film, rank: int, width: int, job: JobSpec | None = None) -> Picture:
-        """A frame of the film: as it is, or as the job would make it."""
-        order = ToShow(rank, width, job)
-
+    async def show(self, film: Film, order: ToShow | ToAnimate) -> Picture:
         async def show(process: PictureProcess) -> Picture:
             await self._opened(process, film)
             return await process.show(order)
 
         return await self._made.get((film, _key(order)), lambda: self._asked(film, show))
 
-    async def cut(self, job_id: str, order: ToCut) -> Picture:
-        """A frame of a job that goes on."""
+    async def cut(self, job_id: str, order: ToCut | ToAnimate) -> Picture:
+        """Of a job that goes on."""
         return await self._made.get(
-            (job_id, order.path, order.rank, order.width),
-            lambda: self._asked(job_id, lambda process: process.show(order)),
+            (job_id, _key(order)), lambda: self._asked(job_id, lambda process: process.show(order))
         )
 
     async def close(self) -> None:
@@ -168,6 +163,6 @@ class Pictures:
             self._aside.begin(place.process.close())
 
 
-def _key(order: ToShow) -> str:
+def _key(order: Order) -> str:
     """Filters' parameters are mappings, which nothing can be looked up by."""
     return repr(order)

@@ -24,6 +24,10 @@ from vidproc.model import Chunk, StreamFormat
 Frames = Iterator[tuple[int, Picture]]
 
 
+_LITTLE = 48
+"""Frames that may be decoded before one that is wanted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """The packet records [start, stop) (byte offsets) of a file, and what a decoder needs to know of them. Without
@@ -57,9 +61,20 @@ class RandomAccess:
         self.source = source
         self._chunks = chunks
         self._stops = [chunk.stop for chunk in chunks]
+        self._groups = list({chunk.packets_start: chunk.start for chunk in reversed(chunks)}.values())[::-1]
         self._packets = packets
         self._converter = converter
         self._kept: dict[int, Picture] = {}
+
+    def landmarks(self, most: int) -> tuple[int, ...]:
+        """Frames spread over the film, in order, before each of which little has to be decoded."""
+        step = max(1.0, self.source.frames / most)
+        wanted = (int(number * step) for number in range(min(most, self.source.frames)))
+        return tuple(sorted({self._near(rank) for rank in wanted}))
+
+    def _near(self, rank: int) -> int:
+        group = self._groups[bisect.bisect_right(self._groups, rank) - 1]
+        return rank if rank - group <= _LITTLE else group
 
     def segment_of(self, rank: int) -> Segment:
         """Raises `NotHereError` for a frame that the film does not have."""

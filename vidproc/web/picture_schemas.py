@@ -30,11 +30,14 @@ class FilmFacts(BaseModel):
     width: int
     height: int
     pix_fmt: str
+    shown_width: int = Field(description="upright, with square pixels, as players show it")
+    shown_height: int
     field_order: str = Field(description="progressive, or the field that is shown first: tt or bb")
     frames: int = Field(description="as they are numbered, from 0")
     fps: float
     duration_s: float
     streams: list[Stream]
+    landmarks: list[int] = Field(description="frames from all over the film that are shown at once")
     losses: list[str] = Field(description="what of it can't be read or kept, in sentences")
 
 

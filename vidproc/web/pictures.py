@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.picture_orders import Picture, Side
 from vidproc.coordinator.view import View
 from vidproc.model import FilterSpec, JobSpec
 from vidproc.protocol.structure import to_plain
+from vidproc.web.motion_jpeg import MEDIA_TYPE, Viewers
 from vidproc.web.picture_schemas import HIGHEST, WIDEST, FilmFacts, PreviewRequest, Stream
 
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
 
+_GIF: dict[int | str, dict[str, Any]] = {200: {"content": {"image/gif": {}}, "description": "it goes on for ever"}}
+_MJPEG: dict[int | str, dict[str, Any]] = {200: {"content": {MEDIA_TYPE: {}}, "description": "JPEGs, one by one"}}
+
+SmallWidth = Annotated[int, Query(ge=16, le=640, description="pixels at most")]
 Width = Annotated[int, Query(ge=16, le=WIDEST, description="pixels at most")]
 Number = Annotated[int, Path(ge=0, le=HIGHEST)]
 _FOR_GOOD = "private, max-age=86400, immutable"
@@ -36,7 +42,7 @@ def router(view: View) -> APIRouter:
     async def preview(asked: PreviewRequest, request: Request) -> Response:
         job = None if asked.side == "source" else _job(asked)
         shown = await _while_wanted(request, view.gallery.preview(asked.source, asked.frame, asked.width, job))
-        return _answer(shown)
+        return _answer(shown, {"cache-control": "no-store"})
 
     return made
 
@@ -44,16 +50,32 @@ def router(view: View) -> APIRouter:
 def previews(view: View) -> APIRouter:
     """What lies outside the API's prefix, for pages and `img` elements."""
     made = APIRouter(tags=["pictures"])
+    viewers = Viewers(view.gallery)
 
     @made.get("/frame/{number}", summary="A frame of a job", response_class=Response, responses=_JPEG)
     async def show_frame(
-        number: Number, request: Request, job: str, side: Side = "result", width: Width = 960
+        number: Number, request: Request, job: str = "", side: Side = "result", width: Width = 960
     ) -> Response:
-        shown, ended = await _while_wanted(request, view.gallery.frame(job, number, side, width))
-        answer = _answer(shown)
-        if ended:
-            answer.headers["cache-control"] = _FOR_GOOD
-        return answer
+        found = await view.gallery.on_show(job)
+        tag = f'"{found.job_id}-{side}-{number}-{width}"'
+        headers = {"etag": tag, "cache-control": _FOR_GOOD if found.ended and job else "no-cache"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        shown = await _while_wanted(request, view.gallery.frame(found.job_id, number, side, width))
+        return _answer(shown, headers)
+
+    @made.get("/preview.gif", summary="A job's result so far, in a few frames", response_class=Response, responses=_GIF)
+    async def show_gif(request: Request, job: str = "", width: SmallWidth = 320) -> Response:
+        found = await view.gallery.on_show(job)
+        shown = await _while_wanted(request, view.gallery.animation(found.job_id, width))
+        return Response(shown.data, media_type="image/gif", headers={"cache-control": "no-cache"})
+
+    @made.get("/preview.mjpeg", summary="A job's newest frames", response_class=Response, responses=_MJPEG)
+    async def show_mjpeg(job: str = "", width: Width = 640) -> Response:
+        """Of a job that goes on the newest frame, at most twice a second, until it ends; of one that has ended some
+        from all over it."""
+        parts = await viewers.watch(await view.gallery.on_show(job), width)
+        return StreamingResponse(parts, media_type=MEDIA_TYPE, headers={"cache-control": "no-store"})
 
     return made
 
@@ -63,9 +85,9 @@ def _job(asked: PreviewRequest) -> JobSpec:
     return JobSpec(specs, asked.container, asked.codec, pix_fmt=asked.pix_fmt)
 
 
-def _answer(shown: Picture) -> Response:
-    headers = {"x-vidproc-approximate": "true"} if shown.approximate else {}
-    return Response(shown.jpeg, media_type="image/jpeg", headers=headers)
+def _answer(shown: Picture, headers: Mapping[str, str]) -> Response:
+    said = {"x-vidproc-approximate": "true"} if shown.approximate else {}
+    return Response(shown.data, media_type="image/jpeg", headers={**headers, **said})
 
 
 async def _while_wanted(request: Request, making: Coroutine[Any, Any, T]) -> T:
