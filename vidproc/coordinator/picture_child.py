@@ -35,7 +35,7 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
-from vidproc.storage.spool import disk_errors
+from vidproc.storage.disk import disk_errors
 
 _NICE = 10
 """As a media process has: a person can wait a moment for the coordinator's loop, and jobs come first."""

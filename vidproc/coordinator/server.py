@@ -43,7 +43,7 @@ class Coordinator:
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
         self._gallery = Gallery(settings, self._dispatch, self._desk, self._spool)
-        self.view = View(settings, self._dispatch, self._desk, self._inquiries, self._gallery)
+        self.view = View(settings, self._journal, self._dispatch, self._desk, self._inquiries, self._gallery)
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address
