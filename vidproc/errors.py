@@ -46,6 +46,20 @@ class UnknownJobError(ClientError):
     code = "unknown-job"
 
 
+class UnknownWorkerError(ClientError):
+    """No worker of that name is connected."""
+
+    code = "unknown-worker"
+
+
+class BusyError(VidprocError):
+    """The coordinator has as much to do as it may have: the same request may be right in a while."""
+
+    code = "busy"
+    blame = "peer"
+    exit_code = 3
+
+
 class UnreachableError(VidprocError):
     """No coordinator answers there."""
 

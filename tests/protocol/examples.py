@@ -115,7 +115,7 @@ _BY_FIELD: Mapping[type[Message], Mapping[str, st.SearchStrategy[Any]]] = {
     FileWanted: {"sha256": _hashes},
     FileBlock: {"sha256": _hashes, "offset": _sizes},
     Accepted: {"offset": _sizes},
-    Heartbeat: {"rate_limit": st.none() | st.floats(0, 1e9)},
+    Heartbeat: dict.fromkeys(("rate_limit", "cpu_percent", "memory_mb"), st.none() | st.floats(0, 1e9)),
     UploadBlock: {"offset": _sizes},
     Received: {"offset": _sizes},
     Wanted: {"offset": _sizes, "size": st.integers(1, 2**63)},

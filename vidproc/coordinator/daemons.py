@@ -13,6 +13,7 @@ import structlog
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
+from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code
 from vidproc.protocol.messages import (
     Drain,
@@ -49,6 +50,8 @@ class DaemonLink:
         self.slots = 0
         self._session = session
         self._dispatch = dispatch
+        self.figures = WorkerFigures()
+        self.draining = False
         self._outbox = Outbox(session)
         self._leases: asyncio.PriorityQueue[tuple[bool, int]] = asyncio.PriorityQueue()
         self._files: set[asyncio.Task[None]] = set()
@@ -75,6 +78,15 @@ class DaemonLink:
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)
+
+    def ask_to_drain(self) -> None:
+        """It takes nothing more at once, and leaves when it is done."""
+        self._note_draining()
+        self.post(Drain())
+
+    def _note_draining(self) -> None:
+        self.draining = True
+        self._dispatch.feed(ev.WorkerDraining(self.name))
 
     def lease(self, grant: ev.Grant) -> None:
         self._leases.put_nowait((grant.ahead, grant.lease))
@@ -154,13 +166,14 @@ class DaemonLink:
             case FileWanted(sha256):
                 self._want_file(sha256)
             case Drain():
-                self._dispatch.feed(ev.WorkerDraining(self.name))
+                self._note_draining()
             case _:
                 raise PeerError(f"a worker may not send {message.kind}")
 
     def _result(self, it: Result) -> None:
         if it.size > self._max_result:
             raise PeerError(f"a chunk's result has {it.size} bytes; up to {self._max_result} are taken (max_result)")
+        self.figures.done(it.lease_id, it.report.frames)
         self._dispatch.result_begins(it.lease_id, it.size, it.sha256, it.report)
         if not it.size:
             self._result_block(it.lease_id, b"")
@@ -172,7 +185,9 @@ class DaemonLink:
     def _note(self, beat: Heartbeat) -> None:
         if beat.rate_limit is not None:
             self._dispatch.feed(ev.WorkerLimited(self.name, beat.rate_limit))
-        self._dispatch.progressed({lease: frames for lease, frames in beat.frames.items() if self._holds(lease)})
+        frames = {lease: frames for lease, frames in beat.frames.items() if self._holds(lease)}
+        self.figures.note(frames, beat)
+        self._dispatch.progressed(frames)
 
     def _result_block(self, lease: int, payload: bytes | memoryview) -> None:
         try:

@@ -101,6 +101,10 @@ class Dispatch:
         held = self._leases.get(lease)
         return held.grant if held else None
 
+    def grants(self) -> Iterator[ev.Grant]:
+        """All leases that are out, those ahead among them."""
+        return (held.grant for held in self._leases.values())
+
     def attempts(self, job_id: str) -> list[Attempt]:
         """The leases of a job that have not ended."""
         return [held.attempt(Outcome.RUNNING, None) for held in self._leases.values() if held.grant.job == job_id]
@@ -296,7 +300,10 @@ class Dispatch:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
             job.spend("disk", held.disk_s)
-            self._journal.note_attempt(job.id, held.attempt(outcome, time.time(), code, message[:_LONGEST]))
+            attempt = held.attempt(outcome, time.time(), code, message[:_LONGEST])
+            self._journal.note_attempt(job.id, attempt)
+            if outcome in (Outcome.FAILED, Outcome.LOST):
+                job.troubles.append(attempt)
         self._drop_result(lease)
 
     def _drop_result(self, lease: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,24 @@ from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
 from vidproc.metrics.rate import RateMeter
-from vidproc.model import NO_PATHS, TIME_BYTES, Chunk, ChunkReport, ChunkTask, JobSpec, JobState, Paths, StreamFormat
+from vidproc.model import (
+    NO_PATHS,
+    TIME_BYTES,
+    Attempt,
+    Chunk,
+    ChunkReport,
+    ChunkTask,
+    JobSpec,
+    JobState,
+    Paths,
+    StreamFormat,
+)
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
 from vidproc.storage.spool import JobFolder, Upload
 
 _RATE_WINDOW_S = 3.0
+_MOST_TROUBLES = 100
 
 Listener = Callable[[Message], None]
 
@@ -55,8 +68,9 @@ class Job:
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
     `verifying` the one that looks at a source that has come.
 
-    A `detached` job needs no listener once its source is whole. `restarts` is how often a coordinator has gone on with
-    it; of the results that those before had kept `taken_over` were good, and `damaged` were not.
+    `troubles` are the last leases that came to nothing. A `detached` job needs no listener once its source is whole.
+    `restarts` is how often a coordinator has gone on with it; of the results that those before had kept `taken_over`
+    were good, and `damaged` were not.
     """
 
     id: str
@@ -101,6 +115,7 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     rate: RateMeter = field(default_factory=lambda: RateMeter(_RATE_WINDOW_S, time.monotonic()))
     frames_told: int = 0
+    troubles: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_MOST_TROUBLES))
     queue_highest: int = 0
     queue_mean: float = 0.0
     queue_looks: int = 0

@@ -82,7 +82,7 @@ def metrics(job: Job, around: Surroundings) -> dict[str, Any]:
         "frame_digests": _digests(reports),
         "losses": _losses(job, [*reports, *stage], mixed),
         "reproducible": not mixed and not any(report.fell_back for report in reports),
-        "bottleneck": _bottleneck(seconds, max(1, around.slots)),
+        "bottleneck": bottleneck(seconds, max(1, around.slots)),
     }
 
 
@@ -227,7 +227,7 @@ def _first(said: Sequence[str]) -> list[str]:
     return [*said[:_MOST], *([f"and {len(said) - _MOST} more"] if len(said) > _MOST else [])]
 
 
-def _bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:
+def bottleneck(seconds: Mapping[str, float], slots: int) -> dict[str, Any]:
     """The part that most of the wall time went to: the slots' parts run side by side, the coordinator's alone."""
     parts = {
         "decode": (seconds.get("decode", 0.0) + seconds.get("lead_in", 0.0)) / slots,

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
+from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.inquiries import Inquiries
-from vidproc.errors import ClientError
+from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
+from vidproc.errors import ClientError, UnknownWorkerError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -65,7 +67,28 @@ class View:
         """How it ended, with its figures; None of one that goes on."""
         return (await self._desk.recall(job_id)).finished
 
-    # What is done to them
+    def job_now(self, job_id: str) -> JobNow:
+        """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
+        return job_now(self._dispatch, self._desk.find(job_id))
+
+    def running(self) -> tuple[JobBrief, ...]:
+        """All that go on, in a line each."""
+        return jobs_now(self._dispatch)
+
+    # Daemons
+
+    def workers(self) -> tuple[WorkerNow, ...]:
+        """By name, those that are connected."""
+        return workers_now(self._dispatch)
+
+    def drain(self, worker: str) -> None:
+        """It gets nothing more, and leaves when it is done. Raises `UnknownWorkerError`."""
+        link = self._dispatch.workers.get(worker)
+        if not isinstance(link, DaemonLink):
+            raise UnknownWorkerError(f"there is no worker {worker} here")
+        link.ask_to_drain()
+
+    # What is done to jobs
 
     async def submit(self, spec: JobSpec, name: str, size: int, sha256: str, files: Mapping[str, bytes]) -> JobSummary:
         """A job on a film that is held. It goes on whoever is there to see it."""

@@ -60,7 +60,7 @@ FROM_PEER: Mapping[str, Kinds] = {
 
 TO_PEER: Mapping[str, Kinds] = {
     "client": _EITHER | _TOLD | {FileWanted, Accepted, Received, Wanted, Progress, Finished, DownloadBlock},
-    "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed},
+    "worker": _EITHER | {Lease, LeaseBlock, FileBlock, Revoke, Committed, Drain},
 }
 """What the coordinator may send to a peer of each role."""
 

@@ -335,13 +335,18 @@ class Revoke(Message, frozen=True):
 
 class Heartbeat(Message, frozen=True):
     """Worker, a few times a second when busy: frames finished by lease. `rate_limit`, where it is given, holds from now
-    on: frames/s, 0 for none."""
+    on: frames/s, 0 for none. Now and then also what the daemon and its slots take of their machine: `cpu_percent` of
+    one core, and `memory_mb` that are resident."""
 
     frames: Mapping[int, int]
     rate_limit: float | None = None
+    cpu_percent: float | None = None
+    memory_mb: float | None = None
 
     def __post_init__(self) -> None:
-        check(self.rate_limit is None or 0 <= self.rate_limit < float("inf"), "a rate limit is a number of frames/s")
+        for name in ("rate_limit", "cpu_percent", "memory_mb"):
+            value = getattr(self, name)
+            check(value is None or 0 <= value < float("inf"), f"{name} is a number from 0 on")
 
 
 class Result(Message, frozen=True):
@@ -383,4 +388,4 @@ class Committed(Message, frozen=True):
 
 
 class Drain(Message, frozen=True):
-    """Worker: give me no more leases; I leave when the ones I have are done and committed."""
+    """Worker: give me no more leases; I leave when the ones I have are done and committed. Coordinator: do so."""

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
-from vidproc.web import catalogue, jobs, pages, problems
+from vidproc.web import catalogue, jobs, live, pages, problems
 from vidproc.web.reception import Reception
 
 API = "/api/v1"
@@ -27,7 +27,7 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
         responses=problems.ANSWERS,
     )
     problems.install(app)
-    for router in (catalogue.router(), jobs.router(view)):
+    for router in (catalogue.router(), live.router(view), jobs.router(view)):
         app.include_router(router, prefix=API)
     app.include_router(pages.router())
     return Reception(app, settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

@@ -25,10 +25,7 @@ def router(view: View) -> APIRouter:
 
     @made.get("/{job_id}", summary="One job: what was asked, how far it is, how it ended")
     async def show_job(job_id: str) -> JobDetails:
-        found = await view.job(job_id)
-        ended = await view.end(found.summary.id) if found.summary.state.final else None
-        metrics: dict[str, Any] = dict(ended.metrics) if ended else {}
-        return JobDetails(**to_plain(found.summary), job=to_plain(found.job), metrics=metrics)
+        return await details(view, job_id)
 
     @made.post("/{job_id}/cancel", status_code=204, summary="Stop a job")
     async def cancel_job(job_id: str) -> Response:
@@ -45,3 +42,11 @@ def router(view: View) -> APIRouter:
         return Response(status_code=204)
 
     return made
+
+
+async def details(view: View, job_id: str) -> JobDetails:
+    """All that is known of a job but for what goes on at this moment."""
+    found = await view.job(job_id)
+    ended = await view.end(found.summary.id) if found.summary.state.final else None
+    metrics: dict[str, Any] = dict(ended.metrics) if ended else {}
+    return JobDetails(**to_plain(found.summary), job=to_plain(found.job), metrics=metrics)

@@ -13,7 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from vidproc.errors import ClientError, MediaError, StorageError, UnknownJobError, VidprocError, one_line
+from vidproc.errors import (
+    BusyError,
+    ClientError,
+    MediaError,
+    StorageError,
+    UnknownJobError,
+    UnknownWorkerError,
+    VidprocError,
+    one_line,
+)
 
 log = structlog.get_logger()
 
@@ -54,7 +63,9 @@ def install(app: FastAPI) -> None:
 def status_of(error: VidprocError) -> int:
     """The HTTP status of an error of ours."""
     match error:
-        case UnknownJobError():
+        case BusyError():
+            return 503
+        case UnknownJobError() | UnknownWorkerError():
             return 404
         case StorageError():
             return 507

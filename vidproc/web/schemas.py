@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from vidproc.model import JobState
+from vidproc.coordinator.live import Where
+from vidproc.model import JobState, Outcome
 
 
 class JobSummary(BaseModel):
@@ -41,3 +42,75 @@ class JobDetails(JobSummary):
 
     job: dict[str, Any]
     metrics: dict[str, Any]
+
+
+class Chunk(BaseModel):
+    """The frames [start, stop); `worker` is whoever has done it or works on it."""
+
+    start: int
+    stop: int
+    state: Where
+    worker: str
+    slot: int
+    attempt: int
+    frames_done: int
+
+
+class Share(BaseModel):
+    frames: int
+    fps: float
+
+
+class Trouble(BaseModel):
+    """A lease that came to nothing, and how it ended."""
+
+    at: float = Field(description="seconds since 1970")
+    what: Outcome
+    chunk: int
+    attempt: int
+    worker: str
+    reason: str
+
+
+class JobNow(BaseModel):
+    """A job at this moment."""
+
+    id: str
+    state: JobState
+    name: str
+    frames_done: int
+    frames_total: int
+    fps: float
+    seconds_left: float | None
+    waiting: str = Field(description="why nothing moves")
+    age_s: float
+    chunks: list[Chunk] = Field(description="the first two thousand")
+    chunks_total: int
+    latency_ms: dict[str, float] | None = Field(description="percentiles of the time that a frame takes in a slot")
+    workers: dict[str, Share]
+    retries: int
+    log: list[Trouble]
+    fallback_frames: int
+    fallbacks: dict[str, str] = Field(description="reasons, by the frame's number")
+    bottleneck: dict[str, str | float] | None
+    newest_frame: int | None = Field(description="one that is done")
+
+
+class Worker(BaseModel):
+    """A daemon that is connected."""
+
+    name: str
+    slots: int
+    busy: int
+    draining: bool
+    fps: float
+    frames: int
+    cpu_percent: float | None = Field(description="of one core")
+    memory_mb: float | None
+    rate_limit: float = Field(description="frames a second, 0 for none")
+    versions: dict[str, str]
+    joined_at: float
+
+
+class WorkerPage(BaseModel):
+    workers: list[Worker]

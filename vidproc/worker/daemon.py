@@ -108,7 +108,7 @@ class Daemon:
 
     async def _serve(self, session: Session) -> None:
         log.info("connected", where=str(self._address), slots=len(self._slots))
-        self._link = Link(session, self._slots)
+        self._link = Link(session, self._slots, self.drain)
         try:
             await self._link.serve()
         except PeerError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -33,9 +34,12 @@ from vidproc.protocol.messages import (
 from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
+from vidproc.worker.usage import Usage
 
 _BLOCK = 2**20
 _HEARTBEAT_S = 0.5
+_USAGE_EVERY = 4
+"""Heartbeats."""
 _MOST_LEASES = 16
 """A slot. Two is what a coordinator gives; those that it takes back at the same moment still count."""
 _LARGEST_LEASE = 2**31 - 1
@@ -68,9 +72,11 @@ class Link:
     is done, and may need the decoder that is open then.
     """
 
-    def __init__(self, session: Session, slots: Sequence[Slot]) -> None:
+    def __init__(self, session: Session, slots: Sequence[Slot], on_drain: Callable[[], None] = lambda: None) -> None:
         self._session = session
         self._slots = slots
+        self._on_drain = on_drain
+        self._usage = Usage(slots)
         self._turns = [asyncio.Lock() for _ in slots]
         self._work: dict[int, _Work] = {}
         self._files = FileCache()
@@ -113,6 +119,8 @@ class Link:
                 self._revoke(lease_id)
             case Error():
                 raise PeerError(message.message)
+            case Drain():
+                self._on_drain()
             case Committed(lease_id):
                 self._uncommitted.discard(lease_id)
                 self._note_idle()
@@ -220,18 +228,19 @@ class Link:
                 await self._session.send(ResultBlock(lease_id), view[at : at + _BLOCK])
 
     async def _beat(self) -> None:
-        """Tell how far each lease is. The session's own pings keep an idle connection alive."""
+        """Tell how far each lease is, and of its machine. The session's own pings keep an idle connection alive."""
         with contextlib.suppress(PeerError):
-            while True:
+            for beat in itertools.count():
                 await asyncio.sleep(_HEARTBEAT_S)
-                if self._work or self._rate_limit is not None:
-                    await self._session.send(self._heartbeat())
+                with_usage = beat % _USAGE_EVERY == 0
+                if self._work or self._rate_limit is not None or with_usage:
+                    await self._session.send(self._heartbeat(with_usage))
 
-    def _heartbeat(self) -> Heartbeat:
+    def _heartbeat(self, with_usage: bool) -> Heartbeat:
         begun = [work for work in self._work.values() if work.begun]
         frames = {work.lease.lease_id: self._slots[work.lease.slot].reading.finished for work in begun}
         limit, self._rate_limit = self._rate_limit, None
-        return Heartbeat(frames, limit)
+        return Heartbeat(frames, limit, *(self._usage.look() if with_usage else ()))
 
     def _spawn(self, course: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(course)

@@ -1,0 +1,226 @@
+"""Jobs and daemons at this moment, as plain data for those who look on."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from itertools import chain, islice
+
+from msgspec import Struct
+
+from vidproc.coordinator.daemons import DaemonLink
+from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.job import Job
+from vidproc.coordinator.results import bottleneck
+from vidproc.metrics.histogram import Histogram
+from vidproc.model import Attempt, JobState, Outcome
+
+_MOST_CHUNKS = 2000
+_MOST_FRAMES = 50
+
+
+class Where(StrEnum):
+    """Where a chunk is. `RETRYING`: it failed, and will be tried again."""
+
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    LEASED = "leased"
+    DONE = "done"
+
+
+class ChunkNow(Struct, frozen=True):
+    """The frames [start, stop); `worker` is whoever has done it or works on it, for the `attempt`-th time."""
+
+    start: int
+    stop: int
+    state: Where
+    worker: str = ""
+    slot: int = -1
+    attempt: int = 0
+    frames_done: int = 0
+
+
+class Share(Struct, frozen=True):
+    """What a daemon has done of a job: `fps` over the whole time since the job began to run."""
+
+    frames: int
+    fps: float
+
+
+class LogLine(Struct, frozen=True):
+    """A lease that came to nothing, and how it ended; `at` is in seconds since 1970."""
+
+    at: float
+    what: Outcome
+    chunk: int
+    attempt: int
+    worker: str
+    reason: str
+
+
+class JobNow(Struct, frozen=True):
+    """A job that goes on. `chunks` are the first two thousand, `log` has the newest last. `latency_ms` are percentiles
+    of the time that a frame takes in a slot; `bottleneck` is the part most time goes to, and its share."""
+
+    id: str
+    state: JobState
+    name: str
+    frames_done: int
+    frames_total: int
+    fps: float
+    seconds_left: float | None
+    waiting: str
+    age_s: float
+    chunks: tuple[ChunkNow, ...]
+    chunks_total: int
+    latency_ms: Mapping[str, float] | None
+    workers: Mapping[str, Share]
+    retries: int
+    log: tuple[LogLine, ...]
+    fallback_frames: int
+    fallbacks: Mapping[str, str]
+    bottleneck: Mapping[str, str | float] | None
+    newest_frame: int | None
+
+
+class JobBrief(Struct, frozen=True):
+    """The same in a line; `slots` work on it."""
+
+    id: str
+    state: JobState
+    name: str
+    frames_done: int
+    frames_total: int
+    fps: float
+    seconds_left: float | None
+    waiting: str
+    slots: int
+
+
+class WorkerNow(Struct, frozen=True):
+    """A daemon that is connected. `busy` are its slots with a lease; `cpu_percent` is of one core."""
+
+    name: str
+    slots: int
+    busy: int
+    draining: bool
+    fps: float
+    frames: int
+    cpu_percent: float | None
+    memory_mb: float | None
+    rate_limit: float
+    versions: Mapping[str, str]
+    joined_at: float
+
+
+def workers_now(dispatch: Dispatch) -> tuple[WorkerNow, ...]:
+    links = sorted((link for link in dispatch.workers.values() if isinstance(link, DaemonLink)), key=lambda it: it.name)
+    busy = {(grant.worker, grant.slot) for grant in dispatch.grants()}
+    by_worker = Counter(worker for worker, _ in busy)
+    return tuple(_worker_now(link, by_worker[link.name]) for link in links)
+
+
+def _worker_now(link: DaemonLink, busy: int) -> WorkerNow:
+    it = link.figures
+    return WorkerNow(
+        link.name, link.slots, busy, link.draining, round(it.fps, 2), it.frames,
+        it.cpu_percent, it.memory_mb, it.rate_limit, link.versions, it.joined_at,
+    )  # fmt: skip
+
+
+def jobs_now(dispatch: Dispatch) -> tuple[JobBrief, ...]:
+    """All that have not ended."""
+    slots = Counter(grant.job for grant in dispatch.grants() if not grant.ahead)
+    return tuple(_brief(dispatch, job, slots[job.id]) for job in dispatch.jobs.values() if job.finished is None)
+
+
+def _brief(dispatch: Dispatch, job: Job, slots: int) -> JobBrief:
+    left, waiting = _seconds_left(job), _waiting(dispatch, job)
+    return JobBrief(job.id, job.state, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
+
+
+def _fps(job: Job) -> float:
+    return round(job.rate.rate(time.monotonic()), 2)
+
+
+def _seconds_left(job: Job) -> float | None:
+    left, fps = job.frames_total - job.frames_done, _fps(job)
+    return round(left / fps, 1) if fps > 0 and job.frames_total and left >= 0 else None
+
+
+def _waiting(dispatch: Dispatch, job: Job) -> str:
+    return dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
+
+
+def job_now(dispatch: Dispatch, job: Job) -> JobNow:
+    reports = [done.report for done in job.results.values()]
+    fallbacks = {str(each.rank): each.reason for report in reports for each in report.fallbacks}
+    seconds = _sums([*(report.seconds for report in reports), job.seconds])
+    return JobNow(
+        id=job.id,
+        state=job.state,
+        name=job.name,
+        frames_done=job.frames_done,
+        frames_total=job.frames_total,
+        fps=_fps(job),
+        seconds_left=_seconds_left(job),
+        waiting=_waiting(dispatch, job),
+        age_s=round(job.age_s, 1),
+        chunks=_chunks(dispatch, job),
+        chunks_total=len(job.chunks),
+        latency_ms=_latency(job),
+        workers=_shares(job),
+        retries=sum(attempts - 1 for attempts in job.attempts.values()),
+        log=tuple(map(_line, job.troubles)),
+        fallback_frames=sum(report.fell_back for report in reports),
+        fallbacks=dict(islice(fallbacks.items(), _MOST_FRAMES)),
+        bottleneck=bottleneck(seconds, 1) if reports else None,
+        newest_frame=max((job.chunks[index].stop - 1 for index in job.results), default=None),
+    )
+
+
+def _sums(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Seconds by part."""
+    total: dict[str, float] = defaultdict(float)
+    for name, seconds in chain.from_iterable(each.items() for each in parts):
+        total[name] += seconds
+    return total
+
+
+def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
+    leased = {grant.chunk: grant for grant in dispatch.grants() if grant.job == job.id and not grant.second}
+    failed = {it.chunk for it in job.troubles}
+    found = []
+    for it in islice(job.chunks, _MOST_CHUNKS):
+        attempt = job.attempts.get(it.index, 0)
+        if done := job.results.get(it.index):
+            found.append(ChunkNow(it.start, it.stop, Where.DONE, done.worker, done.slot, attempt, it.frames))
+        elif grant := leased.get(it.index):
+            frames = job.frames_in_hand.get(grant.lease, 0)
+            found.append(ChunkNow(it.start, it.stop, Where.LEASED, grant.worker, grant.slot, grant.attempt, frames))
+        else:
+            state = Where.RETRYING if it.index in failed else Where.WAITING
+            found.append(ChunkNow(it.start, it.stop, state, attempt=attempt))
+    return tuple(found)
+
+
+def _latency(job: Job) -> dict[str, float] | None:
+    if not job.results:
+        return None
+    histogram = Histogram()
+    for done in job.results.values():
+        histogram.merge(done.report.latency)
+    return {f"p{p}": round(1e3 * histogram.percentile(p), 3) for p in (50, 95, 99)}
+
+
+def _shares(job: Job) -> dict[str, Share]:
+    frames = Counter[str]()
+    for done in job.results.values():
+        frames[done.worker] += done.report.frames
+    return {name: Share(count, round(count / max(job.age_s, 1e-3), 2)) for name, count in frames.most_common()}
+
+
+def _line(it: Attempt) -> LogLine:
+    return LogLine(it.ended_at or it.began_at, it.outcome, it.chunk, it.attempt, it.worker, it.message)

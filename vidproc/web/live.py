@@ -1,0 +1,65 @@
+"""What goes on at this moment, once or as a stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from starlette.responses import StreamingResponse
+
+from vidproc.coordinator.view import View
+from vidproc.web.feeds import Event, Feeds
+from vidproc.web.jobs import details
+from vidproc.web.schemas import JobNow, WorkerPage
+
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "events, as long as it goes on"}
+}
+
+
+def router(view: View) -> APIRouter:
+    made = APIRouter(tags=["live"])
+    feeds = Feeds(view)
+
+    @made.get("/jobs/{job_id}/now", summary="A job that goes on, or ended not long ago: its chunks, pace, troubles")
+    async def job_now(job_id: str) -> JobNow:
+        return _as_json(view.job_now(job_id))  # type: ignore[return-value]
+
+    @made.get("/jobs/{job_id}/events", summary="The same, as it changes", response_class=Response, responses=_EVENTS)
+    async def job_events(job_id: str) -> Response:
+        """First `now` with all of it; then, at most twice a second, `change` with what changed: `now` without its
+        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details."""
+        return _stream(_until_the_end(feeds.job((await view.job(job_id)).summary.id), view, job_id))
+
+    @made.get("/workers", summary="The daemons that are connected")
+    async def list_workers() -> WorkerPage:
+        return _as_json({"workers": view.workers()})  # type: ignore[return-value]
+
+    @made.post("/workers/{name}/drain", status_code=202, summary="Have a daemon finish what it has in hand, and leave")
+    async def drain_worker(name: str) -> Response:
+        view.drain(name)
+        return Response(status_code=202)
+
+    @made.get("/events", summary="Daemons and jobs, as they change", response_class=Response, responses=_EVENTS)
+    async def cluster_events() -> Response:
+        """Each `cluster` has all `workers`, and those `jobs` that go on."""
+        return _stream(feeds.cluster())
+
+    return made
+
+
+def _as_json(what: object) -> Response:
+    """As it is: it has its types from ours."""
+    return Response(msgspec.json.encode(what), media_type="application/json")
+
+
+def _stream(events: AsyncIterator[Event]) -> Response:
+    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _until_the_end(events: AsyncIterator[Event], view: View, job_id: str) -> AsyncIterator[Event]:
+    async for each in events:
+        yield each
+    yield b"event: end\ndata: %s\n\n" % (await details(view, job_id)).model_dump_json().encode()
