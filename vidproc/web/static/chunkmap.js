@@ -5,7 +5,7 @@ import { h, keyed, say } from "./dom.js";
 import { several } from "./format.js";
 
 const COLOURS = 8;
-const STATES = { delivered: "in the film", stored: "done", leased: "at work", "backing-off": "to be tried again", waiting: "waiting" };
+const STATES = { done: "done", leased: "at work", retrying: "to be tried again", waiting: "waiting" };
 const GAP = 3;
 const [SMALLEST, LARGEST, HIGHEST] = [8, 30, 260];
 
@@ -47,7 +47,7 @@ export class ChunkMap {
     const states = Object.entries(STATES).filter(([state]) => found.has(state));
     const parts = states.map(([state, words]) => `${found.get(state).length} ${words}`);
     say(this.text, `${several(this.chunks.length, "chunk")}: ${parts.join(", ")}.`);
-    const entries = [...[...this.workers.keys()].map((worker) => ["delivered", worker, worker]), ...Object.entries(STATES).map(([state, words]) => [state, "", words])];
+    const entries = [...[...this.workers.keys()].map((worker) => ["done", worker, worker]), ...Object.entries(STATES).map(([state, words]) => [state, "", words])];
     keyed(this.legend, entries, (entry) => entry[2], ([state, worker, words]) => this.#entry(state, worker, words), () => {});
   }
 
@@ -108,12 +108,8 @@ export class ChunkMap {
     const colour = chunk.worker ? style.workers[this.workers.get(chunk.worker) ?? 0] : style.none;
     pen.fillStyle = colour;
     switch (chunk.state) {
-      case "delivered":
+      case "done":
         pen.fillRect(x, y, width, height);
-        break;
-      case "stored":
-        frame(pen, colour, x, y, width, height, 1.5);
-        pen.fillRect(x + 3, y + 3, width - 6, height - 6);
         break;
       case "leased":
         frame(pen, colour, x, y, width, height, 1.5);
@@ -121,7 +117,7 @@ export class ChunkMap {
         pen.fillRect(x, y, (width * chunk.frames_done) / (chunk.stop - chunk.start), height);
         pen.globalAlpha = 1;
         break;
-      case "backing-off":
+      case "retrying":
         frame(pen, style.warn, x, y, width, height, 1.5);
         hatch(pen, style.warn, x, y, width, height);
         break;

@@ -1,6 +1,9 @@
 // A form made of the JSON Schema of a filter's parameters. What a filter takes is known to its schema alone.
 
 import { h } from "./dom.js";
+import { upload } from "./upload.js";
+
+const MOST_MS = 60_000; // for a file that goes with a job
 
 /** The knobs of a filter. `params` are the values to begin with; `changed` hears of every turn of a knob.
  * Gives the element and `value()`: the parameters that are not what they are by themselves. */
@@ -80,20 +83,16 @@ function file(name, rule, now, changed) {
   const input = h("input", {
     type: "file", class: "wide", accept: types.includes("text/plain") ? ".cube,text/plain" : types.join(","),
     async onchange() {
-      content = input.files.length ? await asBase64(input.files[0]) : undefined;
+      input.setCustomValidity("");
+      content = undefined;
+      if (input.files.length) {
+        content = await upload(input.files[0], () => {}, AbortSignal.timeout(MOST_MS)).catch((error) => input.setCustomValidity(error.message));
+      }
+      input.reportValidity();
       changed();
     },
   });
   return { element: labelled(name, input, rule.description), value: () => content };
-}
-
-function asBase64(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
 }
 
 /** A slider beside the number itself. */

@@ -10,7 +10,7 @@ import { Pictures } from "./pictures.js";
 const FINAL = new Set(["done", "failed", "cancelled"]);
 const id = location.pathname.split("/").pop();
 const map = new ChunkMap($("#map"), $("#legend"), $("#map-text"), $("#map-said"));
-const pictures = new Pictures(id, $("#newest"));
+const pictures = new Pictures(id);
 $("#view").append(pictures.element);
 
 let chunks = [];
@@ -70,10 +70,10 @@ function progress(done, total, state) {
 function figures(told) {
   const shown = Object.entries(told).filter(([, [value]]) => value !== null && value !== undefined);
   keyed($("#figures"), shown, ([name]) => name,
-    ([name]) => h("div", {}, h("dt", {}, name), h("dd", {}, h("span"), h("small"))),
+    ([name]) => h("div", { class: name.startsWith("Latency") && "wide" }, h("dt", {}, name), h("dd", {}, h("span"), " ", h("small"))),
     (element, [, [value, unit]]) => {
       say($("span", element), value);
-      say($("small", element), unit ? ` ${unit}` : "");
+      say($("small", element), unit ?? "");
     });
 }
 
@@ -196,6 +196,7 @@ async function result({ metrics, frames_total: total }) {
   const video = h("video", { controls: true, preload: "metadata", src: `${address}?inline=1`, onerror: () => video.replaceWith(unable) });
   $("#player").replaceChildren(video);
   $("#player").hidden = false;
+  $("#columns").classList.add("ended");
   pictures.scrub(metrics.frames_out ?? total);
 }
 

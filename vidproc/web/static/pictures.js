@@ -8,14 +8,14 @@ const EVERY_MS = 2000;
 const WIDEST = 960;
 
 export class Pictures {
-  /** `caption` is the element that tells which frame it is. */
-  constructor(id, caption) {
+  /** Of the job `id`. */
+  constructor(id) {
     this.id = id;
-    this.caption = caption;
+    this.caption = h("p", { class: "muted small still" });
     this.compare = new Compare("The first frame comes soon");
     this.slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Frame", oninput: () => this.#show(Number(this.slider.value)) });
     this.slider.hidden = true;
-    this.element = h("div", { class: "stack" }, this.compare.element, this.slider);
+    this.element = h("div", {}, this.compare.element, h("div", { class: "row under" }, this.caption, h("div", { class: "grow" }, this.slider)));
     this.busy = false;
     this.next = null;
     this.shownAt = -EVERY_MS;

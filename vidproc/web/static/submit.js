@@ -10,6 +10,8 @@ import { forget, upload } from "./upload.js";
 
 const AS_IT_WAS = "chain"; // of the session: what was put together is there again after a reload
 
+const CONTAINERS = { mov: "MP4, MOV", matroska: "Matroska, WebM", mpegts: "MPEG-TS" }; // by FFmpeg's first name of them
+
 let film = null; // its facts, with `source`, once it is here
 let chain = null;
 const preview = new Preview(notice);
@@ -46,9 +48,9 @@ async function take(file) {
   say($("#upload-name"), file.name);
   $("#stop").onclick = () => stopping.abort();
   try {
-    const id = await upload(file, told, stopping.signal);
-    history.replaceState(null, "", `/?${new URLSearchParams({ film: id, name: file.name })}`);
-    await open(id, file.name);
+    const source = await upload(file, told, stopping.signal);
+    history.replaceState(null, "", `/?${new URLSearchParams({ film: source, name: file.name })}`);
+    await open(source, file.name);
   } catch (error) {
     if (stopping.signal.aborted) await forget(file);
     else notice(error);
@@ -86,7 +88,7 @@ function facts() {
   const told = {
     Picture: `${film.width} × ${film.height}`,
     Codec: [film.codec, film.pix_fmt].filter(Boolean).join(", "),
-    Container: film.container,
+    Container: CONTAINERS[film.container.split(",")[0]] ?? film.container,
     Length: `${several(film.frames, "frame")}, ${span(film.duration_s ?? film.frames / film.fps)}`,
     "Frames/s": figure(film.fps),
     Size: size(film.size),
@@ -192,7 +194,7 @@ $("#add").addEventListener("change", (event) => {
   const item = chain.add(event.target.value);
   event.target.value = "";
   item.scrollIntoView({ block: "nearest" });
-  $(".knobs :is(select, input), .handle", item)?.focus();
+  ($(".knobs :is(select, input)", item) ?? $(".handle", item)).focus();
 });
 $("#another").addEventListener("click", () => {
   history.replaceState(null, "", "/");

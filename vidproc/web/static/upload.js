@@ -10,10 +10,10 @@ const LARGEST = 2 ** 24;
 const PIECE_S = 1; // about so long a piece takes: often enough to tell how far it is
 const WAITS_S = [0.5, 1, 2, 4, 8];
 
-/** Send `file`; gives the upload's id. `progress(sent, total, rate)` hears of every piece, the rate in bytes a second,
+/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, rate)` hears of every piece, the rate in bytes a second,
  * and of a lost connection with a rate of 0. Stops when `signal` says so. */
 export async function upload(file, progress, signal) {
-  const key = `upload ${file.name} ${file.size} ${file.lastModified}`;
+  const key = keyOf(file);
   const began = { at: performance.now(), offset: 0 };
   let { address, offset } = (await resumed(localStorage.getItem(key), file, signal)) ?? (await created(file, signal));
   localStorage.setItem(key, address);
@@ -34,16 +34,18 @@ export async function upload(file, progress, signal) {
     }
   }
   localStorage.removeItem(key);
-  return address.split("/").pop();
+  return (await (await reach(address, { signal })).json()).sha256;
 }
 
 /** Tell the coordinator that the rest will not come. */
 export function forget(file) {
-  const key = `upload ${file.name} ${file.size} ${file.lastModified}`;
+  const key = keyOf(file);
   const address = localStorage.getItem(key);
   localStorage.removeItem(key);
   return address && reach(address, { method: "DELETE", headers: TUS });
 }
+
+const keyOf = (file) => `upload ${file.name} ${file.size} ${file.lastModified}`;
 
 async function resumed(address, file, signal) {
   if (!address) return null;

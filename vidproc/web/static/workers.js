@@ -25,6 +25,8 @@ function row(worker) {
   const cells = COLUMNS.map((label, place) => h("td", { "data-label": place ? label : null, class: place > 1 && place < 6 ? "number" : place ? null : "whole" }));
   cells[0].append(h("strong", {}, worker.name), " ", h("span", { class: "badge", hidden: true }));
   cells[1].append(h("span", { class: "meter bar", "aria-hidden": "true" }, h("span")), h("span"));
+  cells[1].classList.add("still");
+  cells[6].classList.add("small", "muted";
   return h("tr", {}, ...cells, h("td", { class: "number" }, drain));
 }
 
