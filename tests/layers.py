@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities", "reach", "scratch"})
+ASYNC = frozenset({"tasks"})  # ground for those who have an event loop
 LAYER_1 = frozenset({"filters", "protocol"})
 LAYER_3 = frozenset({"processes", "transport", "media", "storage"})
-BELOW_4 = GROUND | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
+BELOW_4 = GROUND | ASYNC | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
 BELOW_5 = BELOW_4 | frozenset({"coordinator", "worker", "client"})
 ANYTHING = BELOW_5 | frozenset({"functions", "local", "front", "web", "cli", "__init__"})
 
@@ -28,18 +29,19 @@ ROOMS: dict[str, frozenset[str]] = {
     "quantities": frozenset(),
     "reach": frozenset(),
     "scratch": frozenset(),
+    "tasks": frozenset({"errors"}),
     "config": frozenset({"errors", "model", "cores", "quantities"}),
     "filters": GROUND,
     "protocol": GROUND,
     "pipelines": GROUND | {"filters"},
     "scheduling": GROUND,
-    "processes": GROUND | LAYER_1,
-    "transport": GROUND | LAYER_1,
+    "processes": GROUND | ASYNC | LAYER_1,
+    "transport": GROUND | ASYNC | LAYER_1,
     "storage": GROUND | LAYER_1,
     "media": GROUND | LAYER_1 | {"pipelines"},
     "coordinator": BELOW_4,
     "worker": BELOW_4,
-    "client": GROUND | LAYER_1 | {"transport"},
+    "client": GROUND | ASYNC | LAYER_1 | {"transport"},
     "web": BELOW_4 | {"coordinator", "client"},
     "functions": BELOW_5,
     "local": BELOW_5 | {"functions"},

@@ -2,7 +2,8 @@
 
 A setting comes from the first of these that gives it: the option, the environment (`VIDPROC_WORKER_PORT`, else
 `VIDPROC_PORT`), the TOML file (its table `[coordinator]` or `[worker]`), the default. A field's annotation says how its
-value is read; a key that no field has, or a value that can't be read, is refused with its name and where it came from.
+value is read, and where `str` does not do, how it is written. A key that no field has, or a value that can't be read,
+is refused with its name and where it came from.
 
 Only `cli/` calls `load`; everything else is given the settings.
 """
@@ -13,13 +14,13 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
 
 from vidproc.cores import usable_cores
 from vidproc.errors import ClientError
-from vidproc.quantities import parse_duration, parse_size
+from vidproc.quantities import as_duration, as_size, parse_duration, parse_size
 
 MOST_PROCESSES = 1024
 ADAPTIVE = "adaptive"
@@ -105,13 +106,24 @@ def _port_or_off(value: Any) -> int | None:
     return None if value == "off" else _whole(0, 65535)(value)
 
 
+def _as_flag(value: bool) -> str:
+    return str(value).lower()
+
+
+def _as_rate(value: float | str) -> str:
+    return str(value) if value else "off"
+
+
+_SAID = "said"
+"""In a field's metadata: what people call a default that is found when the program starts."""
+
 Text = Annotated[str, _text]
-Flag = Annotated[bool, _flag]
+Flag = Annotated[bool, _flag, _as_flag]
 Port = Annotated[int, _whole(0, 65535)]
 File = Annotated[Path | None, _path]
 Folder = Annotated[Path, _path]
-Size = Annotated[int, parse_size]
-Seconds = Annotated[float, _seconds]
+Size = Annotated[int, parse_size, as_size]
+Seconds = Annotated[float, _seconds, as_duration]
 Most = Annotated[int, _whole(1, 1 << 20)]
 
 
@@ -128,7 +140,7 @@ class Settings:
     port: Port = 9090
     unix_socket: File = None
     token_file: File = None
-    name: Text = field(default_factory=_host_name)
+    name: Text = field(default_factory=_host_name, metadata={_SAID: "the host's name"})
     memory_limit: Size = 4 * 1024**3
     log_rate: Most = 100
     token: bytes | None = field(default=None, repr=False)
@@ -156,7 +168,7 @@ class CoordinatorSettings(Settings):
     bind: Text = "localhost"
     insecure: Flag = False
     preview_port: Annotated[int | None, _port_or_off] = 8080
-    data_dir: Folder = field(default_factory=_data_dir)
+    data_dir: Folder = field(default_factory=_data_dir, metadata={_SAID: "$XDG_STATE_HOME/vidproc"})
     codec: Text = "h264"
     default_processing: Text = "blur"
     heartbeat_s: Seconds = 2.0
@@ -171,7 +183,7 @@ class CoordinatorSettings(Settings):
     max_duration: Seconds = 7 * 86400.0
     max_streams: Annotated[int, _whole(1, 1000)] = 128
     max_packet: Size = 128 * 1024**2
-    max_result: Annotated[int, _chunk_size] = 1024**3
+    max_result: Annotated[int, _chunk_size, as_size] = 1024**3
     client_patience: Seconds = 120.0
     upload_limit: Size = 0
     min_upload_rate: Size = 1024
@@ -179,7 +191,9 @@ class CoordinatorSettings(Settings):
     cpu_limit: Seconds = 6 * 3600.0
     probe_limit: Seconds = 10.0
     source_cache: Size = 20 * 1024**3
-    database_url: Annotated[str | None, _text] = field(default=None, repr=False)
+    database_url: Annotated[str | None, _text] = field(
+        default=None, repr=False, metadata={_SAID: "a file in the data folder"}
+    )
     keep: Seconds = 7 * 86400.0
     keep_jobs: Annotated[int, _whole(0, 1 << 20)] = 10_000
     spool_limit: Size = 20 * 1024**3
@@ -201,8 +215,11 @@ class WorkerSettings(Settings):
     host: Text = "localhost"
     ipv4: Flag = False
     ipv6: Flag = False
-    processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(default_factory=default_processes)
-    rate_limit: Annotated[float | str, _rate] = 0.0
+    processes: Annotated[int, _whole(1, MOST_PROCESSES)] = field(
+        default_factory=default_processes,
+        metadata={_SAID: "the usable cores, less two where there are more than four"},
+    )
+    rate_limit: Annotated[float | str, _rate, _as_rate] = 0.0
     frame_timeout: Seconds = 30.0
     drain_timeout: Seconds = 30.0
     file_limit: Size = 1024**3
@@ -244,6 +261,15 @@ def load(kind: type[_Settings], options: Mapping[str, Any], file: Path | None, e
 def keys(kind: type[Settings]) -> tuple[str, ...]:
     """What can be set, by the names of the fields."""
     return tuple(_readers(kind))
+
+
+def default_of(kind: type[Settings], key: str) -> str:
+    """The default of a setting as people write or call it; "" if it has none."""
+    default, said = next((each.default, each.metadata.get(_SAID)) for each in fields(kind) if each.name == key)
+    if said is not None or default is None:
+        return said or ""
+    _, *written = get_type_hints(kind, include_extras=True)[key].__metadata__
+    return str((written or [str])[0](default))
 
 
 def read_token(file: Path) -> bytes:

@@ -45,7 +45,7 @@ def process(
     filters: a name with parameters ("blur:ksize=9"), a function from frame to frame (BGR uint8 arrays of height x
         width x 3, or what `@vidproc.filter` declares), its text, or the path of a file that holds one.
     processes: how many at once; by default one for each usable core.
-    on_news: called with `Uploading`, `Progress` and `Downloading` of `vidproc.client.remote` as the job goes on.
+    on_news: called with each of the `News` of `vidproc.client.news` as the job goes on.
     options: fields of `vidproc.model.JobSpec`: codec, crf, encoder_preset, pix_fmt, audio, start, duration,
         on_decode_error, on_error.
 

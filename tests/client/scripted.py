@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from tests.loops import run as run
 from vidproc.client.endpoint import Endpoint
 from vidproc.errors import PeerError
 from vidproc.model import JobState
@@ -29,14 +29,8 @@ from vidproc.transport.listen import listen
 from vidproc.transport.server import serve
 from vidproc.transport.session import Session
 
-LIMIT_S = 20.0
 MIB = 2**20
 _Message = TypeVar("_Message", bound=Message)
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run it, with a limit so that what hangs fails."""
-    asyncio.run(asyncio.wait_for(main, LIMIT_S))
 
 
 class Connection:

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.remote import process
@@ -16,7 +16,6 @@ from vidproc.coordinator.server import PRELOADED as FOR_MEDIA
 from vidproc.coordinator.server import Coordinator
 from vidproc.model import JobSpec
 from vidproc.processes.child import preload
-from vidproc.protocol.messages import Error, Message, Progress
 from vidproc.protocol.party import Party
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.sql_journal import SqlJournal
@@ -27,7 +26,6 @@ from vidproc.worker.daemon import PRELOADED as FOR_SLOTS
 from vidproc.worker.daemon import Daemon
 
 TOKEN = bytes(32)
-_Message = TypeVar("_Message", bound=Message)
 
 
 class House:
@@ -77,16 +75,3 @@ class House:
     def results(self) -> list[str]:
         """Of which jobs the result is there."""
         return sorted(path.parent.name for path in (self.data / "jobs").glob("*/result"))
-
-
-async def answer(client: Session, kind: type[_Message]) -> _Message:
-    """The next message but progress, which must be of that kind."""
-    while isinstance(message := (await client.receive()).message, Progress):
-        pass
-    assert isinstance(message, kind), message
-    return message
-
-
-async def refusal(client: Session, message: Message) -> str:
-    await client.send(message)
-    return (await answer(client, Error)).message

@@ -3,38 +3,26 @@ are told."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
+from tests.loops import LIMIT_S as LIMIT_S
+from tests.loops import run as run
+from tests.loops import until as until
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Opened
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, StreamFormat
 from vidproc.protocol.messages import Message
 from vidproc.scheduling import events as ev
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
-LIMIT_S = 20.0
 FRAMES = 10
 STREAM = StreamFormat("h264", b"", 64, 48, "yuv420p", frame_rate=Fraction(25))
 ENCODER = EncoderSpec("h264", 64, 48, "yuv420p")
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run it, with a limit so that what hangs fails."""
-    asyncio.run(asyncio.wait_for(main, LIMIT_S))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until that holds; the limit is `run`'s."""
-    while not condition():  # noqa: ASYNC110 - what is waited for knows of no event
-        await asyncio.sleep(0.001)
 
 
 def report(frames: int = FRAMES) -> ChunkReport:

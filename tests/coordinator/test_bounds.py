@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import threading
 from pathlib import Path
@@ -36,7 +37,8 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
 from vidproc.transport.connect import connect
 from vidproc.transport.memory import memory_pair
 from vidproc.transport.server import Server
@@ -92,7 +94,7 @@ def test_jobs_that_are_being_taken_in_count(tmp_path: Path, monkeypatch: pytest.
             (at.folder / "sources" / submission().sha256).write_bytes(FILM)
             await one.send(submission())
             await until(lambda: at.jobs)
-            assert "has 1 jobs already (max_jobs)" in (await refusal(other, submission())).message
+            assert "has 1 job already (max_jobs)" in (await refusal(other, submission())).message
             go_on.set()
             await answer(one, Accepted)
             await answer(one, Finished)
@@ -139,7 +141,7 @@ def test_jobs_are_limited_by_connection(tmp_path: Path) -> None:
         async with served(tmp_path, max_jobs_per_connection=1) as at, at.client() as one, at.client() as other:
             await accepted(one)
             said = (await refusal(one, submission())).message
-            assert said == "one connection may have 1 jobs at a time (max_jobs_per_connection): wait for one to end"
+            assert said == "one connection may have 1 job at a time (max_jobs_per_connection): wait for one to end"
             await accepted(other)
 
     run(main())
@@ -244,9 +246,10 @@ def test_a_job_that_is_watched_and_that_nobody_sends_ends(tmp_path: Path) -> Non
 
 
 class _Inquiries:
-    """Always has an answer at hand, and a large one."""
+    """Always has an answer at hand, and a large one; of a desk it has what nobody here asks for."""
 
     asked = 0
+    fetching = contextlib.nullcontext
 
     async def answer(self, question: Message) -> Message:
         self.asked += 1

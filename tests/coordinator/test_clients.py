@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.coordinator.talk import answer, refusal
 from tests.media import clips
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.server import Coordinator
@@ -23,18 +24,18 @@ from vidproc.model import FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
-    Error,
     Fetch,
     Finished,
     Message,
-    Progress,
     Received,
     Submit,
     UploadBlock,
     Watch,
 )
 from vidproc.protocol.party import Party
-from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
 from vidproc.transport.session import Session
@@ -98,14 +99,6 @@ def submission(data: bytes = FILM, **changes: Any) -> Submit:
     return replace(Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4"), **changes)
 
 
-async def answer(client: Session, kind: type[_Message]) -> _Message:
-    """The next message but progress, which must be of that kind."""
-    while isinstance(message := (await client.receive()).message, Progress):
-        pass
-    assert isinstance(message, kind), message
-    return message
-
-
 async def accepted(client: Session, submit: Submit | None = None) -> Accepted:
     await client.send(submit or submission())
     return await answer(client, Accepted)
@@ -115,11 +108,6 @@ async def upload(client: Session, job: str, offset: int, stop: int, data: bytes 
     for at in range(offset, stop, step):
         block = data[at : min(at + step, stop)]
         await client.send(UploadBlock(job, at, zlib.crc32(block)), block)
-
-
-async def refusal(client: Session, message: Message, payload: bytes = b"") -> Error:
-    await client.send(message, payload)
-    return await answer(client, Error)
 
 
 def test_an_upload_from_its_beginning_to_the_job_s_end(tmp_path: Path) -> None:
@@ -317,7 +305,7 @@ def test_unless_it_holds_other_bytes_than_its_name_says(tmp_path: Path) -> None:
     ("changes", "code", "said"),
     [
         ({"size": 0}, "usage", "in.mp4 is empty"),
-        ({"size": 101}, "usage", "this coordinator takes up to 100"),
+        ({"size": 101}, "usage", "in.mp4 has 101 bytes; this coordinator takes up to 100 bytes (upload_limit)"),
         ({"job": replace(JOB, filters=(FilterSpec("blurr"),))}, "unknown-filter", "did you mean 'blur'"),
         ({"job": replace(JOB, filters=(FilterSpec("blur", {"ksize": 4}),))}, "bad-parameter", "odd"),
         ({"job": replace(JOB, codec="h263")}, "usage", "choose from h264"),
@@ -341,6 +329,7 @@ def test_a_job_that_is_refused_before_a_byte_is_sent(
             assert (error.code, error.request) == (code, 7)
             assert said in error.message
             assert (at.jobs, at.sources) == ([], [])
+            assert await refusal(client, submission(FILM[:100], request=7, dry_run=True, **changes)) == error
             await client.send(submission(FILM[:100], dry_run=True, request=8))
             assert await answer(client, Accepted) == Accepted(8, "", 0)
             assert at.jobs == []
@@ -354,6 +343,7 @@ def test_a_disk_without_room(tmp_path: Path) -> None:
             error = await refusal(client, submission(size=2**60))
             assert error.code == "storage"
             assert "too little disk at the coordinator" in error.message
+            assert (await refusal(client, submission(size=2**60, dry_run=True))).code == "storage"
 
     run(main())
 

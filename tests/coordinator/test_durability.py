@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.coordinator.durable import House, answer, refusal
+from tests.coordinator.durable import House
 from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.coordinator.talk import answer, refusal
 from tests.media import clips
 from vidproc.coordinator import desk, recovery, server
 from vidproc.coordinator.media import MediaProcesses
@@ -35,10 +36,12 @@ from vidproc.protocol.messages import (
     UploadBlock,
     Watch,
 )
+from vidproc.storage.job_folder import JobFolder
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
-from vidproc.storage.spool import JobFolder, Spool, Upload
+from vidproc.storage.spool import Spool
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
+from vidproc.storage.upload import Upload
 from vidproc.transport.server import Server
 
 pytestmark = pytest.mark.process
@@ -124,7 +127,7 @@ def test_a_finished_result_is_fetched_from_another_coordinator(film: Path, tmp_p
             assert isinstance(message, DownloadBlock)
             assert bytes(payload) == whole[1000:]
             (house.data / "jobs" / job / "result").unlink()
-            assert "was removed to make room" in await refusal(client, Fetch(job, 0))
+            assert "was removed to make room" in (await refusal(client, Fetch(job, 0))).message
 
     run(main())
 
@@ -143,8 +146,8 @@ def test_a_job_that_failed_is_known_to_another_coordinator(tmp_path: Path) -> No
         async with house.open(), house.client() as client:
             await client.send(Watch(job))
             assert await answer(client, Finished) == first
-            assert "no result to fetch: it is failed" in await refusal(client, Fetch(job, 0))
-            assert "there is no job 0123" in await refusal(client, Watch("0123"))
+            assert "no result to fetch: it is failed" in (await refusal(client, Fetch(job, 0))).message
+            assert "there is no job 0123" in (await refusal(client, Watch("0123"))).message
 
     run(main())
 
@@ -156,6 +159,15 @@ async def submitted(client: Any, data: bytes, detached: bool = False) -> str:
 
 async def send(client: Any, job: str, data: bytes, offset: int = 0) -> None:
     await client.send(UploadBlock(job, offset, zlib.crc32(data[offset:])), data[offset:])
+
+
+async def handed_over(house: House, data: bytes) -> str:
+    """A job whose film is there, and whose coordinator has stopped since."""
+    async with house.open(), house.client() as client:
+        job = await submitted(client, data)
+        await send(client, job, data)
+        assert (await answer(client, Received)).offset == len(data)
+    return job
 
 
 def test_jobs_are_left_to_the_next_coordinator_and_their_uploads_go_on(film: Path, tmp_path: Path) -> None:
@@ -191,10 +203,7 @@ def test_a_job_whose_film_was_lost_on_disk_fails_so_that_its_client_gives_it_aga
 
     async def main() -> None:
         house = House(tmp_path)
-        async with house.open(), house.client() as client:
-            job = await submitted(client, data)
-            await send(client, job, data)
-            assert (await answer(client, Received)).offset == len(data)
+        job = await handed_over(house, data)
         source = house.data / "jobs" / job / "source"
         source.write_bytes(b"!" + data[1:])
         if damage == "gone":
@@ -217,10 +226,7 @@ def test_a_job_that_nobody_comes_back_for_ends(film: Path, tmp_path: Path) -> No
 
     async def main() -> None:
         house = House(tmp_path)
-        async with house.open(), house.client() as client:
-            job = await submitted(client, data)
-            await send(client, job, data)
-            await answer(client, Received)
+        job = await handed_over(house, data)
         async with house.open(client_patience=0.2) as coordinator:
             await until(lambda: job not in coordinator._desk._tasks)
         async with house.open(), house.client() as client:
@@ -303,7 +309,7 @@ def test_results_are_removed_when_they_are_old(film: Path, tmp_path: Path) -> No
             assert house.results() == [job]
         async with house.open(keep=0.001), house.client() as client:
             await until(lambda: house.results() == [])
-            assert "there is no job" in await refusal(client, Watch(job))
+            assert "there is no job" in (await refusal(client, Watch(job))).message
 
     run(main())
 
@@ -362,6 +368,35 @@ def test_results_that_somebody_has_make_room_for_a_job(
     run(main())
 
 
+def test_a_dry_run_counts_on_what_can_be_removed_and_removes_nothing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, usage, size = House(tmp_path), shutil.disk_usage(tmp_path), film.stat().st_size
+    missing = 0
+
+    def lacking(_: object) -> Any:
+        return usage._replace(free=3 * size + 64 * 2**20 - missing)
+
+    asked = Submit(1, JOB, size, hashlib.sha256(film.read_bytes()).hexdigest(), "in.mp4", dry_run=True)
+
+    async def main() -> None:
+        nonlocal missing
+        async with house.open(journal := house.journal()), house.daemon(), house.client() as client:
+            await house.film(film, tmp_path / "out.mp4", JOB)
+            while not (result := await journal.room_to_make()):
+                pass
+            (old := house.data / "sources" / ("a" * 64)).write_bytes(bytes(1000))
+            monkeypatch.setattr(shutil, "disk_usage", lacking)
+            missing = 1000 + result
+            await client.send(asked)
+            assert await answer(client, Accepted) == Accepted(1, "", 0)
+            missing += 1
+            assert "too little disk at the coordinator" in await refusal(client, asked)
+            assert (old.exists(), len(house.results())) == (True, 1)
+
+    run(main())
+
+
 def test_films_that_are_kept_make_room_for_a_job_before_results_do(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,7 +434,7 @@ def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path)
         house = House(tmp_path)
         async with house.open(Full(house.journal().database)), house.client() as client:
             submit = Submit(1, JOB, len(data), hashlib.sha256(data).hexdigest(), "in.mp4")
-            assert await refusal(client, submit) == "cannot write the database: the disk is full"
+            assert (await refusal(client, submit)).message == "cannot write the database: the disk is full"
             assert list((house.data / "jobs").iterdir()) == []
 
     run(main())
@@ -448,10 +483,7 @@ def test_an_error_that_nobody_expected_ends_a_job_that_goes_on(
 
     async def main() -> None:
         house = House(tmp_path)
-        async with house.open(), house.client() as client:
-            job = await submitted(client, data)
-            await send(client, job, data)
-            await answer(client, Received)
+        job = await handed_over(house, data)
         monkeypatch.setattr(recovery, "sound_results", broken)
         async with house.open(), house.client() as client:
             await client.send(Watch(job))

@@ -212,7 +212,7 @@ def test_a_client_of_ours_sends_what_is_wanted(
 
     monkeypatch.setattr(sending.Sending, "received", held_up)
     monkeypatch.setattr(sending.Sending, "wanted", going_on)
-    monkeypatch.setattr(sending, "_BLOCK", 2**14)
+    monkeypatch.setattr(sending, "BLOCK", 2**14)
     monkeypatch.setattr(sending, "_WINDOW", 2**15)
     video, told = str(indexed_at_its_end), []
 

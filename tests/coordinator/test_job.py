@@ -14,7 +14,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Opened
 from vidproc.errors import CancelledError, MediaError
 from vidproc.model import FilterSpec, JobSpec, JobState
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
 pytestmark = pytest.mark.unit
 JOB = JobSpec((FilterSpec("blur"),))

@@ -14,7 +14,7 @@ from vidproc.model import Chunk, ChunkTask, FilterSpec, LeaseKind
 from vidproc.pipelines.plan import SequentialPart
 from vidproc.reach import Reach, ReachStep
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
 pytestmark = pytest.mark.unit
 

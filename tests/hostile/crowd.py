@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from vidproc.model import FilterSpec, JobSpec
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import Accepted, Error, Fetched, Finished, Message, Submit, UploadBlock
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
@@ -18,7 +19,6 @@ from vidproc.transport.session import Session
 LIMIT_S = 30.0
 """By then each film has come to an end, good or bad."""
 
-_BLOCK = 2**20
 _CLIENTS = 3
 
 _Message = TypeVar("_Message", bound=Message)
@@ -55,9 +55,9 @@ async def fate(session: Session, name: str, data: bytes, job: JobSpec) -> Fate:
     accepted = await _next(session, Accepted)
     if isinstance(accepted, Error):
         return accepted
-    for at in range(accepted.offset, len(data), _BLOCK):
-        block = data[at : at + _BLOCK]
-        await session.send(UploadBlock(accepted.job_id, at, zlib.crc32(block)), block)
+    for at in in_blocks(range(accepted.offset, len(data))):
+        block = data[at.start : at.stop]
+        await session.send(UploadBlock(accepted.job_id, at.start, zlib.crc32(block)), block)
     finished = await _next(session, Finished)
     await session.send(Fetched(accepted.job_id))
     return finished

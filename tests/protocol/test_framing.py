@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.protocol.examples import ONE_OF_EACH
 from vidproc.errors import PeerError
-from vidproc.protocol.framing import PREFIX, Buffer, Frame, FrameReader, Limits, pack
+from vidproc.protocol.framing import BLOCK, PREFIX, Buffer, Frame, FrameReader, Limits, in_blocks, pack
 from vidproc.protocol.messages import Message
 from vidproc.protocol.shape import check_shape, too_small_to_break
 
@@ -30,6 +30,15 @@ def test_a_frame_lies_as_the_picture_says() -> None:
     head, payload = pack({"a": 1}, b"xyz")
     assert bytes(head) == bytes.fromhex("00000004 00000003 81a16101")
     assert payload == b"xyz"
+
+
+@given(st.integers(0, 3 * BLOCK), st.integers(0, 3 * BLOCK))
+def test_blocks_are_the_whole_in_order_and_no_larger_than_a_payload(start: int, size: int) -> None:
+    blocks = list(in_blocks(range(start, start + size)))
+    assert all(0 < len(block) <= Limits().payload for block in blocks)
+    edges = [start, *(block.stop for block in blocks)]
+    assert [block.start for block in blocks] == edges[:-1]
+    assert edges[-1] == start + size
 
 
 def test_a_payload_is_passed_on_without_a_copy() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from vidproc.scheduling import events as ev
@@ -10,7 +9,7 @@ from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.placement import Choice
 from vidproc.scheduling.policies import Jitter, Policy
 from vidproc.scheduling.scheduler import Scheduler
-from vidproc.scheduling.workers import Lease, Slot
+from vidproc.scheduling.workers import Lease
 
 
 class Unfenced(Scheduler):
@@ -18,14 +17,15 @@ class Unfenced(Scheduler):
 
     def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
         super().__init__(policy, rng, leases_from)
-        self.ever: dict[int, Lease] = {}
+        ever: dict[int, Lease] = {}
+        grant = self._leasing.grant
 
-    def _grant(self, job: Job, choice: Choice, now: float) -> None:
-        super()._grant(job, choice, now)
-        self.ever[self._last_lease] = self._leases[self._last_lease]
+        def grant_for_ever(job: Job, choice: Choice, now: float) -> None:
+            grant(job, choice, now)
+            ever.update(self._leases)
 
-    def _live(self, lease: int) -> Lease | None:
-        return self.ever.get(lease)
+        self._leasing.grant = grant_for_ever
+        self._leasing.live = ever.get
 
 
 class Unordered(Scheduler):
@@ -39,8 +39,9 @@ class Unordered(Scheduler):
 class Forgetful(Scheduler):
     """It does not mind where a stage's state is."""
 
-    def _unseat(self, slots: Sequence[Slot]) -> None:
-        pass
+    def __init__(self, policy: Policy, rng: Jitter, leases_from: int = 0) -> None:
+        super().__init__(policy, rng, leases_from)
+        self._leasing.unseat = lambda slots: None
 
 
 class Untiring(Scheduler):

@@ -40,7 +40,7 @@ def test_what_is_kept_is_delivered_in_its_turn_and_counts_as_no_retry() -> None:
     assert grant.chunk == 0
     assert only(ev.Deliver, desk(ev.ChunkFinished(grant.lease), ev.ChunkPersisted(grant.lease))) == [ev.Deliver("j", 0)]
     assert only(ev.Deliver, desk(ev.ChunkDelivered("j", 0))) == [ev.Deliver("j", 1)]
-    assert desk.scheduler.retries == 0
+    assert desk.scheduler.figures("j").retries == 0
 
 
 @given(st.data())

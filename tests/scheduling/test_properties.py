@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_slot_idles_beside_work_that_nobody_heads_for(self) -> None:
-        self.world.check_not_lazy()
+        self.world.auditor.check_not_lazy()
 
     def teardown(self) -> None:
         self.world.settle()

@@ -7,6 +7,7 @@ from math import inf
 
 import pytest
 
+from tests.scheduling.looks import at_work, attempts
 from tests.scheduling.plans import chunks
 from tests.scheduling.test_scheduler import Desk, only
 from tests.scheduling.world import World
@@ -32,7 +33,7 @@ def test_each_slot_has_one_lease_ahead_and_goes_on_where_its_decoder_will_stand(
     desk.join("a", slots=2)
     assert ahead(desk.film("j", [3, 3, 1])) == [(0, 1, True), (1, 4, True)]
     assert ahead(only(ev.Grant, desk(ev.ChunkFinished(1)))) == [(0, 2, True)]
-    assert desk.scheduler.leased == 2
+    assert at_work(desk.scheduler) == 2
 
 
 @pytest.mark.parametrize("groups", [[1] * 24, [24], [3] * 8])
@@ -66,7 +67,7 @@ def test_what_cannot_be_gone_on_with_is_taken_back_and_leased_whole(desk: Desk) 
     assert withdraw == ev.Withdraw(2, "a")
     assert isinstance(again, ev.Grant)
     assert (again.chunk, again.continues, again.attempt) == (1, False, 1)
-    assert desk.scheduler.retries == 0
+    assert desk.scheduler.figures("j").retries == 0
 
 
 def test_a_slot_that_says_so_before_its_result_is_here_is_believed(desk: Desk) -> None:
@@ -106,8 +107,8 @@ def test_an_idle_slot_takes_over_what_lies_ahead_of_another(desk: Desk) -> None:
     desk.film("j", [1, 1])
     desk.now += 1
     assert desk(ev.WorkerJoined("b", 1))[0] == ev.Withdraw(2, "a")
-    assert desk.scheduler.attempts("j", 1) == 1
-    assert desk.scheduler.leased == 2
+    assert attempts(desk.scheduler, "j", 1) == 1
+    assert at_work(desk.scheduler) == 2
 
 
 def test_but_not_when_its_owner_would_be_done_sooner(desk: Desk) -> None:
@@ -142,7 +143,7 @@ def test_nor_does_a_daemon_that_is_lost(desk: Desk) -> None:
     for name in ("a", "b", "c"):
         assert len(desk.join(name)) == 2
         assert desk(ev.WorkerLost(name)) == []
-    assert [desk.scheduler.attempts("j", chunk) for chunk in (0, 1)] == [3, 0]
+    assert [attempts(desk.scheduler, "j", chunk) for chunk in (0, 1)] == [3, 0]
 
 
 def test_a_filter_that_raises_leaves_what_lies_ahead_unless_it_would_go_on(desk: Desk) -> None:

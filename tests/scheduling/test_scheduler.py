@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.scheduling.looks import at_work, attempts, slots
 from tests.scheduling.plans import chunks
 from vidproc.model import LeaseKind
 from vidproc.scheduling import events as ev
@@ -173,14 +174,14 @@ def test_a_failed_chunk_rests_longer_each_time_and_then_fails_its_job(desk: Desk
     (grant,) = desk.film("j", [1])
     for attempt, rest in ((1, 0.1), (2, 0.2), (3, 0.4)):
         assert grant.attempt == attempt
-        assert desk.scheduler.attempts("j", 0) == attempt
+        assert attempts(desk.scheduler, "j", 0) == attempt
         (wake,) = only(ev.WakeAt, desk.raised(grant.lease, frame=5))
         assert wake.time == pytest.approx(desk.now + rest)
         desk.now += rest * 0.9
         assert only(ev.Grant, desk(ev.Tick())) == []
         desk.now += rest * 0.11
         (grant,) = only(ev.Grant, desk(ev.Tick()))
-    assert desk.scheduler.retries == 3
+    assert desk.scheduler.figures("j").retries == 3
     assert desk.raised(grant.lease, frame=5) == [
         ev.FailJob("j", "filter", "frame 5 failed: invert raised (chunk 0, frames 0 to 47, 4 attempts)", {0: 3})
     ]
@@ -290,7 +291,7 @@ def test_a_cancelled_job_is_withdrawn_and_forgotten(desk: Desk) -> None:
     assert desk(ev.JobCancelled("j")) == [ev.Withdraw(grant.lease, "a"), ev.Withdraw(2, "a")]
     assert desk(ev.ChunkPersisted(1)) == [ev.Discard(1)]
     assert desk(ev.JobCancelled("j"), ev.ChunksPlanned("j", (), final=True), ev.ChunkDelivered("j", 0)) == []
-    assert desk.scheduler.leased == 0
+    assert at_work(desk.scheduler) == 0
 
 
 def test_a_backoff_ends_with_its_job(desk: Desk) -> None:
@@ -330,7 +331,7 @@ def test_a_draining_daemon_finishes_and_gets_no_more(desk: Desk) -> None:
     desk(ev.WorkerDraining("a"))
     assert desk(ev.ChunkFinished(1)) == [ev.Persist(1, "j", 0)]
     assert desk(ev.ChunkPersisted(1))[0] == ev.Acknowledge(1, "a")
-    assert desk.scheduler.slots == 0
+    assert slots(desk.scheduler) == 0
 
 
 def test_a_rate_limit_is_kept_and_waited_for(desk: Desk) -> None:
@@ -401,9 +402,8 @@ def test_figures(desk: Desk) -> None:
     assert desk.scheduler.figures("j") == JobFigures(
         planned=10, queued=4, leased=3, stored=2, delivered=1, frames_planned=480, frames_done=96, retries=1
     )
-    assert (desk.scheduler.queued, desk.scheduler.leased, desk.scheduler.slots) == (4, 3, 3)
-    assert desk.scheduler.attempts("j", 3) == 2
-    assert desk.scheduler.attempts("j", 9) == desk.scheduler.attempts("gone", 0) == 0
+    assert (at_work(desk.scheduler), slots(desk.scheduler)) == (3, 3)
+    assert attempts(desk.scheduler, "j", 3) == 2
 
 
 # Bugs of the caller

@@ -44,7 +44,7 @@ def test_the_first_result_counts_and_the_other_lease_is_withdrawn(winner: str) -
     assert desk(ev.ChunkFinished(won.lease)) == [ev.Withdraw(lost.lease, lost.worker), ev.Persist(won.lease, "j", 0)]
     assert desk(ev.ChunkFinished(lost.lease)) == [ev.Discard(lost.lease)]
     assert desk(ev.ChunkPersisted(won.lease))[0] == ev.Acknowledge(won.lease, won.worker)
-    assert desk.scheduler.retries == 0
+    assert desk.scheduler.figures("j").retries == 0
 
 
 def test_it_is_found_when_it_has_taken_half_as_long_again() -> None:

@@ -1,23 +1,17 @@
 """A world around the scheduler that believes nothing: it plays daemons, store and muxer, keeps its own books from the
-commands alone, and complains of any command that its books forbid."""
+commands alone, and has an `Auditor` complain of any command that its books forbid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.scheduling.auditor import Auditor, Part, part_of
 from tests.scheduling.books import Daemon, Film, StageBooks
 from tests.scheduling.plans import more_chunks
 from vidproc.errors import CannotContinueError, FilterError, OutOfMemoryError, WorkerError
 from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.scheduler import Scheduler
-
-Part = tuple[str, bool, int]
-"""A chunk of a job, or of its stage."""
-
-
-def part_of(grant: ev.Grant) -> Part:
-    return grant.job, grant.kind is LeaseKind.STAGE, grant.chunk
 
 
 class World:
@@ -36,6 +30,7 @@ class World:
         self.wake: float | None = None
         self.suspects: set[tuple[str, int]] = set()
         self.hosts: dict[Part, str] = {}
+        self.auditor = Auditor(self)
 
     # What happens to the world
 
@@ -51,7 +46,7 @@ class World:
     def drain(self, name: str) -> None:
         if name in self.daemons:
             self.daemons[name].draining = True
-            self._unseat(name)
+            self.unseat(name)
             self._release(name)
         self.send(ev.WorkerDraining(name))
         assert not any(grant.worker == name for grant in self.ahead()), "a draining daemon keeps what it has not begun"
@@ -119,7 +114,7 @@ class World:
             grant = self.persisting.pop(lease, None)
         if grant is not None:
             if slot_lost:
-                self._unseat(grant.worker, grant.slot)
+                self.unseat(grant.worker, grant.slot)
                 if grant.worker in self.daemons:
                     self.daemons[grant.worker].tails.pop(grant.slot, None)
             else:
@@ -133,12 +128,12 @@ class World:
         grant = self._pop(lease, can_continue=False)
         if grant is None:
             pass  # it is void, and so nobody's
-        elif self._is_pinned(grant):  # which is a failure like any other: its state is gone
+        elif self.is_pinned(grant):  # which is a failure like any other: its state is gone
             self._blame(grant, refused)
         else:
             self.films[grant.job].books(grant.kind).afresh.add(grant.chunk)
             if not self._at_work_on(grant):
-                self._unbegun(grant)
+                self.put_back(grant)
         self.send(refused)
 
     def persist(self, lease: int) -> None:
@@ -162,7 +157,7 @@ class World:
     def cancel(self, job: str) -> None:
         film = self.films[job]
         film.end = film.end or "cancelled"
-        self._forget(job)
+        self.forget(job)
         self.send(ev.JobCancelled(job))
         assert not any(grant.job == job for grant in self.working.values()), "a lease of a cancelled job goes on"
 
@@ -178,13 +173,16 @@ class World:
         self.scheduler.validate()
         for command in commands:
             assert self.wake is None, f"{command} after a WakeAt"
-            self._check(command)
+            self.take(command)
         assert not self.suspects, f"chunks beyond all hope, and no FailJob: {self.suspects}"
         self.blamed = None
         self.begun.update(queue[0] for queue in self.queues().values())
-        self._check_ahead()
-        self._check_figures()
+        self.auditor.check_ahead()
+        self.auditor.check_figures()
         return commands
+
+    def take(self, command: ev.Command) -> None:
+        self.auditor.check(command)
 
     def _keep(self, grant: ev.Grant) -> None:
         film = self.films[grant.job]
@@ -204,15 +202,6 @@ class World:
             and not any(self.films[g.job].stage is stage and g.kind is LeaseKind.STAGE for g in under_way)
         ):
             stage.position = 0
-
-    def check_not_lazy(self) -> None:
-        """With slots free and nothing at work there is nothing that could be done, unless tokens are waited for."""
-        idle = not self.working and self.scheduler.slots and self.wake is None and not self._a_slot_is_kept()
-        for job, film in self.films.items():
-            if idle and not film.end and any(d.allow_custom or not film.custom for d in self._open_daemons()):
-                here = len(film.stored) + self._persisting_of(job)
-                assert here >= min(film.fed, film.delivered + film.in_flight), f"{job} is left waiting"
-                assert not film.stage_may_go_on, f"the stage of {job} is left waiting"
 
     def queues(self) -> dict[tuple[str, int], list[int]]:
         """The leases of each slot, the one that it works on first."""
@@ -255,10 +244,10 @@ class World:
 
     def _vanish(self, name: str) -> None:
         self.daemons.pop(name, None)
-        self._unseat(name)
+        self.unseat(name)
         self._release(name)
         for grant in [grant for grant in self.ahead() if grant.worker == name]:
-            self._unbegun(self.working.pop(grant.lease))
+            self.put_back(self.working.pop(grant.lease))
         for lease in [lease for lease, grant in self.working.items() if grant.worker == name]:
             lost = ev.ChunkFailed(lease, WorkerError.code, "lost", retryable=True, slot_lost=True)
             self._blame(self.working.pop(lease), lost)
@@ -275,7 +264,7 @@ class World:
         if first != lease:
             self.passed.add(first)
         elif can_continue and lease not in self.passed:
-            self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self._chunk(grant))
+            self.daemons[grant.worker].tails[grant.slot] = (grant.job, grant.kind, self.chunk_of(grant))
         return grant
 
     def _next_begins(self, ended: ev.Grant) -> None:
@@ -283,7 +272,7 @@ class World:
         queue = self.queues().get((ended.worker, ended.slot), [])
         self.begun.update(lease for lease in queue[:1] if not self.working[lease].continues)
 
-    def _unbegun(self, grant: ev.Grant) -> None:
+    def put_back(self, grant: ev.Grant) -> None:
         books = self.films[grant.job].books(grant.kind)
         books.attempts[grant.chunk] -= 1
         if isinstance(books, StageBooks):
@@ -313,13 +302,13 @@ class World:
     def _may_have_alone(self, grant: ev.Grant) -> bool:
         """Whether its chunk may have that daemon for itself: a pinned stage begins anew instead."""
         stays = grant.worker in self.daemons and not self.daemons[grant.worker].draining
-        return stays and not self._is_pinned(grant)
+        return stays and not self.is_pinned(grant)
 
     def _release(self, worker: str) -> None:
         """No chunk waits for this daemon any more."""
         self.hosts = {part: host for part, host in self.hosts.items() if host != worker}
 
-    def _unseat(self, worker: str, slot: int | None = None) -> None:
+    def unseat(self, worker: str, slot: int | None = None) -> None:
         """All that stages knew in this daemon's slots, or this one, is gone."""
         for film in self.films.values():
             if film.stage and film.stage.seat and film.stage.seat[0] == worker and slot in (None, film.stage.seat[1]):
@@ -330,191 +319,26 @@ class World:
         """Whether any slot has this chunk."""
         return any(part_of(other) == part_of(grant) for other in self.working.values())
 
-    def _forget(self, job: str) -> None:
+    def forget(self, job: str) -> None:
         self.hosts = {part: host for part, host in self.hosts.items() if part[0] != job}
         self.persisting = {lease: grant for lease, grant in self.persisting.items() if grant.job != job}
 
-    def _open_daemons(self) -> list[Daemon]:
+    def open_daemons(self) -> list[Daemon]:
         return [daemon for daemon in self.daemons.values() if daemon.slots and not daemon.draining]
 
-    def _persisting_of(self, job: str, stage: bool = False) -> int:
+    def persisting_of(self, job: str, stage: bool = False) -> int:
         return sum(part_of(grant)[:2] == (job, stage) for grant in self.persisting.values())
 
-    def _chunk(self, grant: ev.Grant) -> Chunk:
+    def chunk_of(self, grant: ev.Grant) -> Chunk:
         return self.films[grant.job].chunks[grant.chunk]
 
-    def _check(self, command: ev.Command) -> None:
-        match command:
-            case ev.Grant():
-                self._check_grant(command)
-            case ev.Withdraw():
-                self._check_withdraw(self.working.pop(command.lease))
-            case ev.Acknowledge():
-                assert command.worker in self.daemons, "acknowledged to nobody"
-            case ev.Persist() | ev.Discard():
-                assert (command.lease in self.persisting) == isinstance(command, ev.Persist)
-            case ev.Deliver():
-                self._check_deliver(command)
-            case ev.CompleteJob():
-                self._check_complete(command)
-            case ev.FailJob():
-                self._check_failed(command)
-            case ev.WakeAt():
-                assert command.time > self.now, "a wake in the past: a busy loop"
-                self.wake = command.time
-
-    def _check_withdraw(self, grant: ev.Grant) -> None:
-        film = self.films[grant.job]
-        over = [self.blamed, *map(part_of, self.persisting.values())]
-        done = part_of(grant) in over and grant.lease in self.begun
-        if grant.lease in self.begun:
-            self._unseat(grant.worker, grant.slot)
-        assert film.end or done or grant.lease not in self.begun, "work is thrown away"
-        if not (film.end or done):
-            self._unbegun(grant)
-            self.taken_back.append(grant)
-
-    def _check_ahead(self) -> None:
-        """What lies ahead goes on from what its slot works on, if anything; no free slot could begin it at once."""
-        free = [daemon for name, daemon in self.daemons.items() if daemon.slots > self._busy(name)]
-        well = [daemon for daemon in free if not (daemon.draining or daemon.limited or daemon.suspect)]
-        for grant in self.ahead():
-            if self._is_pinned(grant):
-                continue  # it can be nowhere else
-            if grant.continues:
-                before = self.working[self.queue_of(grant.lease)[0]]
-                self._check_follows((before.job, before.kind, self._chunk(before)), grant)
-                assert before.lease not in self.passed
-            film, chunk = self.films[grant.job], self._chunk(grant)
-            shares = grant.chunk and film.chunks[grant.chunk - 1].packets_start == chunk.packets_start
-            books = film.books(grant.kind)
-            if not (shares or grant.chunk in books.failed or self._a_slot_is_kept()):
-                assert not any(daemon.allow_custom or not film.custom for daemon in well), "a slot idles beside work"
-
-    def _a_slot_is_kept(self) -> bool:
+    def a_slot_is_kept(self) -> bool:
         """For a stage whose result is on its way to disk."""
         return any(grant.kind is LeaseKind.STAGE for grant in self.persisting.values())
 
-    def _busy(self, name: str) -> int:
-        return sum(worker == name for worker, _ in self.queues())
-
-    def _check_grant(self, grant: ev.Grant) -> None:
-        film, daemon = self.films[grant.job], self.daemons[grant.worker]
-        assert not film.end, "a lease of a job that has ended"
-        assert not daemon.draining, "a lease for a draining daemon"
-        assert daemon.allow_custom or not film.custom, "custom code for a daemon that forbids it"
-        assert 0 <= grant.slot < daemon.slots, "no such slot"
-        held = [*self.working.values(), *self.persisting.values()]
-        held = [it for it in held if part_of(it) == part_of(grant)]
-        assert len(held) == grant.second, "leased twice"
-        queue = self.queues().get((grant.worker, grant.slot), [])
-        assert len(queue) == grant.ahead, "a lease for a slot that has its fill"
-        assert not self.granted or grant.lease > self.granted[-1], "a lease's id was used again"
-        if grant.second:
-            self._check_second(grant, held[0])
-        if grant.kind is not LeaseKind.STAGE:
-            assert grant.chunk not in film.stored, "a lease of a chunk that is done"
-            self._check_isolation(grant, film)
-            assert film.delivered <= grant.chunk < film.delivered + film.in_flight, "a lease outside the window"
-            assert grant.chunk < film.fed, "a lease of a chunk that lacks something of the stage"
-            film.attempts[grant.chunk] += not grant.second
-            assert grant.attempt == film.attempts[grant.chunk], "attempts miscounted"
-        else:
-            self._check_stage(grant, film)
-        self._check_host(grant)
-        self._check_continues(grant, daemon, queue)
-        self.granted.append(grant.lease)
-        self.working[grant.lease] = grant
-
-    def _check_host(self, grant: ev.Grant) -> None:
-        host = self.hosts.get(part_of(grant))
-        if host is None:
-            assert grant.worker not in self.hosts.values(), "a lease for a daemon that somebody has for itself"
-        else:
-            assert grant.worker == host, "it was to have that daemon for itself"
-            assert not self._busy(host), "it is not alone there"
-
-    def _check_isolation(self, grant: ev.Grant, film: Film) -> None:
-        chunk = self._chunk(grant)
-        assert (grant.kind is LeaseKind.FRAME) == (grant.chunk in film.isolated), "isolated or not?"
-        faults = {call for call in film.faults if chunk.first <= call.rank < chunk.last}
-        assert {fault.call for fault in grant.faults} == faults, "a call that is not to be made"
-
-    def _check_stage(self, grant: ev.Grant, film: Film) -> None:
-        stage = film.stage
-        assert stage is not None
-        assert film.stage_may_go_on, "a stage that should wait"
-        assert grant.chunk == stage.position, "a stage out of order"
-        assert not self._persisting_of(grant.job, stage=True), "a stage that overtakes itself"
-        assert grant.replays == (stage.position < stage.passed), "replays or not?"
-        if stage.pinned and stage.position > 0:
-            assert stage.seat == (grant.worker, grant.slot), "a stage away from its state"
-        stage.seat = (grant.worker, grant.slot)
-        stage.replays += grant.replays
-
-    def _check_second(self, grant: ev.Grant, first: ev.Grant) -> None:
-        rerun = self.films[grant.job].rerun
-        assert first.lease in self.begun & self.working.keys(), "a second run of what nobody works on"
-        assert (grant.ahead, grant.continues) == (False, False)
-        assert grant.chunk not in rerun, "a third run"
-        rerun.add(grant.chunk)
-
-    def _check_continues(self, grant: ev.Grant, daemon: Daemon, queue: list[int]) -> None:
-        tail = daemon.tails.pop(grant.slot, None)
-        if self._is_pinned(grant):
-            return  # it has a decoder of its own, whatever its slot did between
-        if queue:
-            before = self.working[queue[0]]
-            tail = before.job, before.kind, self._chunk(before)
-        if grant.continues:
-            assert tail is not None, "continues what this slot never began"
-            assert grant.chunk not in self.films[grant.job].books(grant.kind).afresh, "it was said that this can't be"
-            self._check_follows(tail, grant)
-
-    def _check_follows(self, tail: tuple[str, LeaseKind, Chunk], grant: ev.Grant) -> None:
-        (job, kind, before), after = tail, self._chunk(grant)
-        assert (job, kind) == (grant.job, grant.kind)
-        assert (before.index + 1, before.stop) == (after.index, after.start)
-        assert (before.packets_start, before.segment) == (after.packets_start, after.segment)
-
-    def _is_pinned(self, grant: ev.Grant) -> bool:
+    def is_pinned(self, grant: ev.Grant) -> bool:
         stage = self.films[grant.job].stage
         return grant.kind is LeaseKind.STAGE and stage is not None and stage.pinned
 
-    def _check_deliver(self, command: ev.Deliver) -> None:
-        film = self.films[command.job]
-        assert not film.end
-        assert film.outstanding is None, "two chunks handed to the muxer at once"
-        assert command.chunk == film.delivered, "delivered out of order"
-        assert command.chunk in film.stored, "delivered before it was stored"
-        film.outstanding = command.chunk
-
-    def _check_complete(self, command: ev.CompleteJob) -> None:
-        film = self.films[command.job]
-        assert not film.end
-        assert film.final
-        assert film.delivered == len(film.chunks), "complete without all its chunks"
-        assert command.retries == film.retries(), "retries miscounted"
-        film.end = "complete"
-
-    def _check_failed(self, command: ev.FailJob) -> None:
-        film = self.films[command.job]
-        assert not film.end
-        parts = [film, *([film.stage] if film.stage else [])]
-        assert any(part.hopeless for part in parts), "failed without need"
-        film.end = "failed"
-        self.suspects = {(job, chunk) for job, chunk in self.suspects if job != command.job}
-        self._forget(command.job)
-
-    def _check_figures(self) -> None:
-        assert self.scheduler.leased == len(self.queues())
-        assert self.scheduler.slots == sum(d.slots for d in self.daemons.values() if not d.draining)
-        for job, film in self.films.items():
-            figures = self.scheduler.figures(job)
-            stored = self._persisting_of(job) + len(film.stored) - film.delivered
-            at_work = set(map(part_of, self.working.values()))
-            leased = sum((name, stage) == (job, False) for name, stage, _ in at_work)
-            assert film.end or (figures.leased, figures.stored) == (leased, stored)
-            assert film.end or figures.delivered == film.delivered
-            in_flight = figures.leased + figures.stored
-            assert in_flight <= film.in_flight, "too much in flight"
+    def busy(self, name: str) -> int:
+        return sum(worker == name for worker, _ in self.queues())

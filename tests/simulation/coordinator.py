@@ -37,14 +37,14 @@ class Books(World):
         self.now = self._nature.now
         self._nature.tell(event)
         commands = super().send(event)
-        self.check_not_lazy()
+        self.auditor.check_not_lazy()
         self._shares.look()
         self._obey(commands)
         return commands
 
-    def _check(self, command: ev.Command) -> None:
+    def take(self, command: ev.Command) -> None:
         self._nature.tell(command)
-        super()._check(command)
+        super().take(command)
 
 
 class Coordinator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from tests.scheduling.looks import slots
 from tests.scheduling.world import World
 from vidproc.scheduling import events as ev
 
@@ -64,4 +65,4 @@ class Shares:
             self._longest = max(self._longest, now - self._began[lease])
             if lease in ended:
                 del self._began[lease]
-        self._most_slots = max(self._most_slots, self._books.scheduler.slots)
+        self._most_slots = max(self._most_slots, slots(self._books.scheduler))

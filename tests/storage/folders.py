@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.spool import Spool
 
 
 def folder(spool: Spool, job_id: str = "job") -> JobFolder:

@@ -14,7 +14,7 @@ from vidproc.storage.reading import read_range
 
 def read(path: Path, offset: int, size: int) -> bytes:
     with path.open("rb") as file:
-        return asyncio.run(read_range(file.fileno(), offset, size))
+        return asyncio.run(read_range(file.fileno(), range(offset, offset + size)))
 
 
 @pytest.fixture

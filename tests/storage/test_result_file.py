@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vidproc.errors import StorageError
+from vidproc.storage.disk import disk_errors
 from vidproc.storage.result_file import ResultFile
-from vidproc.storage.spool import disk_errors
 
 RECORDS = b"packet records" * 100
 SHA256 = hashlib.sha256(RECORDS).hexdigest()

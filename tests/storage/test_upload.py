@@ -13,7 +13,8 @@ import pytest
 
 from tests.storage.folders import folder
 from vidproc.errors import ClientError, StorageError, UnknownJobError
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 FILM = bytes(range(256)) * 1024
 SHA256 = hashlib.sha256(FILM).hexdigest()

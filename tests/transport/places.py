@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.loops import run as run
+from tests.loops import until as until
 from vidproc.protocol.party import Party
 from vidproc.transport.address import Address
 from vidproc.transport.connect import connect
@@ -31,24 +33,12 @@ needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv
 
 SOCKET_KINDS = (pytest.param("tcp6", marks=needs_ipv6), "tcp4", "unix")
 KINDS = (*SOCKET_KINDS, "memory")
-LIMIT_S = 20.0
 
 Pair = tuple[Session, Session]
 
 
 def party(role: str, token: bytes | None = None, **changes: Any) -> Party:
     return Party(**{"role": role, "name": f"the {role}", "versions": {"vidproc": "1.0"}, "token": token, **changes})
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run it, with a limit so that what hangs fails."""
-    asyncio.run(asyncio.wait_for(main, LIMIT_S))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until that holds; the limit is `run`'s."""
-    while not condition():  # noqa: ASYNC110 - what is waited for knows of no event
-        await asyncio.sleep(0.001)
 
 
 def address(kind: str, folder: Path) -> Address:

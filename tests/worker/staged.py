@@ -14,7 +14,7 @@ from vidproc.media.output_format import shape_of
 from vidproc.model import ChunkReport, ChunkTask, LeaseKind
 from vidproc.pipelines.plan import sequential_part, shapes
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 from vidproc.worker.chunk import ChunkRunner
 
 

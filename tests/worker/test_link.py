@@ -69,7 +69,7 @@ def test_leases_in_blocks_are_answered_with_what_a_runner_makes(work: Work) -> N
 
 def test_a_result_of_more_than_a_block_comes_in_several(one_keyframe: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        monkeypatch.setattr("vidproc.worker.link._BLOCK", 100)
+        monkeypatch.setattr("vidproc.protocol.framing.BLOCK", 100)
         async with connected() as it:
             await it.coordinator.lease(1, one_keyframe)
             assert (await it.coordinator.answer()).records == one_keyframe.expected(0)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vidproc.cli import options
+from vidproc.cli.settings import add_daemon_options, add_settings, settings_of
+from vidproc.config import CoordinatorSettings
 
 if TYPE_CHECKING:
-    from vidproc.config import CoordinatorSettings
     from vidproc.coordinator.server import Coordinator
     from vidproc.web.server import WebServer
 
@@ -22,24 +23,41 @@ _EXAMPLES = """\
   vidproc-coordinator --port 9090 --unix-socket /run/user/1000/vidproc.sock
   head -c 32 /dev/urandom | base64 > t && vidproc-coordinator --bind :: --token-file t"""
 
+_ROWS = (
+    ("--bind", "ADDR", "where to listen, on IPv6 and IPv4 at once; :: is everywhere"),
+    ("--port", "P", "port for clients and daemons"),
+    ("--unix-socket", "PATH", "listen there too, for this host"),
+    ("--preview-port", "P", "port for pages, REST and metrics over HTTP; off for none"),
+    ("--data-dir", "DIR", "folder for uploads and results"),
+    ("--codec", "NAME", "video codec for jobs that name none"),
+    ("--default-processing", "NAME", "filter for jobs that name none"),
+    ("--token-file", "FILE", "file with the token that clients and daemons must hold"),
+    ("--insecure", "", "let anyone in, beyond loopback too, without a token"),
+    ("--memory-limit", "SIZE", "address space of a media process, such as 4GiB; 0 for no limit"),
+    ("--source-cache", "SIZE", "bytes of films to keep, so that they need not be sent again"),
+    ("--database-url", "URL", "where jobs are written down: sqlite:///PATH or postgresql://USER@HOST/NAME"),
+    ("--keep", "TIME", "how long results and the history of jobs are kept, such as 12h"),
+    ("--keep-jobs", "N", "jobs that have ended to keep, the newest; 0 for no limit"),
+    ("--spool-limit", "SIZE", "bytes of results to keep; those that were fetched go first; 0 for no limit"),
+)
 
 _LIMITS = (
-    ("--max-connections", "N", "connections at a time (default: 4096)"),
-    ("--max-connections-per-peer", "N", "of one IPv4 address, IPv6 network of 64 bits, or local user (default: 1024)"),
-    ("--max-connection-rate", "N", "new connections of one peer a second, beyond the first so many (default: 256)"),
-    ("--max-jobs", "N", "jobs at a time (default: 1024)"),
-    ("--max-jobs-per-connection", "N", "jobs at a time of one connection (default: 64)"),
-    ("--max-frame-pixels", "N", "pixels of a frame (default: 16777216)"),
-    ("--max-duration", "T", "how long a film may be (default: 7d)"),
-    ("--max-streams", "N", "streams of a film (default: 128)"),
-    ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit (default: 128MiB)"),
-    ("--max-result", "SIZE", "bytes of what a worker makes of one chunk (default: 1GiB)"),
-    ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit (default: 0)"),
-    ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit (default: 1KiB)"),
-    ("--send-timeout", "T", "how long a peer may take nothing of what waits for it (default: 30)"),
-    ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit (default: 1TiB)"),
-    ("--cpu-limit", "T", "processor time for reading and writing one film (default: 6h)"),
-    ("--probe-limit", "T", "of that, until it is known what the film is (default: 10)"),
+    ("--max-connections", "N", "connections at a time"),
+    ("--max-connections-per-peer", "N", "of one IPv4 address, IPv6 network of 64 bits, or local user"),
+    ("--max-connection-rate", "N", "new connections of one peer a second, beyond the first so many"),
+    ("--max-jobs", "N", "jobs at a time"),
+    ("--max-jobs-per-connection", "N", "jobs at a time of one connection"),
+    ("--max-frame-pixels", "N", "pixels of a frame"),
+    ("--max-duration", "T", "how long a film may be"),
+    ("--max-streams", "N", "streams of a film"),
+    ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit"),
+    ("--max-result", "SIZE", "bytes of what a worker makes of one chunk"),
+    ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit"),
+    ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit"),
+    ("--send-timeout", "T", "how long a peer may take nothing of what waits for it"),
+    ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit"),
+    ("--cpu-limit", "T", "processor time for reading and writing one film"),
+    ("--probe-limit", "T", "of that, until it is known what the film is"),
 )
 
 _STOP_LIMIT_S = 9.0
@@ -51,58 +69,10 @@ def parser() -> argparse.ArgumentParser:
         "Take jobs from clients, have worker daemons do them, and give the films back.",
         _EXAMPLES,
     )
-    made.add_argument(
-        "--bind",
-        metavar="ADDR",
-        help="where to listen, on IPv6 and IPv4 at once; :: is everywhere (default: localhost)",
-    )
-    made.add_argument("--port", metavar="P", help="port for clients and daemons (default: 9090)")
-    made.add_argument("--unix-socket", metavar="PATH", help="listen there too, for this host")
-    made.add_argument(
-        "--preview-port", metavar="P", help="port for pages, REST and metrics over HTTP; off for none (default: 8080)"
-    )
-    made.add_argument(
-        "--data-dir", metavar="DIR", help="folder for uploads and results (default: $XDG_STATE_HOME/vidproc)"
-    )
-    made.add_argument("--codec", help="video codec for jobs that name none (default: h264)")
-    made.add_argument("--default-processing", metavar="NAME", help="filter for jobs that name none (default: blur)")
-    made.add_argument("--token-file", metavar="FILE", help="file with the token that clients and daemons must hold")
-    made.add_argument(
-        "--insecure", action="store_true", default=None, help="let anyone in, beyond loopback too, without a token"
-    )
-    made.add_argument(
-        "--memory-limit",
-        metavar="SIZE",
-        help="address space of a media process, such as 4GiB; 0 for no limit (default: 4GiB)",
-    )
-    made.add_argument(
-        "--source-cache",
-        metavar="SIZE",
-        help="bytes of films to keep, so that they need not be sent again (default: 20GiB)",
-    )
-    made.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="where jobs are written down: sqlite:///PATH or postgresql://USER@HOST/NAME (default: a file in the data "
-        "folder)",
-    )
-    made.add_argument(
-        "--keep", metavar="TIME", help="how long results and the history of jobs are kept, such as 12h (default: 7d)"
-    )
-    made.add_argument(
-        "--keep-jobs",
-        metavar="N",
-        help="jobs that have ended to keep, the newest; 0 for no limit (default: 10000)",
-    )
-    made.add_argument(
-        "--spool-limit",
-        metavar="SIZE",
-        help="bytes of results to keep; those that were fetched go first; 0 for no limit (default: 20GiB)",
-    )
+    add_settings(made, CoordinatorSettings, _ROWS)
     limits = made.add_argument_group("limits", "what is more than that is refused, with the name of the limit")
-    for option, metavar, meaning in _LIMITS:
-        limits.add_argument(option, metavar=metavar, help=meaning)
-    options.add_daemon_options(made)
+    add_settings(limits, CoordinatorSettings, _LIMITS)
+    add_daemon_options(made)
     return made
 
 
@@ -114,9 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
     from vidproc.cli import daemons
-    from vidproc.config import CoordinatorSettings
 
-    settings = daemons.settings_of(CoordinatorSettings, given)
+    settings = settings_of(CoordinatorSettings, given)
     daemons.configure_logs(given, settings.log_rate)
     daemons.take_descriptors()
     return asyncio.run(_serve(settings))

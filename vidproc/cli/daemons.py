@@ -1,4 +1,4 @@
-"""What the two daemons have in common: options, settings, logs, signals."""
+"""What the two daemons have in common: logs, limits, signals."""
 
 from __future__ import annotations
 
@@ -12,24 +12,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
 from vidproc.cli import options
 from vidproc.cli.log_rate import LogRate
-from vidproc.config import CoordinatorSettings, WorkerSettings, keys, load
 from vidproc.errors import one_line, printable
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
-
-
-def settings_of(kind: type[_Settings], given: argparse.Namespace) -> _Settings:
-    """The settings from options, environment and file. Raises `ClientError`."""
-    said = {key: getattr(given, key, None) for key in keys(kind)}
-    return load(kind, said, Path(given.config) if given.config else None, os.environ)
 
 
 def configure_logs(given: argparse.Namespace, rate: int = 100) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ import cv2
 
 import vidproc
 from vidproc import scratch
-from vidproc.config import CoordinatorSettings, WorkerSettings, keys
+from vidproc.config import CoordinatorSettings, WorkerSettings, default_of, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
 from vidproc.media.still import still
@@ -29,7 +28,7 @@ Made from the programs themselves by `make docs`; `--help` says the same.
 
 _EXIT_CODES = """\
 Exit codes: 0 done, 2 wrong usage or configuration, 3 the coordinator cannot be reached, 4 the job failed, 130
-interrupted. `vidproc verify` ends with 1 when the two runs differ.
+interrupted, 141 what they said was not read to its end. `vidproc verify` ends with 1 when the two runs differ.
 """
 _SETTINGS = """\
 ## Settings of the daemons
@@ -109,15 +108,8 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "| setting | default |\n| --- | --- |"
     for kind in (CoordinatorSettings, WorkerSettings):
-        for each in dataclasses.fields(kind):
-            if each.name in keys(kind):
-                yield f"| `{kind.table}.{each.name}` | {_default(each.default)} |"
-
-
-def _default(value: object) -> str:
-    if value is None:
-        return "none"
-    return "depends on the host" if value is dataclasses.MISSING else f"`{value}`"
+        for key in keys(kind):
+            yield f"| `{kind.table}.{key}` | {default_of(kind, key) or 'none'} |"
 
 
 def _examples(epilog: str) -> str:

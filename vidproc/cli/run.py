@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 
 from vidproc.cli import options
 from vidproc.cli.job_options import add_job_options, add_output_options, check_outputs, job_of
+from vidproc.cli.settings import add_settings
+from vidproc.config import WorkerSettings, load
+from vidproc.cores import usable_cores
 
 if TYPE_CHECKING:
-    from vidproc.config import WorkerSettings
     from vidproc.model import JobSpec
 
 _EXAMPLES = """\
   vidproc-run in.mp4 -o out.mp4 --filter blur:ksize=9
   vidproc-run in.mkv -o out.mkv --filter mine.py --processes 2"""
+
+
+_ROWS = (
+    ("--frame-timeout", "T", "seconds that a process may stay on one frame"),
+    ("--memory-limit", "SIZE", "address space of a process; 0 for no limit"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,10 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--dry-run", action="store_true", help="only tell what would be done, and the memory it takes")
     made.add_argument("--processes", metavar="N", help="how many at once (default: the usable cores)")
-    made.add_argument("--frame-timeout", metavar="T", help="seconds that a process may stay on one frame (default: 30)")
-    made.add_argument(
-        "--memory-limit", metavar="SIZE", help="address space of a process; 0 for no limit (default: 4GiB)"
-    )
+    add_settings(made, WorkerSettings, _ROWS)
     add_output_options(made)
     add_job_options(made)
     return made
@@ -78,9 +83,6 @@ def _explain(worker: WorkerSettings, job: JobSpec, film: str) -> int:
 
 def _worker(given: argparse.Namespace) -> WorkerSettings:
     """Raises `ClientError`. What the environment says is for daemons."""
-    from vidproc.config import WorkerSettings, load
-    from vidproc.cores import usable_cores
-
     processes = usable_cores() if given.processes is None else given.processes
     options = {"processes": processes, "frame_timeout": given.frame_timeout, "memory_limit": given.memory_limit}
     return load(WorkerSettings, {**options, "allow_custom": True, "name": "here"}, None, {})

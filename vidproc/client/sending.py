@@ -8,11 +8,11 @@ from collections import deque
 
 from vidproc.client import films
 from vidproc.errors import ClientError
+from vidproc.protocol.framing import BLOCK, in_blocks
 from vidproc.protocol.messages import FileBlock, UploadBlock
 from vidproc.transport.session import Session
 
-_BLOCK = 2**20
-_WINDOW = 16 * _BLOCK
+_WINDOW = 16 * BLOCK
 """Bytes that may be on their way without an answer."""
 
 _WANTED = 64
@@ -22,8 +22,8 @@ _WANTED = 64
 async def send_file(session: Session, sha256: str, data: bytes) -> None:
     """One that a filter names, whole."""
     view = memoryview(data)
-    for at in range(0, len(view), _BLOCK):
-        await session.send(FileBlock(sha256, at), view[at : at + _BLOCK])
+    for at in in_blocks(range(len(view))):
+        await session.send(FileBlock(sha256, at.start), view[at.start : at.stop])
 
 
 class Sending:
@@ -68,12 +68,12 @@ class Sending:
         """The next block's bytes; none when there is nothing to send before the next answer."""
         while self._wanted:
             wanted = self._wanted.popleft()
-            if rest := wanted[_BLOCK:]:
+            if rest := wanted[BLOCK:]:
                 self._wanted.appendleft(rest)
             if wanted:
-                return wanted[:_BLOCK]
+                return wanted[:BLOCK]
         if self._sent >= self._held + _WINDOW:
             return range(0)
-        at = range(self._sent, min(self._sent + _BLOCK, self._source.size))
+        at = range(self._sent, min(self._sent + BLOCK, self._source.size))
         self._sent = at.stop
         return at

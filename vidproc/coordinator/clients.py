@@ -1,32 +1,29 @@
-"""A client's connection, seen from the coordinator: submissions and uploads in, progress and films out."""
+"""A client's connection, seen from the coordinator: submissions and uploads in, progress out, and `Downloads`."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import zlib
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import structlog
 
+from vidproc.coordinator.downloads import Downloads
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
 from vidproc.errors import ClientError, PeerError, VidprocError, one_line
-from vidproc.model import JobState
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
     Accepted,
     Cancel,
-    DownloadBlock,
     Error,
     Fetch,
     Fetched,
@@ -39,12 +36,9 @@ from vidproc.protocol.messages import (
     Wanted,
     Watch,
 )
-from vidproc.storage.reading import read_range
+from vidproc.quantities import counted
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
-
-_BLOCK = 2**20
-_MOST_DOWNLOADS = 4
-"""At a time. Each has a task and a descriptor, and they share one line."""
 
 log = structlog.get_logger()
 
@@ -94,10 +88,10 @@ class ClientLink:
         self._inquiries = inquiries
         self._limits = limits
         self._outbox = Outbox(session)
+        self._downloads = Downloads(session, self._outbox, desk.fetching)
         self._submissions = Submissions()
         self._watched: set[Job] = set()
         self._refused: set[Job] = set()
-        self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         beside = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._watch_pace())]
@@ -107,7 +101,7 @@ class ClientLink:
                 await self._answered(message, self._take(message, payload))
         finally:
             self._leave()
-            await _end([*beside, *self._sending.values()])
+            await ended(*beside, *self._downloads.tasks)
 
     async def _watch_pace(self) -> None:
         """Cut off a client that keeps a job waiting for its film; the job waits for it to come back."""
@@ -148,7 +142,7 @@ class ClientLink:
             case Watch(job_id):
                 self._watch(await self._desk.recall(job_id))
             case Fetch(job_id, offset):
-                await self._fetch(await self._desk.recall(job_id), offset)
+                await self._downloads.begin(await self._desk.recall(job_id), offset)
             case Cancel(job_id):
                 self._desk.cancel(await self._desk.recall(job_id))
             case Fetched(job_id):
@@ -171,7 +165,7 @@ class ClientLink:
         """For one more job."""
         self._watched = {job for job in self._watched if not job.state.final}
         if len(self._watched) + len(self._submissions) >= self._limits.jobs:
-            most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
+            most = f"{counted(self._limits.jobs, 'job')} at a time (max_jobs_per_connection)"
             raise ClientError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
@@ -241,37 +235,3 @@ class ClientLink:
             self._refused.add(job)
         self._outbox.post(Received(job.id, upload.offset))
         self._desk.received(job)
-
-    async def _fetch(self, job: Job, offset: int) -> None:
-        if job.state is not JobState.DONE:
-            raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
-        if not job.folder.result.exists():
-            raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
-        if job.id in self._sending:
-            await _end([self._sending[job.id]])
-        if len(self._sending) >= _MOST_DOWNLOADS:
-            raise ClientError(f"one connection may fetch {_MOST_DOWNLOADS} results at a time: wait for one to end")
-        self._sending[job.id] = task = asyncio.create_task(self._send_result(job, offset))
-        task.add_done_callback(partial(self._sent, job.id))
-
-    def _sent(self, job_id: str, _: asyncio.Task[None]) -> None:
-        del self._sending[job_id]
-
-    async def _send_result(self, job: Job, offset: int) -> None:
-        """The film from `offset`; `send` waits while the client reads slowly."""
-        try:
-            with self._desk.fetching(job.id), open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-                size = os.fstat(file.fileno()).st_size
-                for at in range(offset, size, _BLOCK):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, size - at))
-                    await self._session.send(DownloadBlock(job.id, at, zlib.crc32(block)), block)
-        except OSError as error:
-            self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
-        except PeerError:
-            pass  # the receiving side of the connection tells of its end
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

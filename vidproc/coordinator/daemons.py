@@ -14,7 +14,8 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.worker_figures import WorkerFigures
-from vidproc.errors import PeerError, StorageError, VidprocError, from_code
+from vidproc.errors import PeerError, StorageError, VidprocError, from_code, one_line
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import (
     Drain,
     Failed,
@@ -30,9 +31,9 @@ from vidproc.protocol.messages import (
 )
 from vidproc.scheduling import events as ev
 from vidproc.storage.reading import read_range
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
-_BLOCK = 2**20
 _MAX_SLOTS = 1024
 _MOST_FILES = 1024
 _LARGEST_RESULT = 2**31 - 1
@@ -71,16 +72,12 @@ class DaemonLink:
         finally:
             log.info("worker left", worker=self.name)
             self._dispatch.worker_lost(self)
-            tasks += self._files
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await ended(*tasks, *self._files)
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)
 
     def ask_to_drain(self) -> None:
-        """It takes nothing more at once, and leaves when it is done."""
         self._note_draining()
         self.post(Drain())
 
@@ -114,9 +111,9 @@ class DaemonLink:
         if not self._holds(lease):
             return  # and what it needed may be gone
         with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-            for at in range(start, stop, _BLOCK):
+            for at in in_blocks(range(start, stop)):
                 with self._dispatch.disk(lease):
-                    block = await read_range(file.fileno(), at, min(_BLOCK, stop - at))
+                    block = await read_range(file.fileno(), at)
                 if not self._holds(lease):
                     return
                 await self._session.send(LeaseBlock(lease), block)
@@ -135,9 +132,9 @@ class DaemonLink:
         if job is None:
             return
         with self._ending(job, "a filter's file"), open(job.folder.file(sha256), "rb", buffering=0) as file:  # noqa: ASYNC230
-            for at in range(0, job.spec.files[sha256], _BLOCK):
-                block = await read_range(file.fileno(), at, min(_BLOCK, job.spec.files[sha256] - at))
-                await self._session.send(FileBlock(sha256, at), block)
+            for at in in_blocks(range(job.spec.files[sha256])):
+                block = await read_range(file.fileno(), at)
+                await self._session.send(FileBlock(sha256, at.start), block)
 
     @contextlib.contextmanager
     def _ending(self, job: Job, what: str) -> Iterator[None]:
@@ -196,16 +193,16 @@ class DaemonLink:
             raise PeerError(str(error)) from None
 
     def _failed(self, failed: Failed) -> None:
-        grant = self._dispatch.grant_of(failed.lease_id)
+        grant, message = self._dispatch.grant_of(failed.lease_id), one_line(failed.message)
         if grant is not None:
             log.warning(
                 "chunk failed", job=grant.job, chunk=grant.chunk, attempt=grant.attempt, worker=self.name,
-                frame=failed.frame, error=failed.message,
+                frame=failed.frame, error=message,
             )  # fmt: skip
         retryable = from_code(failed.code, "").retryable
         self._dispatch.lease_failed(
             ev.ChunkFailed(
-                failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost, failed.call
+                failed.lease_id, failed.code, message, retryable, failed.frame, failed.slot_lost, failed.call
             )
         )
 

@@ -17,7 +17,6 @@ from vidproc.coordinator import recovery, validation
 from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.course import bug, run_to_its_end
-from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.intake import Intake
 from vidproc.coordinator.job import Job
@@ -32,7 +31,8 @@ from vidproc.errors import (
 from vidproc.model import JobState
 from vidproc.protocol.messages import Received, Submit
 from vidproc.storage.journal import Ending, Journal, Unfinished
-from vidproc.storage.spool import Spool, Upload
+from vidproc.storage.spool import Spool
+from vidproc.storage.upload import Upload
 
 _PROGRESS_EVERY_S = 0.5
 _REMEMBERED_S = 3600.0
@@ -176,7 +176,8 @@ class Desk:
         """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         job = self._dispatch.jobs.get(job_id)
         if job is None:
-            raise UnknownJobError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
+            why = "it was cancelled or forgotten, or another coordinator accepted it, or one with another data folder"
+            raise UnknownJobError(f"there is no job {job_id} here: {why}")
         return job
 
     async def recall(self, job_id: str) -> Job:
@@ -299,7 +300,7 @@ class Desk:
 
     @property
     def _slots(self) -> int:
-        return sum(link.slots for link in self._dispatch.workers.values() if isinstance(link, DaemonLink))
+        return sum(link.slots for link in self._dispatch.workers.values())
 
     def _remember(self, job: Job) -> None:
         """For a while. A failed one too: a client that is between two connections would give it again."""

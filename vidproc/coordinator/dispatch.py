@@ -19,6 +19,7 @@ import structlog
 from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import CannotContinueError, StorageError, VidprocError, from_code
 from vidproc.model import Attempt, ChunkReport, LeaseKind, Outcome
 from vidproc.protocol.messages import Committed, Message, Revoke
@@ -39,12 +40,18 @@ class WorkerLink(Protocol):
 
     name: str
     versions: Mapping[str, str]
+    slots: int
+    figures: WorkerFigures
+    draining: bool
 
     def lease(self, grant: ev.Grant) -> None:
         """Send the lease and its packets; never waits."""
 
     def post(self, message: Message) -> None:
         """Send a control message; never waits."""
+
+    def ask_to_drain(self) -> None:
+        """It takes nothing more at once, and leaves when it is done."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,8 @@ from vidproc.model import (
 )
 from vidproc.protocol.messages import Finished, Message, Progress, Wanted
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder, Upload
+from vidproc.storage.job_folder import JobFolder
+from vidproc.storage.upload import Upload
 
 _RATE_WINDOW_S = 3.0
 _MOST_TROUBLES = 100

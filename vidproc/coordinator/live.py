@@ -10,8 +10,7 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
-from vidproc.coordinator.daemons import DaemonLink
-from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import bottleneck
 from vidproc.metrics.histogram import Histogram
@@ -116,13 +115,13 @@ class WorkerNow(Struct, frozen=True):
 
 
 def workers_now(dispatch: Dispatch) -> tuple[WorkerNow, ...]:
-    links = sorted((link for link in dispatch.workers.values() if isinstance(link, DaemonLink)), key=lambda it: it.name)
+    links = sorted(dispatch.workers.values(), key=lambda it: it.name)
     busy = {(grant.worker, grant.slot) for grant in dispatch.grants()}
     by_worker = Counter(worker for worker, _ in busy)
     return tuple(_worker_now(link, by_worker[link.name]) for link in links)
 
 
-def _worker_now(link: DaemonLink, busy: int) -> WorkerNow:
+def _worker_now(link: WorkerLink, busy: int) -> WorkerNow:
     it = link.figures
     return WorkerNow(
         link.name, link.slots, busy, link.draining, round(it.fps, 2), it.frames,

@@ -27,6 +27,7 @@ from vidproc.pipelines import plan
 from vidproc.processes.child import Child, ChildDiedError, ChildLimits
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.reach import Reach
+from vidproc.tasks import ended, watched
 
 _ENTRY = "vidproc.coordinator.media_child:serve"
 _STALLED_S = 60.0
@@ -157,8 +158,7 @@ class MediaProcess:
                 else:
                     yield from_plain(Planned, answer["planned"])
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            await ended(telling)
         yield from_plain(Ingested, answer["ingested"])
 
     async def _tell_growth(self, source: Source, held: int) -> None:
@@ -203,19 +203,19 @@ class MediaProcess:
     async def _answer(self, limit_s: float = _STALLED_S, source: Source | None = None) -> dict[str, Any]:
         """What the child says next. Its gauge moves with each packet that it reads; before it answers, all else is
         short, or has a limit that fits. As long as its source is on its way it may just be waiting for that."""
-        asked_at, receiving = time.monotonic(), asyncio.ensure_future(self._child.receive())
+        asked_at = time.monotonic()
+
+        def check_stalled() -> None:
+            came_at = source.whole_at if source else 0.0
+            moved_at = max(asked_at, came_at, self._child.gauge.read().moved_at)
+            if time.monotonic() - moved_at > limit_s:
+                raise StalledError(f"the media process has not moved for {limit_s:.0f} s")
+
         try:
-            while not (await asyncio.wait({receiving}, timeout=_LOOK_EVERY_S))[0]:
-                came_at = source.whole_at if source else 0.0
-                moved_at = max(asked_at, came_at, self._child.gauge.read().moved_at)
-                if time.monotonic() - moved_at > limit_s:
-                    raise StalledError(f"the media process has not moved for {limit_s:.0f} s")
-            answer, _ = receiving.result()
-        finally:
-            if not receiving.done():
-                self._child.kill()
-                receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+            answer, _ = await watched(self._child.receive(), check_stalled, _LOOK_EVERY_S)
+        except BaseException:  # whatever it may still say is not waited for
+            self._child.kill()
+            raise
         if "failed" in answer:
             raise self._child.raised(answer["failed"])
         return answer

@@ -27,7 +27,7 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
-from vidproc.storage.spool import disk_errors
+from vidproc.storage.disk import disk_errors
 
 _TELL_EVERY_S = 0.1
 """The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""

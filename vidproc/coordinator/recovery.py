@@ -12,8 +12,9 @@ from vidproc.coordinator.job import Done, Job
 from vidproc.coordinator.results import Surroundings, metrics
 from vidproc.model import JobState
 from vidproc.protocol.messages import Finished
+from vidproc.storage.job_folder import JobFolder
 from vidproc.storage.journal import Ending, JobRecord, Unfinished
-from vidproc.storage.spool import JobFolder, Spool
+from vidproc.storage.spool import Spool
 
 
 def record_of(job: Job) -> JobRecord:

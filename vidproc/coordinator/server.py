@@ -41,7 +41,7 @@ class Coordinator:
         self._dispatch = Dispatch(self._journal)
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
-        self.view = View(settings, self._dispatch, self._desk, self._inquiries)
+        self.view = View(settings, self._journal, self._dispatch, self._desk, self._inquiries)
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vidproc.errors import ClientError
-from vidproc.storage.spool import disk_errors
+from vidproc.storage.disk import disk_errors
 
 _FAR = 16 * 2**20
 """Bytes. What is nearer than this comes soon in its turn: it is on its way."""

@@ -21,7 +21,7 @@ from vidproc.filters.contract import Shape
 from vidproc.model import TIME_BYTES, Chunk, ChunkReport, ChunkTask, FilterSpec, LeaseKind
 from vidproc.pipelines.plan import SequentialPart
 from vidproc.scheduling.events import Grant
-from vidproc.storage.spool import JobFolder
+from vidproc.storage.job_folder import JobFolder
 
 Piece = tuple[Path, int, int]
 """A range of bytes of a file."""

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator.daemons import DaemonLink
+from vidproc.coordinator import health
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
 from vidproc.errors import ClientError, UnknownWorkerError
@@ -30,12 +31,17 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Finished, Submit
+from vidproc.storage.journal import Journal
 
 
 class View:
     """`began_at` is when the coordinator started, in seconds since 1970."""
 
-    def __init__(self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, inquiries: Inquiries) -> None:
+    def __init__(
+        self, settings: CoordinatorSettings, journal: Journal, dispatch: Dispatch, desk: Desk, inquiries: Inquiries
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
         self.name = settings.name
         self.version = __version__
         self.began_at = time.time()
@@ -84,9 +90,15 @@ class View:
     def drain(self, worker: str) -> None:
         """It gets nothing more, and leaves when it is done. Raises `UnknownWorkerError`."""
         link = self._dispatch.workers.get(worker)
-        if not isinstance(link, DaemonLink):
+        if link is None:
             raise UnknownWorkerError(f"there is no worker {worker} here")
         link.ask_to_drain()
+
+    # The coordinator itself
+
+    async def health(self) -> tuple[Component, ...]:
+        """What a job needs, and whether it is there."""
+        return await health.look(self._settings.data_dir, self._journal, self._dispatch)
 
     # What is done to jobs
 

@@ -25,14 +25,14 @@ from typing import Any
 import msgpack
 
 from vidproc.errors import PeerError
-from vidproc.protocol.shape import Limits, check_shape
+from vidproc.protocol.shape import BLOCK, Limits, check_shape
 
 Buffer = bytes | bytearray | memoryview
 Frame = tuple[dict[Any, Any], bytes]
 
 PREFIX = struct.Struct(">II")
 
-__all__ = ["PREFIX", "Buffer", "Frame", "FrameReader", "Limits", "pack", "unpack_header"]
+__all__ = ["BLOCK", "PREFIX", "Buffer", "Frame", "FrameReader", "Limits", "in_blocks", "pack", "unpack_header"]
 
 
 def pack(header: Mapping[str, Any], payload: Buffer = b"") -> list[Buffer]:
@@ -45,6 +45,12 @@ def pack(header: Mapping[str, Any], payload: Buffer = b"") -> list[Buffer]:
     size = memoryview(payload).nbytes
     head = PREFIX.pack(len(body), size) + body
     return [head, payload] if size else [head]
+
+
+def in_blocks(whole: range) -> Iterator[range]:
+    """These bytes of a file or buffer, as many at a time as a payload may have."""
+    for at in range(whole.start, whole.stop, BLOCK):
+        yield range(at, min(at + BLOCK, whole.stop))
 
 
 def unpack_header(data: bytes, limits: Limits) -> dict[Any, Any]:

@@ -11,6 +11,9 @@ from msgspec import Struct
 
 from vidproc.errors import PeerError
 
+BLOCK = 2**20
+"""Bytes of a payload, at most: what is larger goes in several messages, so that no other waits for long behind it."""
+
 
 class Limits(Struct, frozen=True):
     """How large a frame may be. `header` and `payload` are in bytes.
@@ -20,7 +23,7 @@ class Limits(Struct, frozen=True):
     """
 
     header: int = 256 * 1024
-    payload: int = 1024 * 1024
+    payload: int = BLOCK
     depth: int = 16
     length: int = 4096
     items: int = 65536

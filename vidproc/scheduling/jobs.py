@@ -104,13 +104,12 @@ class Job:
         self.ceiling = max(self.ceiling, ceiling)
         self._admit()
 
-    def count_attempt(self, record: ChunkRecord, step: int) -> int:
-        """One attempt more, or one less than was thought; by how many retries that is more."""
-        before, record.attempts = record.attempts, record.attempts + step
+    def count_attempt(self, record: ChunkRecord, step: int) -> None:
+        """One attempt more, or one less than was thought."""
+        record.attempts += step
         self.retries[record.chunk.index] = record.attempts - 1
         if record.attempts < 2:
             del self.retries[record.chunk.index]
-        return max(record.attempts, 1) - max(before, 1)
 
     def note_fault(self, fault: Fault) -> None:
         if fault.call not in {known.call for known in self.faults}:

@@ -11,21 +11,21 @@ import errno
 import os
 
 
-async def read_range(file: int, offset: int, size: int) -> bytes | memoryview:
-    """The `size` bytes at `offset` of an open file, uncopied. Raises `OSError`, also when the file is shorter."""
-    data = _in_memory(file, offset, size)
-    if len(data) < size:
-        data = await asyncio.to_thread(os.pread, file, size, offset)
-    if len(data) < size:
+async def read_range(file: int, at: range) -> bytes | memoryview:
+    """These bytes of an open file, uncopied. Raises `OSError`, also when the file is shorter."""
+    data = _in_memory(file, at)
+    if len(data) < len(at):
+        data = await asyncio.to_thread(os.pread, file, len(at), at.start)
+    if len(data) < len(at):
         raise OSError(errno.EIO, "the file is shorter than it was")
     return data
 
 
-def _in_memory(file: int, offset: int, size: int) -> bytes | memoryview:
-    """As much from `offset` on as can be had without waiting; see preadv2(2)."""
-    room = bytearray(size)
+def _in_memory(file: int, at: range) -> bytes | memoryview:
+    """As many of them, from the first on, as can be had without waiting; see preadv2(2)."""
+    room = bytearray(len(at))
     try:
-        return memoryview(room)[: os.preadv(file, [room], offset, os.RWF_NOWAIT)]
+        return memoryview(room)[: os.preadv(file, [room], at.start, os.RWF_NOWAIT)]
     except OSError as error:  # nothing of it is in memory, or this file system can't tell
         if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from vidproc.storage.spool import disk_errors, write_all
+from vidproc.storage.disk import disk_errors, write_all
 
 
 class ResultFile:

@@ -19,120 +19,24 @@ All names are made here: nothing a client sends becomes part of a path, but for 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
 import secrets
 import shutil
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from vidproc.errors import ClientError, StorageError, UnknownJobError
+from vidproc.errors import ClientError, StorageError
 from vidproc.model import is_sha256
+from vidproc.quantities import sizes_in_words
+from vidproc.storage.disk import disk_errors, note_use, sync
+from vidproc.storage.job_folder import JobFolder
 
-_BLOCK = 2**20
 _AT_REST = ("", ".part")
 """Sources that no upload is writing to."""
 _RESERVE = 64 * 2**20
 """Free bytes that are left to the rest of the system."""
-
-
-@contextlib.contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Translate the operating system's refusals into one line that says what was being done."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}") from error
-
-
-class JobFolder:
-    """The files of one job."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.source = path / "source"
-        self.result = path / "result"
-
-    def chunk(self, index: int) -> Path:
-        return self.path / "chunks" / str(index)
-
-    def stage(self, index: int) -> Path:
-        return self.path / "stage" / str(index)
-
-    def file(self, sha256: str) -> Path:
-        return self.path / "files" / sha256
-
-    def create(self) -> None:
-        with disk_errors("cannot make a job's folder"):
-            (self.path / "chunks").mkdir(parents=True)
-
-    def create_stage(self) -> None:
-        """Room for what a sequential stage hands on, if the job has one."""
-        with disk_errors("cannot make a job's folder"):
-            (self.path / "stage").mkdir(exist_ok=True)
-
-    def keep_files(self, files: Mapping[str, bytes]) -> None:
-        """What the job's filters name, by SHA-256."""
-        with disk_errors("cannot store a filter's file"):
-            for sha256, data in files.items():
-                self.file(sha256).parent.mkdir(exist_ok=True)
-                self.file(sha256).write_bytes(data)
-
-    def kept_files(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
-        """The same again, of these hashes. Raises `OSError`."""
-        return {sha256: self.file(sha256).read_bytes() for sha256 in sizes}
-
-    def sync(self) -> None:
-        """Make durable that the folder is there, with its link to the source and the filters' files."""
-        with disk_errors("cannot make a job's folder"):
-            files = self.path / "files"
-            for path in files.iterdir() if files.exists() else ():
-                sync(path)
-            for folder in (files, self.path, self.path.parent):
-                if folder.exists():
-                    sync(folder)
-
-    def sync_result(self) -> None:
-        with disk_errors("cannot store the result"):
-            sync(self.result)
-            sync(self.path)
-
-    def holds_chunk(self, index: int, size: int, sha256: str) -> bool:
-        """Whether a chunk's file is the one that was kept, byte for byte."""
-        try:
-            with open(self.chunk(index), "rb") as file:
-                whole = os.fstat(file.fileno()).st_size == size
-                return whole and hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except OSError:
-            return False
-
-    def tidy(self) -> None:
-        """Remove what a coordinator that was killed was in the middle of, and what is made anew. What cannot be removed
-        is left."""
-        for path in (*self.path.glob("packets-*"), self.result, *self.path.glob("chunks/*.*")):
-            with contextlib.suppress(OSError):
-                path.unlink()
-        shutil.rmtree(self.path / "stage", ignore_errors=True)
-
-    def keep_result(self) -> None:
-        """What the result was made of is not needed any more, but for the filters' files: the source is kept elsewhere,
-        and so the job can be done again. What cannot be removed is left, as by `remove`."""
-        with contextlib.suppress(OSError):
-            for path in self.path.iterdir():
-                if path.name == "files":
-                    continue
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                elif path != self.result:
-                    path.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 _Identity = tuple[int, int, int]
@@ -142,102 +46,6 @@ _Identity = tuple[int, int, int]
 def _identity(path: Path) -> _Identity:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _note_use(path: Path) -> None:
-    """By the access time, so that the time of the last change still tells of changes."""
-    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
-
-
-class Upload:
-    """A source on its way in. It is kept under a name of its own, so that two clients may send the same film."""
-
-    def __init__(self, spool: Spool, sha256: str, size: int, job_id: str, folder: JobFolder) -> None:
-        self.size = size
-        self._folder = folder
-        self._sha256 = sha256
-        self._spool = spool
-        self._target = spool.source(sha256)
-        self._broken_off = self._target.with_suffix(".part")
-        self._path = self._target.with_suffix(f".{job_id}")
-        self._hash = hashlib.sha256()
-        self._inherited = 0
-        self._given_up = False
-        self.offset = 0
-
-    def open(self) -> None:
-        """Take over what the job has of its source, or what an earlier upload of the same one left; hash that again,
-        and give the job its link."""
-        with disk_errors("cannot store the upload"):
-            self._take_over()
-            self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - owned until finish or abandon
-            try:
-                if not self._folder.source.exists():
-                    os.link(self._path, self._folder.source)
-                self._hash_again()
-            except OSError:
-                self.abandon()
-                raise
-
-    def _take_over(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if self._folder.source.exists():
-                self._path.unlink(missing_ok=True)
-                os.link(self._folder.source, self._path)
-            else:
-                self._broken_off.rename(self._path)
-
-    def _hash_again(self) -> None:
-        self._file.seek(0)
-        while not self._given_up and (block := self._file.read(_BLOCK)):
-            self._hash.update(block)
-            self.offset += len(block)
-        if self.offset > self.size:  # whatever this is, it is not the film
-            self._file.truncate(0)
-            self._hash, self.offset = hashlib.sha256(), 0
-        self._inherited = self.offset
-
-    def write(self, data: bytes | memoryview) -> None:
-        with disk_errors("cannot store the upload"):
-            write_all(self._file, data)
-        self._hash.update(data)
-        self.offset += len(data)
-
-    def finish(self) -> None:
-        """Verify and keep. Raises `ClientError` when the bytes are not those announced; `UnknownJobError`, so that the
-        client begins anew, where some of them lay here from before and may be to blame."""
-        with disk_errors("cannot store the upload"), self._file:
-            if self._hash.hexdigest() != self._sha256:
-                self._path.unlink(missing_ok=True)
-                raise self._mismatch()
-            os.fsync(self._file.fileno())
-            _note_use(self._path)
-            self._spool.trust(self._sha256, self._path)
-            self._path.rename(self._target)
-            self._path.unlink(missing_ok=True)  # it stays where both names were the same file's
-            sync(self._target.parent)
-
-    def _mismatch(self) -> ClientError:
-        if not self._inherited:
-            return ClientError(
-                "the uploaded bytes do not match their SHA-256: was the file changed meanwhile? Send it again"
-            )
-        self._spool.forget(self._sha256)
-        return UnknownJobError("what the coordinator held of the film was damaged there: send it again")
-
-    def give_up(self) -> None:
-        """Whoever is opening it in another thread is to be done soon; after that there is only `pause`."""
-        self._given_up = True
-
-    def pause(self) -> None:
-        """Leave what has come to the job, which goes on with another coordinator."""
-        self._file.close()
-
-    def abandon(self) -> None:
-        """Leave what has come for the next upload of the same source."""
-        self._file.close()
-        with contextlib.suppress(OSError):
-            self._path.rename(self._broken_off)
 
 
 class Spool:
@@ -298,19 +106,28 @@ class Spool:
         """Refuse a job before it starts when its source, packets and result will not fit."""
         if missing := self.missing_room(size):
             need = _needed(size)
-            raise StorageError(
-                f"too little disk at the coordinator: about {need >> 20} MiB needed, {(need - missing) >> 20} MiB free"
-            )
+            needed, free = sizes_in_words(need, need - missing)
+            raise StorageError(f"too little disk at the coordinator: about {needed} needed, {free} free")
 
     def make_room(self, size: int, spared: str) -> None:
         """Forget the sources used longest ago until so many bytes are free, but for what is held of `spared`, and those
         that jobs have, too: they would free nothing."""
+        for path, held in self._removable(spared):
+            with contextlib.suppress(OSError):
+                if size > 0:
+                    self._drop(path)
+                    size -= held
+
+    def room_to_make(self, spared: str) -> int:
+        """Bytes that `make_room` could free."""
+        return sum(held for _, held in self._removable(spared))
+
+    def _removable(self, spared: str) -> Iterator[tuple[Path, int]]:
         for path in reversed(self._at_rest()):
             with contextlib.suppress(OSError):
                 found = path.stat()
-                if size > 0 and found.st_nlink == 1 and path.stem != spared:
-                    self._drop(path)
-                    size -= found.st_size
+                if found.st_nlink == 1 and path.stem != spared:
+                    yield path, found.st_size
 
     def take(self, sha256: str, size: int, folder: JobFolder) -> bool:
         """Give a job its link to a source, if it is held and of that size. From then on the cache may forget it."""
@@ -322,7 +139,7 @@ class Spool:
             if folder.source.stat().st_size != size:
                 folder.source.unlink()
                 return False
-            _note_use(folder.source)
+            note_use(folder.source)
             return True
 
     def holds(self, sha256: str, size: int) -> bool:
@@ -401,19 +218,3 @@ class Spool:
 def _needed(size: int) -> int:
     """Bytes for a source, its packets and its result, as far as that can be told before."""
     return 3 * size + _RESERVE
-
-
-def sync(path: Path) -> None:
-    """Make a file's bytes durable, or what a folder lists."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
-    """To a file without a buffer, which may take less than it is given."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]

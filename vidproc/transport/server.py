@@ -21,6 +21,7 @@ import structlog
 from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError
 from vidproc.protocol.connection import Connection
 from vidproc.protocol.party import NONCE_BYTES, Party
+from vidproc.tasks import ended
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.transport.listen import Listener
 from vidproc.transport.session import Session, SessionSettings
@@ -95,10 +96,7 @@ class Server:
         self._stop_accepting()
         for listener in self.listeners:
             listener.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     def _stop_accepting(self) -> None:
         if self._resumption is not None:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
-from vidproc.web import catalogue, jobs, live, pages, problems
+from vidproc.web import catalogue, health, jobs, live, pages, problems
 from vidproc.web.reception import Reception
 
 API = "/api/v1"
@@ -30,4 +30,5 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
     for router in (catalogue.router(), live.router(view), jobs.router(view)):
         app.include_router(router, prefix=API)
     app.include_router(pages.router())
+    app.include_router(health.router(view))
     return Reception(app, settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

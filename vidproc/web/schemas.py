@@ -114,3 +114,24 @@ class Worker(BaseModel):
 
 class WorkerPage(BaseModel):
     workers: list[Worker]
+
+
+class Alive(BaseModel):
+    """`began_at` is in seconds since 1970."""
+
+    name: str
+    version: str
+    began_at: float
+
+
+class Component(BaseModel):
+    """`reason` says how it is; where it is not `ready`, what to do."""
+
+    name: str
+    ready: bool
+    reason: str
+
+
+class Ready(BaseModel):
+    ready: bool
+    components: list[Component]

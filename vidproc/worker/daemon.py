@@ -17,6 +17,7 @@ import structlog
 from vidproc.config import ADAPTIVE, WorkerSettings
 from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
 from vidproc.protocol.party import Party
+from vidproc.tasks import ended
 from vidproc.transport.address import Address
 from vidproc.transport.connect import ANY, IPV4, IPV6, connect
 from vidproc.transport.session import Session
@@ -124,9 +125,7 @@ async def _first_of(*courses: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
     for task in done:
         task.result()
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import PeerError, WorkerError
 from vidproc.model import ChunkReport
+from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.incoming import IncomingFiles
 from vidproc.protocol.messages import (
     Committed,
@@ -31,12 +32,12 @@ from vidproc.protocol.messages import (
     ResultBlock,
     Revoke,
 )
+from vidproc.tasks import ended
 from vidproc.transport.session import Session
 from vidproc.worker.file_cache import FileCache
 from vidproc.worker.slot import Slot, SlotFailure
 from vidproc.worker.usage import Usage
 
-_BLOCK = 2**20
 _HEARTBEAT_S = 0.5
 _USAGE_EVERY = 4
 """Heartbeats."""
@@ -224,8 +225,8 @@ class Link:
         with contextlib.suppress(PeerError):
             await self._session.send(Result(lease_id, len(records), digest, report))
             view = memoryview(records)
-            for at in range(0, len(view), _BLOCK):
-                await self._session.send(ResultBlock(lease_id), view[at : at + _BLOCK])
+            for at in in_blocks(range(len(view))):
+                await self._session.send(ResultBlock(lease_id), view[at.start : at.stop])
 
     async def _beat(self) -> None:
         """Tell how far each lease is, and of its machine. The session's own pings keep an idle connection alive."""
@@ -250,9 +251,7 @@ class Link:
 
     async def _abandon(self) -> None:
         """The connection is gone, and its leases are void: stop what runs."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         self._work.clear()
         self._uncommitted.clear()
         self._idle.set()

@@ -16,6 +16,7 @@ from vidproc.model import ChunkReport, ChunkTask, FilterCall, LeaseKind
 from vidproc.processes.child import Child, ChildLimits
 from vidproc.processes.gauge import Reading
 from vidproc.protocol.structure import from_plain, to_plain
+from vidproc.tasks import watched
 
 _ENTRY = "vidproc.worker.chunk:serve"
 _LOOK_EVERY_S = 0.25
@@ -114,19 +115,12 @@ class Slot:
 
     async def _within_limit(self, child: Child, course: Coroutine[Any, Any, T]) -> T:
         """What `course` gives, unless the process stays on one frame for longer than the limit."""
-        asking = asyncio.create_task(course)
-        try:
-            while not (await asyncio.wait({asking}, timeout=_LOOK_EVERY_S))[0]:
-                self._check_stalled(child.gauge.read())
-            return asking.result()
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)  # it may have failed at the moment of a cancellation
+        return await watched(course, lambda: self._check_stalled(child.gauge.read()), _LOOK_EVERY_S)
 
     def _check_stalled(self, reading: Reading) -> None:
         if time.monotonic() - reading.moved_at > self._frame_timeout:
             frame = reading.call.rank if reading.call else reading.frame
-            where = f"frame {frame}" if frame >= 0 else "the start of a chunk"
+            where = f"frame {frame}: it" if frame >= 0 else "the start of a chunk"
             raise StalledError(f"{where} took longer than {self._frame_timeout:g} s (--frame-timeout)")
 
     async def _drop(self) -> None:
