@@ -14,6 +14,7 @@ from vidproc.coordinator.clients import ClientLimits, ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.uploads import Uploads
 from vidproc.coordinator.view import View
@@ -45,8 +46,9 @@ class Coordinator:
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
         self._uploads = Uploads(settings, self._spool, self._desk.demand_room)
+        self._gallery = Gallery(settings, self._dispatch, self._desk, self._spool)
         self.view = View(
-            settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads
+            settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads, self._gallery
         )
 
     async def start(self, listen_at: Sequence[Address]) -> None:
@@ -94,6 +96,7 @@ class Coordinator:
             await self._dispatch.drain(_DRAIN_S)
         await self._server.close()
         await self._uploads.close()
+        await self._gallery.close()
         await self._desk.close()
         self._dispatch.close()
         await self._let_go()
