@@ -8,7 +8,9 @@ import os
 import pty
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 from tests.end_to_end.programs import BIN, LIMIT_S, Cluster, Outcome, cluster, doctor
 from tests.end_to_end.surroundings import without_ipv6
 from tests.postgres import Postgres
-from vidproc.checks import coding
+from vidproc.checks import coding, pages
 
 pytestmark = pytest.mark.process
 
@@ -115,23 +117,72 @@ def test_a_preview_port_that_is_taken_is_a_warning(here: tuple[object, ...]) -> 
     assert found(outcome)[f"preview port {port}"]["level"] == "warning"
 
 
-def test_a_coordinator_that_runs_here(shared: Cluster) -> None:
-    outcome = doctor("--port", shared.port, "--unix-socket", shared.unix, "--data-dir", shared.data, "--json")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator with pages, and without a worker."""
+    with cluster(tmp_path_factory.mktemp("site"), "--preview-port", 0) as made:
+        yield made
+
+
+def pages_port(site: Cluster) -> int:
+    return int(site.pages[0].rpartition(":")[2])
+
+
+def test_a_coordinator_that_runs_here(site: Cluster) -> None:
+    where = ("--port", site.port, "--unix-socket", site.unix, "--preview-port", pages_port(site))
+    outcome = doctor(*where, "--data-dir", site.data, "--json")
     findings = found(outcome)
     assert outcome.code == 0, findings
-    for subject in (f"tcp://[::1]:{shared.port}", f"tcp://127.0.0.1:{shared.port}", f"socket {shared.unix}"):
+    for subject in (f"tcp://[::1]:{site.port}", f"tcp://127.0.0.1:{site.port}", f"socket {site.unix}"):
         assert "a coordinator answers" in findings[subject]["said"]
+    assert "pages answer" in findings[f"preview port {pages_port(site)}"]["said"]
+    assert findings["coordinator's workers"]["level"] == "warning"
+    assert "start vidproc-worker" in findings["coordinator's workers"]["said"]
+    assert findings["coordinator's database"]["level"] == "ok"
 
 
-def test_a_coordinator_elsewhere(shared: Cluster) -> None:
-    outcome = doctor(*shared.by_tcp, "--json")
+def test_a_coordinator_elsewhere(site: Cluster) -> None:
+    outcome = doctor(*site.by_tcp, "--preview-port", pages_port(site), "--json")
     findings = found(outcome)
     assert outcome.code == 0, findings
     assert [name for name in findings if name.startswith("tcp://")] == [
-        f"tcp://localhost:{shared.port} by IPv6",
-        f"tcp://localhost:{shared.port} by IPv4",
+        f"tcp://localhost:{site.port} by IPv6",
+        f"tcp://localhost:{site.port} by IPv4",
     ]
+    assert findings["clocks"]["level"] == "ok"
     assert not any("data folder" in name for name in findings), "that is the coordinator's"
+
+
+def test_a_coordinator_whose_clock_is_another(site: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time
+    monkeypatch.setattr(pages.time, "time", lambda: now() - 3600)
+    (_, *_, clocks) = pages.pages_there("127.0.0.1", pages_port(site))
+    assert (clocks.subject, clocks.level) == ("clocks", "warning")
+    assert "3600 s ahead" in clocks.said or "3599 s ahead" in clocks.said
+
+
+def test_what_is_no_coordinators_page(free_port: int, tmp_path: Path) -> None:
+    assert pages.asked("127.0.0.1", free_port) is None
+    for body in (b"[]", b"{}", b'{"components": [1]}', b"hello"):
+        with answering(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 13:00:00 GMT\r\n\r\n" + body) as port:
+            assert pages.asked("127.0.0.1", port) is None
+
+
+@contextlib.contextmanager
+def answering(said: bytes) -> Iterator[int]:
+    """A port where one request is answered so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(said)
+
+        with ThreadPoolExecutor(1) as beside:
+            done = beside.submit(answer)
+            yield int(listener.getsockname()[1])
+            done.result(LIMIT_S)
 
 
 def test_nobody_elsewhere(free_port: int) -> None:
