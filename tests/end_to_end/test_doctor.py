@@ -8,6 +8,7 @@ import os
 import pty
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -253,3 +254,18 @@ def test_a_machine_without_ipv6(here: tuple[object, ...], free_port: int) -> Non
     outcome = Outcome(done.returncode, done.stdout, done.stderr.decode())
     assert outcome.code == 0, outcome
     assert found(outcome)[f"port {free_port}"]["said"] == "free on 127.0.0.1; this machine has no IPv6"
+
+
+def test_packages_that_cannot_be_loaded(here: tuple[object, ...]) -> None:
+    """As where wheels are missing, or are for another processor."""
+    broken = ("av", "cv2", "numpy", "psutil", "sqlalchemy")
+    code = f"import sys\nsys.modules.update(dict.fromkeys({broken}))\nfrom vidproc.cli import doctor\n"
+    words = [*map(str, here), "--database-url", "postgresql://nobody@localhost/none", "--json"]
+    command = [sys.executable, "-c", f"{code}sys.exit(doctor.main(sys.argv[1:]))", *words]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    outcome = Outcome(done.returncode, done.stdout, done.stderr.decode())
+    assert outcome.err == ""
+    assert outcome.code == 2
+    bad = {name: each["said"] for name, each in found(outcome).items() if each["level"] == "problem"}
+    assert bad.keys() == {"wheels", "ffmpeg", "codecs", "cascades", "filters", "memory", "database"}
+    assert all("could not be looked at" in said for said in bad.values()), bad
