@@ -52,7 +52,7 @@ def as_duration(seconds: float) -> str:
     """What `parse_duration` reads as so many seconds, in days, hours or minutes if it is a whole number of these:
     `7d`, `90`."""
     unit = next((unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0), "")
-    return f"{seconds / _SECONDS.get(unit, 1.0):.15g}{unit}"
+    return f"{seconds / _SECONDS.get(unit, 1.0)!r}".removesuffix(".0") + unit
 
 
 def counted(number: int, noun: str) -> str:

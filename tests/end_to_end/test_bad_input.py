@@ -284,7 +284,7 @@ def test_no_processes(film: Path, tmp_path: Path, words: tuple[str, ...]) -> Non
 
 
 def test_a_run_s_limits(film: Path, gate: Gate, tmp_path: Path) -> None:
-    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter)
+    words = (film, "-o", tmp_path / "out.mp4", "--filter", gate.filter, "--on-error", "fail")
     outcome = run(*words, "--frame-timeout", "0.3")
     assert (outcome.code, "took longer than 0.3 s (--frame-timeout)" in outcome.complaint) == (4, True)
     outcome = run(*words, "--memory-limit", "much")

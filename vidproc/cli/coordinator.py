@@ -53,6 +53,8 @@ _LIMITS = (
     ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit"),
     ("--max-result", "SIZE", "bytes of what a worker makes of one chunk"),
     ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit"),
+    ("--upload-keep", "T", "how long an upload over HTTP may rest, or wait for its job"),
+    ("--max-uploads", "N", "such uploads at a time"),
     ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit"),
     ("--send-timeout", "T", "how long a peer may take nothing of what waits for it"),
     ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit"),

@@ -115,6 +115,10 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         self._intake.check(submission)
 
+    async def demand_room(self, size: int) -> None:
+        """On the disk, for a film of so many bytes. Raises `StorageError`."""
+        await self._intake.demand_room(size)
+
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files; it runs, or waits for its source. None for a dry run. Raises
         `ClientError` or `StorageError`."""
