@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from vidproc.errors import ClientError, one_line
 
-
 REINSTALL = "install vidproc's wheels anew: make setup, or pip install --force-reinstall vidproc"
 
 
