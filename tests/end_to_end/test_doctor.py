@@ -192,6 +192,15 @@ def test_nobody_elsewhere(free_port: int) -> None:
     assert found(outcome)[f"tcp://localhost:{free_port} by IPv4"]["level"] == "problem"
 
 
+def test_a_worker_whose_settings_name_a_host(free_port: int, tmp_path: Path) -> None:
+    settings = tmp_path / "vidproc.toml"
+    settings.write_text(f'[worker]\nhost = "127.0.0.1"\nport = {free_port}\n')
+    outcome = doctor("--config", settings, "--json")
+    assert outcome.code == 3
+    bad = [name for name, each in found(outcome).items() if each["level"] == "problem"]
+    assert bad == [f"tcp://127.0.0.1:{free_port} by IPv4"], "the address has one family"
+
+
 def test_a_token_that_is_another_one(tmp_path: Path) -> None:
     for name, text in (("right", "a token of the coordinator"), ("wrong", "a token of somebody else")):
         (tmp_path / name).write_text(text)

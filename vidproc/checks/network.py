@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def _there(subject: str, version: str) -> Finding:
 def coordinator_at(host: str, port: int, token: bytes | None, families: Sequence[str]) -> Iterator[Finding]:
     """A coordinator elsewhere: one family is enough."""
     address = Address.tcp(host, port)
-    answers = {name: ask(address, token, _FAMILIES[name]) for name in families}
+    answers = {name: ask(address, token, _FAMILIES[name]) for name in families if _may_be(host, name)}
     reached = any(each.version for each in answers.values())
     for name, answer in answers.items():
         subject = f"{address} by {name}"
@@ -76,6 +77,14 @@ def coordinator_at(host: str, port: int, token: bytes | None, families: Sequence
             yield problem(subject, answer.error, advice, UnreachableError.exit_code)
         else:
             yield problem(subject, answer.error, "give the port and the --token-file of your coordinator")
+
+
+def _may_be(host: str, family: str) -> bool:
+    """A name may have addresses of both families; an address is of one."""
+    try:
+        return f"IPv{ipaddress.ip_address(host).version}" == family
+    except ValueError:
+        return True
 
 
 def own_port(bind: str, port: int, token: bytes | None) -> Iterator[Finding]:
