@@ -40,7 +40,7 @@ serve: $(READY) ## the same, and stay: a coordinator and a worker until Ctrl-C
 	@$(LOCAL) --serve
 
 test: $(READY) ## run the tests, but for the long ones: minutes (ARGS="-k name")
-	.venv/bin/python -m pytest -m "not long" $(ARGS)
+	.venv/bin/python -m tests -m "not long" $(ARGS)
 
 test-long: $(READY) ## run the long tests: faults that take their time, and floods
 	.venv/bin/python -m pytest -m "long" $(ARGS)

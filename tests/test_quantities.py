@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidproc.quantities import as_duration, as_size, parse_duration, parse_size
+from vidproc.quantities import (
+    as_duration,
+    as_size,
+    counted,
+    parse_duration,
+    parse_size,
+    size_in_words,
+    sizes_in_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +101,29 @@ def test_a_duration_is_written_in_its_largest_unit(seconds: float, text: str) ->
 def test_what_is_written_is_read_as_it_was(number: int) -> None:
     assert parse_size(as_size(number)) == number
     assert parse_duration(as_duration(number / 4)) == number / 4
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"), (5 * 10**9, "5.0 GB")],
+)
+def test_a_size_in_words(size: int, said: str) -> None:
+    assert size_in_words(size) == said
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (5 * 10**9, 300, ("5.0 GB", "300 bytes")),
+        (6_100_000, 1_000_000, ("6.1 MB", "1.0 MB")),
+        (6_104_000, 6_101_000, ("6104.0 kB", "6101.0 kB")),
+        (6_100_001, 6_100_000, ("6100001 bytes", "6100000 bytes")),
+        (10**9, 10**9, ("1000000000 bytes", "1000000000 bytes")),
+    ],
+)
+def test_sizes_that_are_compared_are_told_apart(one: int, other: int, said: tuple[str, str]) -> None:
+    assert sizes_in_words(one, other) == said
+
+
+def test_numbers_of_things() -> None:
+    assert [counted(n, "job") for n in (0, 1, 2)] == ["0 jobs", "1 job", "2 jobs"]

@@ -1,14 +1,16 @@
-"""Sizes and durations as people write them."""
+"""Sizes, durations and numbers of things, as people write them and read them."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _SIZE = re.compile(rf"({_NUMBER})\s*(?:([kmgt])(i?b)?|b)?", re.IGNORECASE)
 _DURATION = re.compile(rf"(?:{_NUMBER}\s*(?:ms|s|m|h|d|w)\s*)+")
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d|w)")
+_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -50,4 +52,27 @@ def as_duration(seconds: float) -> str:
     """What `parse_duration` reads as so many seconds, in days, hours or minutes if it is a whole number of these:
     `7d`, `90`."""
     unit = next((unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0), "")
-    return f"{seconds / _SECONDS.get(unit, 1.0):.15g}{unit}"
+    return f"{seconds / _SECONDS.get(unit, 1.0)!r}".removesuffix(".0") + unit
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 frame`, `2 frames`; of nouns whose plural ends so."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size_in_words(size: int) -> str:
+    """Bytes, in the largest unit of which there is one: `1.5 MB`."""
+    return _in_units(size, _UNITS)
+
+
+def sizes_in_words(one: int, other: int) -> tuple[str, str]:
+    """Two numbers of bytes that are to be compared; those that differ are told apart, in smaller units if need be."""
+    for smaller in range(len(_UNITS)):
+        said = _in_units(one, _UNITS[smaller:]), _in_units(other, _UNITS[smaller:])
+        if said[0] != said[1]:
+            return said
+    return _in_units(one, ()), _in_units(other, ())
+
+
+def _in_units(size: int, units: Iterable[tuple[int, str]]) -> str:
+    return next((f"{size / unit:.1f} {name}" for unit, name in units if size >= unit), counted(size, "byte"))

@@ -43,6 +43,9 @@ def details(it: Description, *attempts: Attempt, **metrics: Any) -> dict[str, li
     return said
 
 
+FELL_BACK = {"total": 2, "by_frame": {"3": "it raised", "4": "it raised"}}
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_table_is_no_wider_than_it_may_be(width: int) -> None:
     strange = replace(DONE, id="00", name="\N{GREEK SMALL LETTER ALPHA}\n\x1b[31m" * 90, frames_done=10**9)
@@ -106,7 +109,7 @@ def test_all_of_a_job_is_fit_for_json() -> None:
 
 def test_all_of_a_job_for_people() -> None:
     failures = [attempt(Outcome.FAILED, attempt=n, code="filter", message="it\nraised") for n in range(12)]
-    said = details(told(), attempt(), attempt(worker="v"), *failures, losses=["no cover"])
+    said = details(told(), attempt(), attempt(worker="v"), *failures, losses=["no cover"], fallback_frames=FELL_BACK)
     assert said["job"] == ["0123456789abcdef"]
     assert said["film"] == ["in.mp4, 5.0 MB", "SHA-256 " + "a" * 64, "/home/ann/in.mp4"]
     assert said["filters"] == ["blur:ksize=9, custom function mine:n=3"]
@@ -115,6 +118,7 @@ def test_all_of_a_job_for_people() -> None:
     assert said["failure"][0] == "chunk 3, attempt 0, at w, slot 0: failed: it raised"
     assert said["failure"][10:] == ["and 2 more: --json lists them all"]
     assert said["note"] == ["no cover"]
+    assert said["fallback"] == ["frames 3, 4 fell back: it raised"]
     assert "error" not in said
 
 

@@ -160,14 +160,26 @@ def test_a_filter_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean 'blur'?" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_is_no_error_to_talk_about() -> None:
-    command = [sys.executable, "-m", "vidproc", "filters"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+@pytest.mark.parametrize(
+    "command",
+    ["filters", "--help", "--version", "coordinator --help", "jobs list --help", "send --version"],
+)
+def test_a_reader_that_leaves_is_no_error_to_talk_about(command: str) -> None:
+    words = [sys.executable, "-m", "vidproc", *command.split()]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
         assert listing.stdout is not None
         assert listing.stderr is not None
         listing.stdout.close()
         assert listing.stderr.read() == b""
-    assert listing.returncode == 130
+    assert listing.returncode == 141
+
+
+@pytest.mark.parametrize("command", ["nothing", "send --frobnicate", "filters blurr"])
+def test_nor_is_one_of_complaints(command: str) -> None:
+    with subprocess.Popen([sys.executable, "-m", "vidproc", *command.split()], stderr=subprocess.PIPE) as complaining:
+        assert complaining.stderr is not None
+        complaining.stderr.close()
+    assert complaining.returncode == 141
 
 
 # Exit codes

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vidproc.cli import reporting
-from vidproc.client.news import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import StorageError
 from vidproc.model import JobState
 from vidproc.protocol.messages import Progress
@@ -32,8 +32,13 @@ def progress(**changes: Any) -> Progress:
     [
         (Uploading(500_000, 2_000_000), "uploading 25 % of 2.0 MB"),
         (Uploading(500_000, 2_000_000, 48), "uploading 25 % of 2.0 MB, 48 frames done"),
-        (Downloading(0, 0), "downloading 0 % of 0.0 MB"),
+        (Uploading(500, 1_500, 1), "uploading 33 % of 1.5 kB, 1 frame done"),
+        (Downloading(0, 0), "downloading 0 % of 0 bytes"),
         (Reconnecting("it closed"), "connection lost (it closed), trying again"),
+        (
+            SubmittedAgain("no such\njob"),
+            "submitting the job again (no such job); what is there of the film is not sent again",
+        ),
         (progress(), "running: 30 of 60 frames, 10.0 fps, 0:03 left"),
         (progress(frames_total=0, fps=0.0), "running: 30 frames, 0.0 fps"),
         (progress(frames_total=60_000, fps=1.0), "running: 30 of 60000 frames, 1.0 fps, 999:30 left"),
@@ -100,3 +105,33 @@ def test_the_figures_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_figures_that_cannot_be_written() -> None:
     with pytest.raises(StorageError, match="--metrics-json /dev/full: No space left"):
         reporting.conclude(FIGURES, given(metrics_json="/dev/full"))
+
+
+def test_of_one_thing_it_is_not_told_as_of_many(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {"frames_out": 1, "bytes_out": 312, "retries": {"total": 1}, "fallback_frames": {"total": 1}, "losses": []}
+    reporting.conclude({**FIGURES, **one}, given())
+    (line, _) = capsys.readouterr().err.splitlines()
+    assert line.startswith("out.mp4: 1 frame in 1.23 s, 48.6 fps, 312 bytes, 1 retry, 1 frame fell back; ")
+
+
+def fell_back(**by_frame: str) -> dict[str, Any]:
+    return {"total": len(by_frame), "by_frame": {name.removeprefix("f"): reason for name, reason in by_frame.items()}}
+
+
+def test_frames_that_fell_back_are_named_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"fallback_frames": fell_back(f7="a\x1b[31m", f8="b", f30="b"), "losses": []}
+    reporting.conclude({**FIGURES, **figures}, given())
+    line, *notes = capsys.readouterr().err.splitlines()
+    assert ", 3 frames fell back; " in line
+    assert notes == ["note: frame 7 fell back: a?[31m", "note: frames 8, 30 fell back: b"]
+
+
+def test_of_many_frames_that_fell_back_the_first_are_named() -> None:
+    figures = {"total": 60, "by_frame": {str(n): "a" if n < 8 else f"reason {n}" for n in range(50)}}
+    assert [*reporting.fallbacks(figures)] == [
+        "frames 0, 1, 2, 3, 4 and 3 more fell back: a",
+        "frame 8 fell back: reason 8",
+        "frame 9 fell back: reason 9",
+        "50 more frames fell back",
+    ]
+    assert [*reporting.fallbacks({"total": 1})] == ["1 more frame fell back"]

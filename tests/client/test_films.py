@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from vidproc.client import films, remote, standard_input
+from vidproc.client import films, piped, remote
 from vidproc.errors import ClientError, StorageError
 
 
@@ -286,7 +286,7 @@ def test_a_film_that_is_none(tmp_path: Path, name: str, said: str) -> None:
 def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "given").write_bytes(b"film")
     with open(tmp_path / "given", "rb") as given:
-        monkeypatch.setattr(standard_input, "STDIN", given.fileno())
+        monkeypatch.setattr(piped, "STDIN", given.fileno())
         with films.on_disk("-") as video:
             assert Path(video).read_bytes() == b"film"
             assert source_of(Path(video)).name == "standard input"
@@ -297,7 +297,7 @@ def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch
 
 def test_nothing_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull, "rb") as nothing:
-        monkeypatch.setattr(standard_input, "STDIN", nothing.fileno())
+        monkeypatch.setattr(piped, "STDIN", nothing.fileno())
         with pytest.raises(ClientError, match=r"^standard input is empty$"), films.on_disk("-"):
             raise AssertionError("there is no film")
 

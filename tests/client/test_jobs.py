@@ -16,7 +16,7 @@ from vidproc.client import films, jobs, remote
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.head_start import submission
 from vidproc.client.held import HeldJob
-from vidproc.client.news import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, Listener, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import ClientError, FilterError, MediaError, PeerError, UnknownJobError
 from vidproc.model import FilterSpec, JobSpec, JobState, Paths
 from vidproc.protocol.job_messages import (
@@ -237,7 +237,7 @@ def test_a_job_that_failed_and_one_that_is_gone(tmp_path: Path) -> None:
         async with scripted(tmp_path, failed, gone, removed) as at:
             with pytest.raises(FilterError, match=r"in\.mp4: it raised"):
                 await fetching(at).run(lambda size: io.BytesIO())
-            with pytest.raises(UnknownJobError):
+            with pytest.raises(UnknownJobError, match=r"there is none\. Submit it again, with vidproc-send: "):
                 await fetching(at).watch()
             with pytest.raises(ClientError, match="the result was removed"):
                 await fetching(at).run(lambda size: io.BytesIO())
@@ -254,8 +254,8 @@ def source(tmp_path: Path) -> films.Source:
     return films.source_of(str(tmp_path / "in.mp4"))
 
 
-def leaving(at: Endpoint, source: films.Source) -> remote.RemoteJob:
-    return remote.RemoteJob(at, submission(JOB, source, detached=True), {}, source, hear_nothing)
+def leaving(at: Endpoint, source: films.Source, tell: Listener = hear_nothing) -> remote.RemoteJob:
+    return remote.RemoteJob(at, submission(JOB, source, detached=True), {}, source, tell)
 
 
 def test_a_job_is_left_when_its_film_is_there_and_not_before(source: films.Source, tmp_path: Path) -> None:
@@ -316,6 +316,8 @@ def test_a_coordinator_that_has_lost_it_is_given_it_again(source: films.Source, 
 
     async def main() -> None:
         async with scripted(tmp_path, first, second) as at:
-            assert await leaving(at, source).hand_over() == "second"
+            assert await leaving(at, source, heard.append).hand_over() == "second"
 
+    heard: list[News] = []
     run(main())
+    assert SubmittedAgain("no such job") in heard

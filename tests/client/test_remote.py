@@ -16,7 +16,7 @@ from tests.client.scripted import MIB, Connection, done, run, scripted
 from vidproc.client import films, lasting, remote
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.head_start import submission
-from vidproc.client.news import Downloading, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import (
     BadParameterError,
     CancelledError,
@@ -241,10 +241,12 @@ def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path, tmp_path
 
     async def main() -> None:
         async with scripted(tmp_path, first, second) as at:
-            await processed(at, film)
+            await processed(at, film, heard.append)
 
+    heard: list[News] = []
     run(main())
     assert result_of(film) == RESULT
+    assert SubmittedAgain("no such job") in heard
 
 
 def test_each_break_is_met_with_new_patience(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from vidproc.client import specs
 from vidproc.client.containers import container_of
 from vidproc.errors import ClientError
-from vidproc.model import FilterSpec
+from vidproc.model import FilterSpec, ParamValue
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,24 @@ def test_what_a_job_can_carry() -> None:
 def test_what_is_more_than_a_job_can_carry(filters: list[FilterSpec], said: str) -> None:
     with pytest.raises(ClientError, match=said):
         specs.check_size(filters)
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        (r"text:text=one\, two,size=3", {"text": "one, two", "size": "3"}),
+        (r"text:text=\,", {"text": ","}),
+        (r"text:text=ends so\\,size=3", {"text": "ends so\\", "size": "3"}),
+        (r"text:text=a\nb\'c", {"text": r"a\nb\'c"}),
+        (r"text:text=\\\,", {"text": "\\,"}),
+        ("text:text=ends so\\", {"text": "ends so\\"}),
+    ],
+)
+def test_a_comma_within_a_value(text: str, params: dict[str, ParamValue]) -> None:
+    assert specs.parse(text) == FilterSpec("text", params)
+    assert specs.parse(specs.written("text", params)) == FilterSpec("text", params)
+
+
+def test_whoever_writes_a_comma_bare_is_told_how() -> None:
+    with pytest.raises(ClientError, match=r"parameter ' two': write name=value \(.* comma within a value is \\,\)"):
+        specs.parse("text:text=one, two")

@@ -94,7 +94,7 @@ def test_jobs_that_are_being_taken_in_count(tmp_path: Path, monkeypatch: pytest.
             (at.folder / "sources" / submission().sha256).write_bytes(FILM)
             await one.send(submission())
             await until(lambda: at.jobs)
-            assert "has 1 jobs already (max_jobs)" in (await refusal(other, submission())).message
+            assert "has 1 job already (max_jobs)" in (await refusal(other, submission())).message
             go_on.set()
             await answer(one, Accepted)
             await answer(one, Finished)
@@ -141,7 +141,7 @@ def test_jobs_are_limited_by_connection(tmp_path: Path) -> None:
         async with served(tmp_path, max_jobs_per_connection=1) as at, at.client() as one, at.client() as other:
             await accepted(one)
             said = (await refusal(one, submission())).message
-            assert said == "one connection may have 1 jobs at a time (max_jobs_per_connection): wait for one to end"
+            assert said == "one connection may have 1 job at a time (max_jobs_per_connection): wait for one to end"
             await accepted(other)
 
     run(main())

@@ -305,7 +305,7 @@ def test_unless_it_holds_other_bytes_than_its_name_says(tmp_path: Path) -> None:
     ("changes", "code", "said"),
     [
         ({"size": 0}, "usage", "in.mp4 is empty"),
-        ({"size": 101}, "usage", "this coordinator takes up to 100"),
+        ({"size": 101}, "usage", "in.mp4 has 101 bytes; this coordinator takes up to 100 bytes (upload_limit)"),
         ({"job": replace(JOB, filters=(FilterSpec("blurr"),))}, "unknown-filter", "did you mean 'blur'"),
         ({"job": replace(JOB, filters=(FilterSpec("blur", {"ksize": 4}),))}, "bad-parameter", "odd"),
         ({"job": replace(JOB, codec="h263")}, "usage", "choose from h264"),
@@ -329,6 +329,7 @@ def test_a_job_that_is_refused_before_a_byte_is_sent(
             assert (error.code, error.request) == (code, 7)
             assert said in error.message
             assert (at.jobs, at.sources) == ([], [])
+            assert await refusal(client, submission(FILM[:100], request=7, dry_run=True, **changes)) == error
             await client.send(submission(FILM[:100], dry_run=True, request=8))
             assert await answer(client, Accepted) == Accepted(8, "", 0)
             assert at.jobs == []
@@ -342,6 +343,7 @@ def test_a_disk_without_room(tmp_path: Path) -> None:
             error = await refusal(client, submission(size=2**60))
             assert error.code == "storage"
             assert "too little disk at the coordinator" in error.message
+            assert (await refusal(client, submission(size=2**60, dry_run=True))).code == "storage"
 
     run(main())
 

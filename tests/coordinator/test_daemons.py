@@ -150,9 +150,9 @@ def test_a_failure_is_blamed_and_tried_again(tmp_path: Path) -> None:
             for attempt in range(1, 5):
                 lease, _ = await far.lease()
                 assert job.attempts == {0: attempt}
-                await far.session.send(Failed(lease.lease_id, "filter", "frame 3: no", frame=3))
+                await far.session.send(Failed(lease.lease_id, "filter", "frame 3: no\x1b[2J\nmore", frame=3))
             await until(lambda: job.error)
-            assert "frame 3 failed: no (chunk 0, frames 0 to 9, 4 attempts)" in str(job.error)
+            assert "frame 3 failed: no?[2J more (chunk 0, frames 0 to 9, 4 attempts)" in str(job.error)
 
     run(main())
 

@@ -368,6 +368,35 @@ def test_results_that_somebody_has_make_room_for_a_job(
     run(main())
 
 
+def test_a_dry_run_counts_on_what_can_be_removed_and_removes_nothing(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, usage, size = House(tmp_path), shutil.disk_usage(tmp_path), film.stat().st_size
+    missing = 0
+
+    def lacking(_: object) -> Any:
+        return usage._replace(free=3 * size + 64 * 2**20 - missing)
+
+    asked = Submit(1, JOB, size, hashlib.sha256(film.read_bytes()).hexdigest(), "in.mp4", dry_run=True)
+
+    async def main() -> None:
+        nonlocal missing
+        async with house.open(journal := house.journal()), house.daemon(), house.client() as client:
+            await house.film(film, tmp_path / "out.mp4", JOB)
+            while not (result := await journal.room_to_make()):
+                pass
+            (old := house.data / "sources" / ("a" * 64)).write_bytes(bytes(1000))
+            monkeypatch.setattr(shutil, "disk_usage", lacking)
+            missing = 1000 + result
+            await client.send(asked)
+            assert await answer(client, Accepted) == Accepted(1, "", 0)
+            missing += 1
+            assert "too little disk at the coordinator" in await refusal(client, asked)
+            assert (old.exists(), len(house.results())) == (True, 1)
+
+    run(main())
+
+
 def test_films_that_are_kept_make_room_for_a_job_before_results_do(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

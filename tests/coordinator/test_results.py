@@ -90,9 +90,19 @@ def test_damaged_frames_are_named_in_runs() -> None:
     told = figures(job_of(*damaged, losses=["no cover"]))
     assert told["losses"] == [
         "no cover",
-        "6 damaged frames were filled from their neighbours: 1-4, 17, 19",
+        "6 damaged frames were filled from neighbours: 1-4, 17, 19",
         "7 damaged frames were decoded as well as could be: 0, 6-11",
     ]
+
+
+def test_one_damaged_frame() -> None:
+    told = figures(job_of(report(concealed=((3, 4),))))
+    assert told["losses"] == ["1 damaged frame was filled from neighbours: 3"]
+
+
+def test_what_a_daemon_says_of_a_fallback_is_made_fit_for_a_terminal() -> None:
+    told = figures(job_of(report(30, fell_back=1, fallbacks=(Fallback(17, "it\n\x1b[2Jraised"),))))
+    assert told["fallback_frames"]["by_frame"] == {"17": "it ?[2Jraised"}
 
 
 def test_frames_that_fell_back_are_named_with_the_reasons_and_counted() -> None:

@@ -16,6 +16,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -157,6 +158,17 @@ class Program:
 
 Start = Callable[..., Program]
 """`start("run", ...)`: a program from bin/ that is gone when the test is over."""
+
+
+def behind(program: str, constant: str, value: object) -> tuple[object, ...]:
+    """A door to a program in which a constant, by its full name, is another: for limits that no option sets, and that
+    would let a test take its time."""
+    module, _, name = constant.rpartition(".")
+    code = (
+        f"import sys; import {module} as changed; assert hasattr(changed, {name!r}); changed.{name} = {value!r}\n"
+        f"from vidproc.cli.{program} import main; sys.exit(main())"
+    )
+    return sys.executable, "-P", "-c", code
 
 
 class Cluster:

@@ -100,6 +100,7 @@ def test_a_burst_of_two_thousand_is_served_or_refused(own: Cluster, film: Path) 
     assert own.send(film, "-", "--dry-run").code == 0
 
 
+@pytest.mark.long
 def test_a_handshake_that_does_not_come_ends_after_five_seconds_whatever_trickles_in(own: Cluster, film: Path) -> None:
     """One byte at a time, as somebody would who wants to hold a connection."""
     with socket.create_connection(("127.0.0.1", own.port)) as slow:

@@ -142,7 +142,7 @@ def test_too_small_at_the_client_is_said_before_it_writes(shared: Cluster, tmp_p
     place = tmp_path / "place"
     video = heavy(tmp_path / "in.mkv", 6 * MIB)
     sending = shared.sending(video, place / "out.mkv", within=small_disk(place, MIB))
-    failed(sending, r"too little disk, 6\.\d MiB needed, 1\.0 MiB free")
+    failed(sending, r"too little disk, 6\.\d MB needed, 1\.0 MB free")
     shared.nothing_left()
 
 

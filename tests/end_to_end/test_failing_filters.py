@@ -66,7 +66,7 @@ def test_a_frame_that_takes_too_long(film: Path, tmp_path: Path) -> None:
     with cluster(tmp_path / "folder") as made:
         made.add_worker(1, "--allow-custom", "--frame-timeout", "0.3")
         said = complaint(made, film, tmp_path, "def f(frame):\n    while True: pass\n")
-        assert "frame 0 took longer than 0.3 s (--frame-timeout)" in said
+        assert "frame 0 failed: it took longer than 0.3 s (--frame-timeout)" in said
 
 
 def test_the_coordinator_says_once_what_happened(film: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 
 import vidproc
-from tests.end_to_end.programs import Cluster, cluster, run, sha256
+from tests.end_to_end.programs import BIN, Cluster, cluster, run, sha256
 from tests.filters.sample_files import cube, encoded, logo
 
 pytestmark = pytest.mark.process
@@ -72,3 +74,16 @@ def test_bad_files_are_refused(shared: Cluster, film: Path, tmp_path: Path, word
     }.items():
         outcome = shared.send(film, tmp_path / "out.mp4", "--filter", filter_, *words)
         assert (outcome.code, outcome.complaint) == (2, f"error: {complaint}")
+
+
+def test_of_a_picture_that_libpng_complains_of_only_our_sentence_is_seen(film: Path, tmp_path: Path) -> None:
+    whole = encoded(logo())
+    begin = whole.index(b"IDAT")
+    size = int.from_bytes(whole[begin - 4 : begin])
+    pixels = b"IDAT" + bytes(size)
+    damaged = whole[:begin] + pixels + zlib.crc32(pixels).to_bytes(4) + whole[begin + 8 + size :]
+    (tmp_path / "bad.png").write_bytes(damaged)
+    words = [BIN / "vidproc-run", film, "-o", tmp_path / "out.mp4", "--filter", f"overlay:file={tmp_path / 'bad.png'}"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: overlay: file: the picture can't be decoded: it is damaged or cut off\n"

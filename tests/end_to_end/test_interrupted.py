@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, Start, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, Start, behind, cluster, sha256, until
 
 pytestmark = pytest.mark.process
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
@@ -166,18 +166,26 @@ def test_a_coordinator_lets_slots_finish_what_they_have_in_hand(
     assert json.loads(figures.read_text())["restarts"]["chunks_kept"] > 0
 
 
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Cluster]:
+    """Asked to stop, it does not wait its five seconds for what slots have in hand."""
+    with cluster(tmp_path / "own", door=behind("coordinator", "vidproc.coordinator.server._DRAIN_S", 0.2)) as made:
+        made.add_worker(1, "--allow-custom")
+        yield made
+
+
 @SIGNALS
 def test_a_coordinator_in_mid_job(
-    own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str, number: int
+    impatient: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str, number: int
 ) -> None:
     """Its jobs are not cancelled: their clients wait for it to come back, and go on."""
-    sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+    sending = impatient.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
     gate.reached()
-    own.coordinator.signal(number)
-    assert own.coordinator.wait(10) == OF_A_DAEMON[signal.Signals(number)]
-    assert not own.unix.exists()
+    impatient.coordinator.signal(number)
+    assert impatient.coordinator.wait(10) == OF_A_DAEMON[signal.Signals(number)]
+    assert not impatient.unix.exists()
     sending.saying("connection lost")
     gate.open()
-    own.start_coordinator(port=own.port)
+    impatient.start_coordinator(port=impatient.port)
     assert sending.wait() == 0
     assert sha256(tmp_path / "out.mp4") == plain

@@ -104,7 +104,7 @@ def test_so_is_one_that_takes_for_ever(numbered: Path, tmp_path: Path) -> None:
         found, figures = done(own, numbered, tmp_path, filter_file(tmp_path, "time.sleep(1000)", POISON))
     assert found == expected(POISON)
     (reason,) = figures["fallback_frames"]["by_frame"].values()
-    assert reason == f"frame {POISON} took longer than 1 s (--frame-timeout)"
+    assert reason == "it took longer than 1 s (--frame-timeout)"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -178,12 +179,35 @@ def test_a_job_under_way(own: Cluster, film: Path, gate: Gate) -> None:
     refused = own.jobs("remove", job_id)
     assert refused.code == 2
     assert f"job {job_id} is running: cancel it before it is removed" in refused.complaint
-    assert own.jobs("cancel", job_id, "--json").told == {"id": job_id, "state": "cancelled"}
+    assert own.jobs("cancel", job_id, "--json").told == [{"id": job_id, "state": "cancelled"}]
     assert "it is cancelled" in own.jobs("cancel", job_id).complaint
     fetched = own.jobs("fetch", job_id, "--out", "-")
     assert fetched.code == 4
     assert "the job was cancelled" in fetched.complaint
     assert [it["id"] for it in own.jobs("list", "--state", "cancelled", "--json").told] == [job_id]
+
+
+def test_of_several_jobs_each_has_its_turn(own: Cluster, film: Path, gate: Gate) -> None:
+    running = [detach(own, film, "--filter", gate.filter) for _ in range(3)]
+    gate.reached()
+    first, second, third = running
+    done = own.jobs("cancel", first, "nothing", first[:12], second, first)
+    assert done.code == 2
+    assert done.err.splitlines() == [
+        "error: there is no job nothing here: vidproc jobs list tells which there are",
+        f"{first} is cancelled",
+        f"{second} is cancelled",
+    ]
+    gone = own.jobs("remove", first, third, second[:12], "--json")
+    assert gone.code == 2
+    refusal = f"job {third} is running: cancel it before it is removed"
+    assert gone.err == f"error: {refusal}\n"
+    assert json.loads(gone.out) == [
+        {"id": first, "removed": True},
+        {"id": second, "removed": True},
+        {"id": third, "error": {"code": "usage", "message": refusal}},
+    ]
+    assert [it["id"] for it in own.jobs("list", "--json").told] == [third]
 
 
 def test_an_id_that_is_none(shared: Cluster) -> None:
@@ -200,6 +224,8 @@ def test_no_jobs_and_no_coordinator(own: Cluster) -> None:
     assert own.jobs("list", "--json").told == []
     own.coordinator.stop()
     assert own.jobs("list").code == 3
+    unreachable = own.jobs("remove", "a", "b")
+    assert (unreachable.code, len(unreachable.err.splitlines())) == (3, 1)
 
 
 # Doing it again, and forgetting it

@@ -42,7 +42,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
     monkeypatch.setenv("VIDPROC_COORDINATOR_MAX_FRAME_PIXELS", "1000")
     with cluster(tmp_path / "own") as own:
         outcome = own.send(film, tmp_path / "out.mp4")
-        assert (outcome.code, "takes up to 1024" in outcome.complaint) == (2, True)
+        assert (outcome.code, "takes up to 1.0 kB" in outcome.complaint) == (2, True)
         monkeypatch.delenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT")
     with cluster(tmp_path / "other") as other:
         outcome = other.send(film, tmp_path / "out.mp4")

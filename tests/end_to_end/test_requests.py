@@ -143,8 +143,16 @@ def test_the_figures(shared: Cluster, film: Path, tmp_path: Path) -> None:
     assert set(figures["cpu_percent"]) == set(figures["memory_mb"]) == {"coordinator", *figures["workers"]}
     assert min(figures["cpu_percent"].values()) > 0
     assert min(figures["memory_mb"].values()) > 10
-    assert 10 < figures["slot_memory_mb"]["highest"] <= figures["slot_memory_mb"]["at_most"]
+    assert figures["slot_memory_mb"]["highest"] > 10
     assert figures["reproducible"] is True
+
+
+def test_a_fresh_slot_holds_no_more_than_was_said(film: Path, tmp_path: Path) -> None:
+    """One that has done larger films may hold memory of theirs, which its allocator gives back when it likes."""
+    with cluster(tmp_path / "fresh") as fresh:
+        fresh.add_worker(2)
+        memory = figures_of(fresh, film, tmp_path, "--filter", "blur")["slot_memory_mb"]
+        assert 10 < memory["highest"] <= memory["at_most"]
 
 
 def test_standard_input_and_output(shared: Cluster, film: Path, tmp_path: Path) -> None:

@@ -107,3 +107,21 @@ def test_a_damaged_byte_is_noticed() -> None:
     at = WHOLE.index(b"IDAT") + 30
     with pytest.raises(ValueError, match="damaged"):
         still_picture.read(WHOLE[:at] + bytes([WHOLE[at] ^ 255]) + WHOLE[at + 1 :])
+
+
+@pytest.mark.parametrize("broken", [WHOLE[:-20], WHOLE[:-1] + b"?", WHOLE[:60] + bytes([WHOLE[60] ^ 85]) + WHOLE[61:]])
+def test_a_damaged_png_is_refused_without_a_word_on_standard_error(
+    broken: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match="damaged or cut off"):
+        still_picture.read(broken)
+    assert capfd.readouterr().err == ""
+
+
+def test_of_what_is_beside_the_pixels_of_a_png_nothing_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    profile = chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"none"))
+    beside = WHOLE[:33] + profile + chunk(b"tEXt", b"Title") + WHOLE[33:]
+    picture, plain = still_picture.read(beside), still_picture.read(WHOLE)
+    assert (picture.bgr == plain.bgr).all()
+    assert (picture.alpha == plain.alpha).all()
+    assert capfd.readouterr().err == ""

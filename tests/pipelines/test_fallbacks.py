@@ -185,3 +185,13 @@ def test_the_watch_knows_the_call_that_did_not_come_back() -> None:
     with pytest.raises(FilterError):
         chunk(chain(blind(1, 0, 3)), Guard(watch=Watch()))
     assert entered[-1].looks
+
+
+def test_what_was_raised_is_told_in_one_line_that_no_terminal_obeys() -> None:
+    guard = Guard(catches=True)
+
+    def raises() -> None:
+        raise FilterError("frame 3: the filter failed: a\x1b[2J\nb\x07")
+
+    assert guard.made(FilterCall(0, 3), raises) is None
+    assert [it.reason for it in guard.fallbacks(range(10))] == ["the filter failed: a?[2J b?"]

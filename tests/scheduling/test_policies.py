@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from tests.scheduling.plans import chunks
 from vidproc.scheduling.policies import Failure, Policy, sentence
@@ -49,6 +50,7 @@ def test_the_sentence_names_what_is_known() -> None:
     assert sentence(chunk, unknown, 1) == (
         "frames 96 to 143 failed: the connection to daemon b was lost (chunk 2, 1 attempt)"
     )
+    assert sentence(replace(chunk, stop=97), unknown, 1).startswith("frame 96 failed: the connection")
 
 
 def test_a_daemon_rests_twice_as_long_after_each_setback_up_to_the_cap() -> None:

@@ -185,11 +185,13 @@ def test_films_make_room_as_long_as_it_is_missing(spool: Spool) -> None:
     newer, going_on = keep(spool, "d" * 64, 10, 4), keep(spool, "e" * 64, 10, 0, ".0123456789abcdef")
     in_use = keep(spool, "f" * 64, 10, 0)
     os.link(in_use, folder(spool).source)
+    assert spool.room_to_make(A) == 30
     spool.make_room(0, A)
     assert oldest.exists()
     spool.make_room(11, A)
     assert not oldest.exists()
     assert not older.exists()
+    assert spool.room_to_make(A) == 10
     assert all(path.exists() for path in (needed, newer, going_on, in_use))
 
 
@@ -203,7 +205,7 @@ def test_the_room_that_is_missing_is_what_is_needed_less_what_is_free(
 
 def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:
     spool.demand_room(1)
-    with pytest.raises(StorageError, match=r"too little disk at the coordinator: about \d+ MiB needed, \d+ MiB free"):
+    with pytest.raises(StorageError, match=r"at the coordinator: about [\d.]+ GB needed, [\d.]+ \wB free"):
         spool.demand_room(2**60)
 
 

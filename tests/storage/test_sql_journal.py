@@ -295,8 +295,10 @@ def test_too_many_results_go_by_who_has_them_and_then_by_age(url: str) -> None:
                 await journal.end(job_id, done(float(n), 10))
             await journal.fetched("fetched")
             await journal.fetched("fetched later")
+            assert await journal.room_to_make() == 20
             assert await journal.surplus(50, ()) == []
             assert await journal.surplus(45, ()) == ["fetched"]
+            assert await journal.room_to_make() == 10
             assert await journal.surplus(40, ()) == []
             assert await journal.surplus(15, ("watched",)) == ["fetched later", "oldest", "old"]
             assert await journal.surplus(0, ("watched",)) == []

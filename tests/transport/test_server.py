@@ -124,6 +124,22 @@ def test_a_peer_that_says_nothing_is_cut_off_in_the_opening(where: Address) -> N
     run(main())
 
 
+def test_a_peer_that_opens_byte_by_byte_is_cut_off_all_the_same(where: Address) -> None:
+    async def main() -> None:
+        async with server(where, echo, settings=QUICK) as running:
+            with raw_socket(listening_at(running)) as slow:
+                reading = asyncio.create_task(read_all(slow))
+                slow.sendall(b"\0\0\1")
+                while not (await asyncio.wait({reading}, timeout=QUICK.handshake_s / 10))[0]:
+                    with contextlib.suppress(ConnectionError):
+                        slow.sendall(b"\0")
+                (error,) = said(reading.result())
+                assert isinstance(error, Error)
+                assert "did not open the connection" in error.message
+
+    run(main())
+
+
 def test_a_peer_that_falls_silent_is_ended(where: Address) -> None:
     async def main() -> None:
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()

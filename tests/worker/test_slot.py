@@ -88,7 +88,7 @@ def test_a_filter_that_hangs_is_stopped_at_the_limit_and_the_frame_is_named(work
         async with slot(frame_timeout=1.5) as it:
             failed = await failure(it, work.through(at_frame(17, FOR_EVER, start=12)), index=1)
             assert isinstance(failed.error, StalledError)
-            assert str(failed) == "frame 17 took longer than 1.5 s (--frame-timeout)"
+            assert str(failed) == "frame 17: it took longer than 1.5 s (--frame-timeout)"
             assert (failed.frame, failed.slot_lost) == (17, True)
             await works(it, work)
 

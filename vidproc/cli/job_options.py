@@ -23,7 +23,8 @@ def add_job_options(to: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME:NAME=VALUE,...",
-        help="a filter with its parameters, or FILE.py with a function of your own; repeatable, in order",
+        help="a filter with its parameters, or FILE.py with a function of your own; repeatable, in order; a comma "
+        "within a value is written \\,",
     )
     result = to.add_argument_group("the result")
     result.add_argument("--codec", metavar="NAME", help=f"video codec: {_codecs()} (default: the coordinator's)")

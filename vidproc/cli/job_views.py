@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from vidproc.cli.reporting import fallbacks
+from vidproc.client import specs
 from vidproc.errors import one_line
 from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, Outcome
 from vidproc.protocol.job_messages import Description
 from vidproc.protocol.structure import to_plain
+from vidproc.quantities import size_in_words
 
 _SHORT = 8
 """Digits of an id that are shown, unless two jobs of a table share them."""
@@ -92,7 +95,7 @@ def details(
     yield _line("state", str(it.state) + (", detached" if it.detached else ""))
     if it.message:
         yield _line("error", it.message)
-    yield _line("film", f"{it.name}, {_megabytes(it.size)}")
+    yield _line("film", f"{it.name}, {size_in_words(it.size)}")
     yield _line("", f"SHA-256 {told.sha256}")
     if told.paths.source:
         yield _line("", told.paths.source)
@@ -108,6 +111,8 @@ def details(
     yield from (_line("worker", said) for said in _by_worker(attempts))
     yield from (_line("failure", said) for said in _failures(attempts))
     yield from (_line("note", loss) for loss in (metrics or {}).get("losses", ()))
+    figures = (metrics or {}).get("fallback_frames", {"total": 0})
+    yield from (_line("fallback", said) for said in fallbacks(figures))
 
 
 def _line(name: str, said: str) -> str:
@@ -137,9 +142,7 @@ def _what(it: JobSummary) -> str:
 
 
 def _filter(spec: FilterSpec) -> str:
-    params = ",".join(f"{name}={value}" for name, value in spec.params.items())
-    name = f"custom function {spec.function}" if spec.function else spec.name
-    return f"{name}:{params}" if params else name
+    return specs.written(f"custom function {spec.function}" if spec.function else spec.name, spec.params)
 
 
 def _result(it: JobSummary, job: JobSpec) -> str:
@@ -147,11 +150,7 @@ def _result(it: JobSummary, job: JobSpec) -> str:
     if not it.result_size:
         return kind
     held = f"vidproc jobs fetch {it.id[:_SHORT]} --out FILE" if it.result_held else "no longer here"
-    return f"{kind}, {_megabytes(it.result_size)}: {held}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+    return f"{kind}, {size_in_words(it.result_size)}: {held}"
 
 
 def _by_worker(attempts: Sequence[Attempt]) -> Iterator[str]:

@@ -78,6 +78,10 @@ def _add_job(to: argparse.ArgumentParser) -> None:
     to.add_argument("job", type=_id, metavar="ID", help="the job's id, or its beginning")
 
 
+def _add_jobs(to: argparse.ArgumentParser) -> None:
+    to.add_argument("jobs", type=_id, nargs="+", metavar="ID", help="the jobs' ids, or their beginnings")
+
+
 def _add_quiet(to: argparse.ArgumentParser) -> None:
     to.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -274,23 +278,25 @@ def _receive(endpoint: Endpoint, told: Description, given: argparse.Namespace, o
 
 
 def _add_cancel(verbs: Any) -> None:
-    made = _add(verbs, "cancel", _cancel, "stop a job that has not ended", "  vidproc jobs cancel 3f2a")
-    _add_job(made)
+    examples = "  vidproc jobs cancel 3f2a\n  vidproc jobs cancel 3f2a 9c01"
+    _add_jobs(_add(verbs, "cancel", _cancel, "stop jobs that have not ended", examples))
 
 
 def _cancel(endpoint: Endpoint, given: argparse.Namespace) -> int:
+    from vidproc.cli.each_job import each
+
+    return each(endpoint, given, _cancelled, "cancelled")
+
+
+def _cancelled(endpoint: Endpoint, job_id: str) -> dict[str, Any]:
     from vidproc.client import jobs
     from vidproc.model import JobState
 
-    told = _described(endpoint, given.job).summary
-    state = told.state if told.state.final else asyncio.run(jobs.cancel(endpoint, told.id))
-    if state is not JobState.CANCELLED or told.state.final:
-        raise ClientError(f"job {told.id} has ended already: it is {state}")
-    if given.json:
-        _print_json({"id": told.id, "state": str(state)})
-    else:
-        print(f"{told.id} is cancelled", file=sys.stderr)
-    return 0
+    before = _described(endpoint, job_id).summary.state
+    state = before if before.final else asyncio.run(jobs.cancel(endpoint, job_id))
+    if state is not JobState.CANCELLED or before.final:
+        raise ClientError(f"job {job_id} has ended already: it is {state}")
+    return {"id": job_id, "state": str(state)}
 
 
 # rerun
@@ -329,25 +335,20 @@ def _rerun(endpoint: Endpoint, given: argparse.Namespace) -> int:
 
 
 def _add_remove(verbs: Any) -> None:
-    made = _add(
-        verbs,
-        "remove",
-        _remove,
-        "forget jobs that have ended, and remove their results",
-        "  vidproc jobs remove 3f2a\n  vidproc jobs remove 3f2a 9c01",
-    )
-    made.add_argument("jobs", type=_id, nargs="+", metavar="ID", help="the jobs' ids, or their beginnings")
+    examples = "  vidproc jobs remove 3f2a\n  vidproc jobs remove 3f2a 9c01"
+    _add_jobs(_add(verbs, "remove", _remove, "forget jobs that have ended, and remove their results", examples))
 
 
 def _remove(endpoint: Endpoint, given: argparse.Namespace) -> int:
+    from vidproc.cli.each_job import each
+
+    return each(endpoint, given, _removed, "removed")
+
+
+def _removed(endpoint: Endpoint, job_id: str) -> dict[str, Any]:
     from vidproc.client import jobs
 
-    removed = [asyncio.run(jobs.remove(endpoint, job_id)) for job_id in given.jobs]
-    if given.json:
-        _print_json([{"id": job_id, "removed": True} for job_id in removed])
-    else:
-        print("\n".join(f"{job_id} is removed" for job_id in removed), file=sys.stderr)
-    return 0
+    return {"id": asyncio.run(jobs.remove(endpoint, job_id)), "removed": True}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from vidproc._version import __version__
+from vidproc.cli import options
+from vidproc.errors import ClientError
 
 _PROGRAMS = {
     "run": ("vidproc.cli.run", "filter a video on this host's cores"),
@@ -29,18 +31,21 @@ def usage() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in _PROGRAMS:
+        program = importlib.import_module(_PROGRAMS[words[0]][0])
+        exit_code: int = program.main(words[1:])
+        return exit_code
+    return options.run(lambda: _about(words))
+
+
+def _about(words: Sequence[str]) -> int:
     if words[:1] == ["--version"]:
         print(f"vidproc {__version__}")
         return 0
     if not words or words[0] in ("-h", "--help"):
         print(usage())
-        return 0 if words else 2
-    if words[0] not in _PROGRAMS:
-        print(f"error: there is no program {words[0]!r}; there are {', '.join(_PROGRAMS)}", file=sys.stderr)
-        return 2
-    program = importlib.import_module(_PROGRAMS[words[0]][0])
-    exit_code: int = program.main(words[1:])
-    return exit_code
+        return 0 if words else ClientError.exit_code
+    raise ClientError(f"there is no program {words[0]!r}; there are {', '.join(_PROGRAMS)}")
 
 
 if __name__ == "__main__":

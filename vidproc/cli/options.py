@@ -12,13 +12,18 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from vidproc._version import __version__
 from vidproc.cli import end_early
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 INTERRUPTED = 130
+UNREAD = 141
+"""Whoever read what a program says has left, as `head` does. A shell tells so of those that SIGPIPE ends."""
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -35,6 +40,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(ClientError.exit_code, f"error: {one_line(message)} ({self.prog} --help lists the options)\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """argparse's own keeps it to itself when nobody could read that."""
+
+        def say() -> int:
+            print(message or "", end="", file=file or sys.stderr)
+            return 0
+
+        if code := _heard(say):
+            sys.exit(code)
 
 
 def parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -56,32 +71,47 @@ def add_where(to: argparse.ArgumentParser) -> None:
 
 
 def run(program: Callable[[], int]) -> int:
-    """A program's exit code; its errors become one line."""
+    """A program's exit code; its errors become one line, unless nobody reads it any more."""
     if signal.getsignal(signal.SIGINT) is end_early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with _as_ctrl_c_too(signal.SIGTERM), _as_ctrl_c_too(signal.SIGHUP):
-            code = program()
-            sys.stdout.flush()
-            return code
+            return _heard(lambda: _told(program))
+    except KeyboardInterrupt:
+        return _heard(_interrupted)
+
+
+def _told(program: Callable[[], int]) -> int:
+    try:
+        return program()
     except VidprocError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read what it says has left, as `head` does; at exit nothing is to be said again
-        _say_no_more()
-        return INTERRUPTED
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _heard(say: Callable[[], int]) -> int:
+    """What was said is out; of what could not be said nothing is tried again at exit."""
+    try:
+        code = say()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _say_no_more(sys.stdout, sys.stderr)
+        return UNREAD
     except OSError as error:  # a full disk, mostly; files that the program works on have sentences of their own
-        _say_no_more()
+        _say_no_more(sys.stdout)
         print(f"error: standard output: {error.strerror}", file=sys.stderr)
         return StorageError.exit_code
 
 
-def _say_no_more() -> None:
-    """What still waits for standard output is not written, at the end either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say_no_more(*streams: TextIO) -> None:
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def leave(code: int) -> NoReturn:

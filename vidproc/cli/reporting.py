@@ -7,15 +7,21 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidproc.client.news import Downloading, Listener, News, Reconnecting, Uploading
+from vidproc.client.news import Downloading, Listener, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
+from vidproc.quantities import counted, size_in_words
 
 _LINE_EVERY_S = 2.0
+_MOST_REASONS = 3
+_MOST_FRAMES = 5
+"""Of one reason."""
 
 
 @contextlib.contextmanager
@@ -34,12 +40,14 @@ def sentence(news: News) -> str:
     """One piece of news in words."""
     match news:
         case Uploading(sent, size, frames):
-            done = f", {frames} frames done" if frames else ""
+            done = f", {counted(frames, 'frame')} done" if frames else ""
             return f"uploading {_percent(sent, size)}{done}"
         case Downloading(received, size):
             return f"downloading {_percent(received, size)}"
         case Reconnecting(reason):
             return f"connection lost ({one_line(reason)}), trying again"
+        case SubmittedAgain(reason):
+            return f"submitting the job again ({one_line(reason)}); what is there of the film is not sent again"
         case Progress() if news.waiting:
             return f"waiting: {one_line(news.waiting)}"
         case Progress():
@@ -48,7 +56,7 @@ def sentence(news: News) -> str:
 
 
 def _percent(done: int, of: int) -> str:
-    return f"{100 * done // max(1, of)} % of {of / 1e6:.1f} MB"
+    return f"{100 * done // max(1, of)} % of {size_in_words(of)}"
 
 
 def _left(news: Progress) -> str:
@@ -92,6 +100,9 @@ class _Bar:
 
     def tell(self, news: News) -> None:
         match news:
+            case SubmittedAgain():  # this is to be seen for longer than the next news takes to come
+                self._bars.console.print(sentence(news), markup=False, highlight=False)
+                return
             case Uploading(done, total, _) | Downloading(done, total):
                 pass
             case Progress():
@@ -109,19 +120,44 @@ def conclude(metrics: Mapping[str, Any], given: argparse.Namespace) -> None:
         return
     slow = metrics["bottleneck"]
     print(
-        f"{one_line(given.out)}: {metrics['frames_out']} frames in {metrics['wall_s']:.2f} s, "
-        f"{metrics['processing_fps']:.1f} fps, {metrics['bytes_out'] / 1e6:.1f} MB, "
-        f"{metrics['retries']['total']} retries{_fallen_back(metrics)}; "
+        f"{one_line(given.out)}: {counted(metrics['frames_out'], 'frame')} in {metrics['wall_s']:.2f} s, "
+        f"{metrics['processing_fps']:.1f} fps, {size_in_words(metrics['bytes_out'])}, "
+        f"{_retries(metrics)}{_fallen_back(metrics)}; "
         f"{slow['share']:.0%} of the time went to {slow['part']}",
         file=sys.stderr,
     )
     for loss in metrics["losses"]:
         print(f"note: {one_line(loss)}", file=sys.stderr)
+    for said in fallbacks(metrics["fallback_frames"]):
+        print(f"note: {one_line(said)}", file=sys.stderr)
+
+
+def fallbacks(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Which frames fell back, and why: the first few reasons, and of each the first few frames."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for frame, reason in figures.get("by_frame", {}).items():
+        by_reason[reason].append(frame)
+    named = 0
+    for reason, frames in islice(by_reason.items(), _MOST_REASONS):
+        named += len(frames)
+        yield f"{_frames(frames)} fell back: {reason}"
+    if named < figures["total"]:
+        yield f"{counted(figures['total'] - named, 'more frame')} fell back"
+
+
+def _frames(named: Sequence[str]) -> str:
+    more = f" and {len(named) - _MOST_FRAMES} more" if len(named) > _MOST_FRAMES else ""
+    return f"{'frame' if len(named) == 1 else 'frames'} {', '.join(named[:_MOST_FRAMES])}{more}"
+
+
+def _retries(metrics: Mapping[str, Any]) -> str:
+    total = metrics["retries"]["total"]
+    return "1 retry" if total == 1 else f"{total} retries"
 
 
 def _fallen_back(metrics: Mapping[str, Any]) -> str:
     count = metrics["fallback_frames"]["total"]
-    return f", {count} frames fell back" if count else ""
+    return f", {counted(count, 'frame')} fell back" if count else ""
 
 
 def write_json(path: str, metrics: Mapping[str, Any]) -> None:

@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--dry-run",
         action="store_true",
-        help="only ask the coordinator whether it would take the job, and tell how much memory a slot needs for it",
+        help="only ask the coordinator whether it would take the job, by its limits and the room on its disk too, and "
+        "tell how much memory a slot needs for it",
     )
     add_output_options(made)
     add_job_options(made)

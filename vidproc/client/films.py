@@ -23,9 +23,10 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from vidproc import scratch
-from vidproc.client import standard_input
+from vidproc.client import piped
 from vidproc.errors import ClientError, StorageError
 from vidproc.model import Paths
+from vidproc.quantities import sizes_in_words
 
 _BLOCK = 2**20
 STANDARD = "-"
@@ -102,7 +103,7 @@ def on_disk(video: str) -> Iterator[str]:
         return
     with contextlib.ExitStack() as stack:
         with _disk_errors(f"standard input, kept in {tempfile.gettempdir()}"):
-            path = standard_input.kept_in(stack.enter_context(scratch.folder()))
+            path = piped.kept_in(stack.enter_context(scratch.folder()))
         if path.stat().st_size == 0:
             raise ClientError("standard input is empty")
         yield str(path)
@@ -234,11 +235,8 @@ def demand_room(out: str, size: int) -> None:
     with _disk_errors(f"--out {out}"):
         free = shutil.disk_usage(Path(_named(out)).parent).free
     if size > free:
-        raise StorageError(f"--out {out}: too little disk, {_mib(size)} needed, {_mib(free)} free")
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"
+        needed, there = sizes_in_words(size, free)
+        raise StorageError(f"--out {out}: too little disk, {needed} needed, {there} free")
 
 
 @contextlib.contextmanager

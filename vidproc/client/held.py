@@ -11,12 +11,13 @@ from vidproc.client.download import Download, Opening
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.lasting import lasting, next_message
 from vidproc.client.news import Listener
-from vidproc.errors import ConnectionLostError, PeerError, from_code
+from vidproc.errors import ConnectionLostError, PeerError, UnknownJobError, from_code
 from vidproc.model import JobState
 from vidproc.protocol.messages import Cancel, Fetched, Finished, Message, Progress, Watch
 from vidproc.transport.session import Session
 
 _GOODBYE_S = 2.0
+_WHAT_NOW = "Submit it again, with vidproc-send: what this coordinator holds of the film is not sent again"
 _T = TypeVar("_T")
 
 
@@ -50,6 +51,8 @@ class HeldJob:
                 return await course(session)
             except ConnectionLostError:
                 raise
+            except UnknownJobError as error:
+                raise UnknownJobError(f"{error}. {_WHAT_NOW}") from None
             except BaseException:  # whatever ends one's own job here ends it there
                 if self._owned:
                     await self._let_go(session)

@@ -30,5 +30,11 @@ class Reconnecting(Struct, frozen=True):
     reason: str
 
 
-News = Uploading | Progress | Downloading | Reconnecting
+class SubmittedAgain(Struct, frozen=True):
+    """The coordinator does not know the job any more, for this reason, so it is given the job anew."""
+
+    reason: str
+
+
+News = Uploading | Progress | Downloading | Reconnecting | SubmittedAgain
 Listener = Callable[[News], None]

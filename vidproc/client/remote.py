@@ -19,11 +19,12 @@ from vidproc.client.files import gathered
 from vidproc.client.head_start import HeadStart, submission
 from vidproc.client.held import HeldJob
 from vidproc.client.lasting import next_message, open_session
-from vidproc.client.news import Listener, Uploading
+from vidproc.client.news import Listener, SubmittedAgain, Uploading
 from vidproc.client.sending import Sending, send_file
 from vidproc.errors import ClientError, PeerError, UnknownJobError, from_code
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Accepted, FileWanted, Finished, Message, Progress, Received, Submit, Wanted, Watch
+from vidproc.quantities import size_in_words
 from vidproc.transport.connect import adopt
 from vidproc.transport.session import Session
 
@@ -73,7 +74,8 @@ class RemoteJob(HeldJob):
         while True:
             try:
                 return await super()._fetched(session)
-            except UnknownJobError:
+            except UnknownJobError as error:
+                self._tell(SubmittedAgain(str(error)))
                 self._job_id, self._finished = "", None
 
     async def _handed_over(self, session: Session) -> None:
@@ -81,7 +83,8 @@ class RemoteJob(HeldJob):
             try:
                 await self._delivered(session)
                 return
-            except UnknownJobError:
+            except UnknownJobError as error:
+                self._tell(SubmittedAgain(str(error)))
                 self._job_id = ""
 
     async def _ask_for(self, session: Session, dry_run: bool) -> Accepted:
@@ -216,5 +219,5 @@ async def dry_run(endpoint: Endpoint, spec: JobSpec, video: str) -> str:
     spec, files = gathered(spec)
     source = await source_of(video)
     notes = await RemoteJob(endpoint, submission(spec, source), files, source, lambda _: None).ask()
-    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({source.size / 1e6:.1f} MB)"
+    said = f"{source.name}: the coordinator at {endpoint.address} would take this job ({size_in_words(source.size)})"
     return f"{said}. {' '.join(notes)}" if notes else said

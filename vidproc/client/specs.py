@@ -1,17 +1,23 @@
 """How people write filters down: `blur:ksize=5,sigma=1.2` as a `FilterSpec`.
 
+A comma within a value has a backslash before it, as in FFmpeg's filters: `text:text=one\\, two`. So has a backslash
+that stands before a comma or another one; any other is itself.
+
 Values stay words here. Which of them is a number is for the filter's own declaration to say, where the job is checked.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vidproc.client import piped
 from vidproc.errors import ClientError
 from vidproc.model import MOST_FILTERS, FilterSpec, ParamValue
 
-_WITH_COMMAS = "--processing NAME --param name=value"
+_MARK = re.compile(r"\\([\\,])|,")
+_SPECIAL, _ESCAPED = re.compile(r"[\\,]"), r"\\\g<0>"
 
 _MOST_CODE = 240 * 1024
 """Bytes: a job goes in one message, whose header takes 256 KiB."""
@@ -22,7 +28,18 @@ def parse(text: str) -> FilterSpec:
     name, colon, rest = text.partition(":")
     if not name.strip() or (colon and not rest.strip()):
         raise ClientError(f"filter {text!r}: write NAME or NAME:name=value,name=value")
-    return FilterSpec(name.strip(), parse_params(rest.split(",") if rest else ()))
+    return FilterSpec(name.strip(), parse_params(_pairs(rest) if rest else ()))
+
+
+def written(name: str, params: Mapping[str, ParamValue]) -> str:
+    """The same the other way about."""
+    pairs = ",".join(f"{key}={_SPECIAL.sub(_ESCAPED, str(value))}" for key, value in params.items())
+    return f"{name}:{pairs}" if pairs else name
+
+
+def _pairs(text: str) -> list[str]:
+    """What is between the commas."""
+    return _MARK.sub(lambda found: found[1] or "\0", text).split("\0")
 
 
 def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
@@ -31,7 +48,7 @@ def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not (name and equals):
-            raise ClientError(f"parameter {pair!r}: write name=value (for a value with a comma: {_WITH_COMMAS})")
+            raise ClientError(f"parameter {pair!r}: write name=value (in --filter a comma within a value is \\,)")
         if name in params:
             raise ClientError(f"parameter {name!r} is given twice, as {params[name]!r} and as {value!r}")
         params[name] = value
@@ -41,7 +58,7 @@ def parse_params(pairs: Iterable[str]) -> dict[str, ParamValue]:
 def from_file(path: Path, function: str = "", params: Mapping[str, ParamValue] | None = None) -> FilterSpec:
     """A custom filter from a Python file. Raises `ClientError` if it cannot be read."""
     try:
-        code = path.read_text(encoding="utf-8")
+        code = piped.read(path).decode() if path.is_fifo() else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ClientError(f"cannot read the filter {path}: {getattr(error, 'strerror', None) or error}") from None
     return FilterSpec("custom", dict(params or {}), code, function)

@@ -47,6 +47,10 @@ class Clearing:
         for job_id in await self._journal.make_room(size):
             self._remove(job_id)
 
+    async def room_to_make(self) -> int:
+        """Bytes that `make_room` could free. Raises `StorageError`."""
+        return await self._journal.room_to_make()
+
     async def run(self) -> None:
         while True:
             self._asked.clear()

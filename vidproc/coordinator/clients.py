@@ -36,6 +36,7 @@ from vidproc.protocol.messages import (
     Wanted,
     Watch,
 )
+from vidproc.quantities import counted
 from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
@@ -164,7 +165,7 @@ class ClientLink:
         """For one more job."""
         self._watched = {job for job in self._watched if not job.state.final}
         if len(self._watched) + len(self._submissions) >= self._limits.jobs:
-            most = f"{self._limits.jobs} jobs at a time (max_jobs_per_connection)"
+            most = f"{counted(self._limits.jobs, 'job')} at a time (max_jobs_per_connection)"
             raise ClientError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:

@@ -14,7 +14,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.worker_figures import WorkerFigures
-from vidproc.errors import PeerError, StorageError, VidprocError, from_code
+from vidproc.errors import PeerError, StorageError, VidprocError, from_code, one_line
 from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import (
     Drain,
@@ -193,16 +193,16 @@ class DaemonLink:
             raise PeerError(str(error)) from None
 
     def _failed(self, failed: Failed) -> None:
-        grant = self._dispatch.grant_of(failed.lease_id)
+        grant, message = self._dispatch.grant_of(failed.lease_id), one_line(failed.message)
         if grant is not None:
             log.warning(
                 "chunk failed", job=grant.job, chunk=grant.chunk, attempt=grant.attempt, worker=self.name,
-                frame=failed.frame, error=failed.message,
+                frame=failed.frame, error=message,
             )  # fmt: skip
         retryable = from_code(failed.code, "").retryable
         self._dispatch.lease_failed(
             ev.ChunkFailed(
-                failed.lease_id, failed.code, failed.message, retryable, failed.frame, failed.slot_lost, failed.call
+                failed.lease_id, failed.code, message, retryable, failed.frame, failed.slot_lost, failed.call
             )
         )
 

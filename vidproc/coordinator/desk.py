@@ -180,7 +180,8 @@ class Desk:
         """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         job = self._dispatch.jobs.get(job_id)
         if job is None:
-            raise UnknownJobError(f"there is no job {job_id} here: it was cancelled, or forgotten, or never accepted")
+            why = "it was cancelled or forgotten, or another coordinator accepted it, or one with another data folder"
+            raise UnknownJobError(f"there is no job {job_id} here: {why}")
         return job
 
     async def recall(self, job_id: str) -> Job:

@@ -17,6 +17,7 @@ from vidproc.coordinator.job import Job
 from vidproc.errors import CancelledError, ClientError, StorageError, UnknownJobError
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
+from vidproc.quantities import counted, sizes_in_words
 from vidproc.storage.journal import Ending, Journal
 from vidproc.storage.spool import Spool
 from vidproc.storage.upload import Upload
@@ -57,7 +58,8 @@ class Intake:
     def _check_room(self) -> None:
         most = self._settings.max_jobs
         if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
-            raise ClientError(f"the coordinator has {most} jobs already (max_jobs): try again when one has ended")
+            there = f"{counted(most, 'job')} already (max_jobs)"
+            raise ClientError(f"the coordinator has {there}: try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
@@ -76,6 +78,7 @@ class Intake:
             validation.check_files(spec, files)
             await file_check.check(spec.filters, files, self._settings.memory_limit)
         if submission.dry_run:
+            await self._foresee_room(submission)
             return None
         job = self._new_job(submission, spec)
         await self.demand_room(job.size, job.sha256)
@@ -89,6 +92,13 @@ class Intake:
             await asyncio.shield(self._aside.begin(asyncio.to_thread(job.folder.remove)))
             raise
         return job
+
+    async def _foresee_room(self, submission: Submit) -> None:
+        """Whether `demand_room` would find it; nothing is removed for that."""
+        if missing := self._spool.missing_room(submission.size):
+            films = await asyncio.to_thread(self._spool.room_to_make, submission.sha256)
+            if missing > films + await self._clearing.room_to_make():
+                self._spool.demand_room(submission.size)
 
     async def demand_room(self, size: int, sha256: str = "") -> None:
         """For a film of so many bytes. Films that are kept for other jobs go before one is refused, and then results
@@ -159,7 +169,8 @@ class Intake:
         if submission.size <= 0:
             raise ClientError(f"{submission.name} is empty")
         if limit and submission.size > limit:
-            raise ClientError(f"{submission.name} has {submission.size} bytes; this coordinator takes up to {limit}")
+            size, most = sizes_in_words(submission.size, limit)
+            raise ClientError(f"{submission.name} has {size}; this coordinator takes up to {most} (upload_limit)")
         self._spool.source(submission.sha256)
 
     def _new_job(self, submission: Submit, spec: JobSpec) -> Job:

@@ -15,12 +15,14 @@ from itertools import islice
 from typing import Any
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.errors import one_line
 from vidproc.media import field_order
 from vidproc.media.encoder_memory import MiB
 from vidproc.media.slot_memory import LargestChunk, slot_bytes
 from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.runs import Run, joined
 from vidproc.model import ChunkReport
+from vidproc.quantities import counted
 
 _MOST = 50
 _LONGEST = 800
@@ -128,7 +130,7 @@ def _retries(job: Job) -> dict[str, Any]:
 def _fallback_frames(reports: Sequence[ChunkReport]) -> dict[str, Any]:
     """Those that filters could not do, with the reasons."""
     named = [fallback for report in reports for fallback in report.fallbacks][:_MOST]
-    reasons = {str(fallback.rank): fallback.reason[: _LONGEST // 2] for fallback in named}
+    reasons = {str(fallback.rank): one_line(fallback.reason) for fallback in named}
     return {"total": sum(report.fell_back for report in reports), "by_frame": reasons}
 
 
@@ -195,8 +197,8 @@ def _losses(job: Job, reports: Sequence[ChunkReport], mixed: bool) -> list[str]:
     said = [*job.losses, *(loss for report in reports for loss in report.losses)]
     said += _fallen_back(job, reports)
     said += _mixed_fields(job, reports)
-    said += _damage("were filled from their neighbours", (run for report in reports for run in report.concealed))
-    said += _damage("were decoded as well as could be", (run for report in reports for run in report.damaged))
+    said += _damage("filled from neighbours", (run for report in reports for run in report.concealed))
+    said += _damage("decoded as well as could be", (run for report in reports for run in report.damaged))
     if mixed:
         said.append("the workers run different versions or processors: another run may give other bytes")
     return _first([sentence[:_LONGEST] for sentence in dict.fromkeys(said)])
@@ -215,7 +217,8 @@ def _damage(fate: str, runs: Iterable[Run]) -> list[str]:
     """A sentence about damaged frames, if there are any."""
     damaged = joined(runs)
     count = sum(stop - start for start, stop in damaged)
-    return [f"{count} damaged frames {fate}: {_named(damaged)}"] if damaged else []
+    verb = "was" if count == 1 else "were"
+    return [f"{counted(count, 'damaged frame')} {verb} {fate}: {_named(damaged)}"] if damaged else []
 
 
 def _named(runs: Sequence[Run]) -> str:

@@ -7,6 +7,7 @@ other format of the many that it knows.
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -15,8 +16,12 @@ import numpy as np
 from vidproc.filters.contract import Array
 from vidproc.filters.file_type import FileType
 
+_DAMAGED = "the picture can't be decoded: it is damaged or cut off"
 _MOST_PIXELS = 4096 * 2304
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+"""The chunks of a PNG that say what its pixels are. Of others libpng complains on standard error."""
+
 _JPEG = b"\xff\xd8"
 # ITU-T T.81, table B.1: markers that begin a frame, and those that no length follows.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -43,11 +48,11 @@ def read(data: bytes) -> StillPicture:
         raise ValueError(f"the picture has {width}x{height} pixels; at most 4096x2304, or as many, are taken")
     flags = cv2.IMREAD_COLOR if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        decoded = cv2.imdecode(np.frombuffer(data if data.startswith(_JPEG) else _bare(data), np.uint8), flags)
     except cv2.error as error:
         raise ValueError(f"the picture can't be decoded: {error.err}") from None
     if decoded is None:
-        raise ValueError("the picture can't be decoded: it is damaged or cut off")
+        raise ValueError(_DAMAGED)
     return _split(decoded)
 
 
@@ -60,6 +65,22 @@ def _split(decoded: Array) -> StillPicture:
     if decoded.shape[2] == 4:
         return StillPicture(np.ascontiguousarray(decoded[..., :3]), np.ascontiguousarray(decoded[..., 3]))
     return StillPicture(decoded, np.full(decoded.shape[:2], np.iinfo(decoded.dtype).max, decoded.dtype))
+
+
+def _bare(data: bytes) -> bytes:
+    """A PNG without what is beside its pixels: chunks of length, type, data and CRC-32 (ISO/IEC 15948, 5.3)."""
+    kept, at = [_PNG], len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        chunk = data[at : at + 12 + length]
+        if kind in _PIXELS:
+            if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+                break
+            kept.append(chunk)
+        if kind == b"IEND":
+            return b"".join(kept)
+        at += len(chunk)
+    raise ValueError(_DAMAGED)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -37,6 +37,7 @@ from vidproc.media.records import HIDDEN, pieces
 from vidproc.media.source_limits import NO_LIMITS, SourceLimits
 from vidproc.media.timeline import Timeline
 from vidproc.model import Chunk, StreamFormat
+from vidproc.quantities import counted, size_in_words
 from vidproc.reach import NO_REACH, Reach
 
 _FASTEST, _SLOWEST = 240.0, 1.0
@@ -334,11 +335,11 @@ class _Reading:
         )
 
     def _losses(self) -> Iterator[str]:
-        frames = len(self._timeline)
+        frames = counted(len(self._timeline), "frame")
         if self._packets.error:
-            yield f"the film is cut short after {frames} frames ({self._packets.error})"
+            yield f"the film is cut short after {frames} ({self._packets.error})"
         elif missing := missing_bytes(self._growing):
-            yield f"the film is cut short after {frames} frames: {missing} bytes of the file are missing"
+            yield f"the film is cut short after {frames}: {size_in_words(missing)} of the file are missing"
         if self._info.captions:
             yield "closed captions inside the picture are not kept"
         if self._packets.corrupt:

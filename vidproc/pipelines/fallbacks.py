@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from vidproc.errors import FilterError
+from vidproc.errors import FilterError, one_line
 from vidproc.filters import fields
 from vidproc.filters.contract import Picture
 from vidproc.model import Fallback, FilterCall
@@ -89,7 +89,8 @@ class Guard:
         return [Fallback(rank, reason) for rank, reason in sorted(self.reasons.items()) if rank in wanted]
 
     def _note(self, call: FilterCall, reason: str) -> None:
-        self.reasons.setdefault(call.rank, reason.removeprefix(f"frame {call.rank}: "))
+        """What was raised may hold anything."""
+        self.reasons.setdefault(call.rank, one_line(reason).removeprefix(f"frame {call.rank}: "))
 
 
 class Resizer(Protocol):

@@ -12,6 +12,7 @@ A job has a bound of faults: each costs two processes at least, and the time tha
 from __future__ import annotations
 
 from vidproc.model import Fault
+from vidproc.quantities import counted
 from vidproc.scheduling.jobs import Job
 from vidproc.scheduling.lifecycle import ChunkRecord
 from vidproc.scheduling.policies import Failure, Policy
@@ -45,7 +46,7 @@ def is_of_the_frame(record: ChunkRecord, failure: Failure) -> bool:
 def remark(job: Job) -> str:
     """What else is to be known where its job fails."""
     others = len(job.faults) - 1
-    return f"; so it was with {others} frames before" if others > 0 else ""
+    return f"; so it was with {counted(others, 'frame')} before" if others > 0 else ""
 
 
 def _isolate(record: ChunkRecord) -> bool:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vidproc.errors import OutOfMemoryError, WorkerError
 from vidproc.model import Chunk, FilterCall
+from vidproc.quantities import counted
 
 
 class Jitter(Protocol):
@@ -93,9 +94,8 @@ class Failure:
 
 def sentence(chunk: Chunk, failure: Failure, attempts: int) -> str:
     """What a person is told when a chunk failed for good."""
-    frames = f"frames {chunk.start} to {chunk.stop - 1}"
+    frames = f"frames {chunk.start} to {chunk.stop - 1}" if chunk.frames > 1 else f"frame {chunk.start}"
     frame = failure.call.rank if failure.call else failure.frame
     what, where = (f"frame {frame}", f", {frames}") if frame >= 0 else (frames, "")
-    times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     message = failure.message.removeprefix(f"{what}: ")
-    return f"{what} failed: {message} (chunk {chunk.index}{where}, {times})"
+    return f"{what} failed: {message} (chunk {chunk.index}{where}, {counted(attempts, 'attempt')})"

@@ -126,6 +126,9 @@ class Journal(Protocol):
     async def make_room(self, size: int) -> Sequence[str]:
         """Jobs whose results are to go because somebody has them, the oldest first, so that `size` bytes are freed."""
 
+    async def room_to_make(self) -> int:
+        """Bytes that those results take."""
+
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         """Jobs whose results are to go so that those of all have at most `limit` bytes: first what was fetched, and
         what ended longest ago first. `spared` stay."""
@@ -172,6 +175,9 @@ class NoJournal:
 
     async def make_room(self, size: int) -> Sequence[str]:
         return ()
+
+    async def room_to_make(self) -> int:
+        return 0
 
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         return ()

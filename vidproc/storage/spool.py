@@ -25,11 +25,12 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from vidproc.errors import ClientError, StorageError
 from vidproc.model import is_sha256
+from vidproc.quantities import sizes_in_words
 from vidproc.storage.disk import disk_errors, note_use, sync
 from vidproc.storage.job_folder import JobFolder
 
@@ -106,19 +107,28 @@ class Spool:
         """Refuse a job before it starts when its source, packets and result will not fit."""
         if missing := self.missing_room(size):
             need = _needed(size)
-            raise StorageError(
-                f"too little disk at the coordinator: about {need >> 20} MiB needed, {(need - missing) >> 20} MiB free"
-            )
+            needed, free = sizes_in_words(need, need - missing)
+            raise StorageError(f"too little disk at the coordinator: about {needed} needed, {free} free")
 
     def make_room(self, size: int, spared: str) -> None:
         """Forget the sources used longest ago until so many bytes are free, but for what is held of `spared`, and those
         that jobs have, too: they would free nothing."""
+        for path, held in self._removable(spared):
+            with contextlib.suppress(OSError):
+                if size > 0:
+                    self._drop(path)
+                    size -= held
+
+    def room_to_make(self, spared: str) -> int:
+        """Bytes that `make_room` could free."""
+        return sum(held for _, held in self._removable(spared))
+
+    def _removable(self, spared: str) -> Iterator[tuple[Path, int]]:
         for path in reversed(self._at_rest()):
             with contextlib.suppress(OSError):
                 found = path.stat()
-                if size > 0 and found.st_nlink == 1 and path.stem != spared:
-                    self._drop(path)
-                    size -= found.st_size
+                if found.st_nlink == 1 and path.stem != spared:
+                    yield path, found.st_size
 
     def take(self, sha256: str, size: int, folder: JobFolder) -> bool:
         """Give a job its link to a source, if it is held and of that size. From then on the cache may forget it."""

@@ -179,8 +179,12 @@ class SqlJournal:
         return ended.where(had_its_time).order_by(jobs.c.ended_at, jobs.c.id)
 
     async def make_room(self, size: int) -> Sequence[str]:
-        here = self._results.where(jobs.c.fetched_at.is_not(None))
+        here = self._fetched
         return await self.database.write(lambda connection: _remove(connection, connection.execute(here).all(), size))
+
+    async def room_to_make(self) -> int:
+        here = self._fetched
+        return await self.database.read(lambda connection: sum(size for _, size in connection.execute(here)))
 
     async def surplus(self, limit: int, spared: Collection[str]) -> Sequence[str]:
         def work(connection: sa.Connection) -> Sequence[str]:
@@ -189,6 +193,10 @@ class SqlJournal:
             return _remove(connection, [row for row in held if row[0] not in spared], excess)
 
         return await self.database.write(work)
+
+    @property
+    def _fetched(self) -> sa.Select[Any]:
+        return self._results.where(jobs.c.fetched_at.is_not(None))
 
     @property
     def _results(self) -> sa.Select[Any]:

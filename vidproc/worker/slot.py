@@ -120,7 +120,7 @@ class Slot:
     def _check_stalled(self, reading: Reading) -> None:
         if time.monotonic() - reading.moved_at > self._frame_timeout:
             frame = reading.call.rank if reading.call else reading.frame
-            where = f"frame {frame}" if frame >= 0 else "the start of a chunk"
+            where = f"frame {frame}: it" if frame >= 0 else "the start of a chunk"
             raise StalledError(f"{where} took longer than {self._frame_timeout:g} s (--frame-timeout)")
 
     async def _drop(self) -> None:
