@@ -70,6 +70,18 @@ class ChecksumError(ClientError):
     code = "checksum"
 
 
+class NotHereError(ClientError):
+    """What was asked for is not here: a film that is not held, a frame that a film does not have."""
+
+    code = "not-here"
+
+
+class NotYetError(NotHereError):
+    """It is not here yet: asking again, a moment later, may help."""
+
+    code = "not-yet"
+
+
 class UnknownWorkerError(ClientError):
     """No worker of that name is connected."""
 

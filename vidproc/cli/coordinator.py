@@ -85,10 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons
+    from vidproc.cli import daemons, logs
 
     settings = settings_of(CoordinatorSettings, given)
-    daemons.configure_logs(given, settings.log_rate)
+    logs.configure(given, settings)
     daemons.take_descriptors()
     return asyncio.run(_serve(settings))
 
@@ -121,6 +121,7 @@ async def _serve(settings: CoordinatorSettings) -> int:
     if web:
         await web.stop()
     await coordinator.stop()
+    structlog.get_logger().info("stopped")
     return signals.exit_code
 
 

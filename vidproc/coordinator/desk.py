@@ -236,6 +236,7 @@ class Desk:
 
     async def _run(self, job: Job) -> None:
         """Cancelled when the job is left to another coordinator; then nothing is said of its end."""
+        structlog.contextvars.bind_contextvars(job=job.id)  # of this task, and of those that it begins
         telling = asyncio.create_task(self._tell_progress(job))
         course = asyncio.create_task(run_to_its_end(self._dispatch, job, self._media))
         try:

@@ -237,6 +237,13 @@ class Job:
     def frames_done(self) -> int:
         return sum(done.report.frames for done in self.results.values()) + sum(self.frames_in_hand.values())
 
+    @property
+    def newest_frame(self) -> int | None:
+        """Of those that are done, near enough: a chunk's first one is a key frame, and so is shown at once."""
+        planned = (index for index in self.results if index < len(self.chunks))  # more are kept from before a restart
+        newest = max(planned, default=None)
+        return None if newest is None else self.chunks[newest].start
+
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that a part of the work has taken."""
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds

@@ -176,7 +176,7 @@ def job_now(dispatch: Dispatch, job: Job) -> JobNow:
         fallback_frames=sum(report.fell_back for report in reports),
         fallbacks=dict(islice(fallbacks.items(), _MOST_FRAMES)),
         bottleneck=bottleneck(seconds, 1) if reports else None,
-        newest_frame=max((job.chunks[index].stop - 1 for index in job.results), default=None),
+        newest_frame=job.newest_frame,
     )
 
 

@@ -18,6 +18,7 @@ from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import health
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
@@ -52,7 +53,7 @@ class Result(Struct, frozen=True):
 
 class View:
     """`began_at` is when the coordinator started, in seconds since 1970. `uploads` are the films that come in this
-    way."""
+    way, `gallery` has what is to be seen."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class View:
         desk: Desk,
         inquiries: Inquiries,
         uploads: Uploads,
+        gallery: Gallery,
     ) -> None:
         self.uploads = uploads
         self._settings = settings
@@ -69,6 +71,7 @@ class View:
         self.name = settings.name
         self.version = __version__
         self.began_at = time.time()
+        self.gallery = gallery
         self._dispatch = dispatch
         self._desk = desk
         self._inquiries = inquiries

@@ -18,8 +18,12 @@ from vidproc.errors import (
     ChecksumError,
     ClientError,
     ConflictError,
+    FilterError,
     GoneError,
     MediaError,
+    NotHereError,
+    NotYetError,
+    StalledError,
     StorageError,
     TooLargeError,
     UnknownJobError,
@@ -77,13 +81,17 @@ _STATUSES: dict[type[VidprocError], int] = {
     UnknownJobError: 404,
     UnknownUploadError: 404,
     UnknownWorkerError: 404,
+    NotYetError: 425,
+    NotHereError: 404,
     ConflictError: 409,
     GoneError: 410,
     TooLargeError: 413,
     ChecksumError: CHECKSUM_MISMATCH,
     ClientError: 400,
     MediaError: 422,
+    FilterError: 422,
     BusyError: 503,
+    StalledError: 504,
     StorageError: 507,
 }
 """The first that an error is one of."""
@@ -96,7 +104,10 @@ def status_of(error: VidprocError) -> int:
 
 async def _of_ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, VidprocError)
-    return problem(status_of(error), one_line(str(error)), error.code)
+    answer = problem(status_of(error), one_line(str(error)), error.code)
+    if isinstance(error, NotYetError | BusyError):
+        answer.headers["retry-after"] = "1"
+    return answer
 
 
 async def _of_http(_: Request, error: Exception) -> Response:
