@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ class MediaProcesses:
     def prepare(self) -> None:
         """See to it that one will be waiting."""
         if not self._spare:
-            self._spare.append(asyncio.create_task(self._started()))
+            self._spare.append(asyncio.create_task(self._started(), context=Context()))  # not of the job that asks
 
     async def take(self) -> MediaProcess:
         """One that is started and belongs to the caller. Raises `ChildDiedError` if it cannot be started."""

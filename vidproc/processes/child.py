@@ -153,7 +153,7 @@ class Child:
             await asyncio.wait_for(self._ended.wait(), _TO_EXIT_S)
         self.kill()
         await self._ended.wait()
-        cause = f"{self.name} {_cause_of_death(self._popen.returncode)}"
+        cause = f"{self.name} {cause_of_death(self._popen.returncode)}"
         if self._popen.returncode == -signal.SIGXCPU:
             return ChildSpentError(f"{self.name} has taken more processor time than it may (cpu_limit, probe_limit)")
         if self._popen.returncode == -signal.SIGKILL and oom_kills() > self._oom_kills:
@@ -186,7 +186,8 @@ def _kill_orphans(pid: int) -> None:
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
-def _cause_of_death(exit_code: int | None) -> str:
+def cause_of_death(exit_code: int | None) -> str:
+    """How a process ended, as the end of a sentence; of a signal, its name."""
     if exit_code is not None and exit_code < 0:
         return f"was killed by {_SIGNALS.get(-exit_code, f'signal {-exit_code}')}"
     return f"ended with exit code {exit_code}"

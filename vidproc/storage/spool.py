@@ -5,6 +5,7 @@
     vidproc.db               what is written down of jobs, unless another database was given (`sql_journal.py`)
     sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
+    incoming/                uploads on their way in by HTTP (`incoming.py`)
     jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
                              the source may leave the cache meanwhile
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
@@ -152,6 +153,25 @@ class Spool:
             return self.source(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
+
+    def size_of(self, sha256: str) -> int | None:
+        """Of a source that is here, in bytes."""
+        try:
+            return self.source(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Keep a file, which has just been verified and synced, as a source. It stays where it is, too."""
+        with disk_errors("cannot keep the source"):
+            link = path.with_suffix(".link")
+            link.unlink(missing_ok=True)
+            os.link(path, link)
+            note_use(link)
+            self.trust(sha256, link)
+            link.rename(self.source(sha256))
+            link.unlink(missing_ok=True)  # it stays where both names were the same file's
+            sync(self._sources)
 
     def held(self, sha256: str) -> Path:
         """A source that is here, whole, for somebody to look at. Raises `NotHereError`."""

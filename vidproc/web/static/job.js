@@ -1,0 +1,224 @@
+// One job: live as long as it goes on, then what came of it.
+
+import { call, follow } from "./api.js";
+import { ChunkMap } from "./chunkmap.js";
+import { $, h, keyed, say } from "./dom.js";
+import { count, figure, percent, several, size, span, when } from "./format.js";
+import { action, notice, sentence, sure } from "./page.js";
+import { Pictures } from "./pictures.js";
+
+const FINAL = new Set(["done", "failed", "cancelled"]);
+const id = location.pathname.split("/").pop();
+const map = new ChunkMap($("#map"), $("#legend"), $("#map-text"), $("#map-said"));
+const pictures = new Pictures(id);
+$("#view").append(pictures.element);
+
+let chunks = [];
+let spoken = -1; // percents that were said aloud
+let stop = () => {};
+
+async function begin() {
+  const details = await call(`/jobs/${id}`);
+  shape(details);
+  if (FINAL.has(details.state)) {
+    await ended(details);
+  } else {
+    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
+  }
+}
+
+function connected(is) {
+  say($("#connection"), is ? "" : "The coordinator does not answer. What you see is from before; this goes on by itself.");
+  if (!is) call(`/jobs/${id}`).then((details) => FINAL.has(details.state) && ended(details), () => {});
+}
+
+// What holds whatever its state
+
+function shape({ name, state, submitted_at: at, job }) {
+  say($("#title"), name || id);
+  badge(state);
+  const filters = job.filters.map(written).join(" → ") || "no filters";
+  say($("#asked"), `${filters} · ${job.codec || job.container} · ${when(at)}`);
+  for (const [button, shown] of Object.entries({ cancel: !FINAL.has(state), rerun: FINAL.has(state), remove: FINAL.has(state) })) {
+    $(`#${button}`).hidden = !shown;
+  }
+}
+
+function written({ name, params }) {
+  const told = Object.entries(params).map(([key, value]) => (key === "kind" ? value : `${key} ${String(value).slice(0, 24)}`));
+  return told.length ? `${name} (${told.join(", ")})` : name;
+}
+
+function badge(state) {
+  $("#state").className = `badge ${state}`;
+  say($("#state"), state);
+  $("#progress").className = `bar ${state}`;
+}
+
+function progress(done, total, state) {
+  const part = total ? done / total : 0;
+  $("#progress").style.setProperty("--part", part);
+  $("#progress").setAttribute("aria-valuenow", Math.floor(100 * part));
+  document.title = `${FINAL.has(state) ? state : percent(part)} · ${$("#title").textContent} · vidproc`;
+  const tenth = Math.floor(10 * part) * 10;
+  if (tenth === spoken) return;
+  spoken = tenth;
+  say($("#spoken"), `${tenth} percent`);
+}
+
+/** `{name: [figure, unit]}`; those without a figure are left out. */
+function figures(told) {
+  const shown = Object.entries(told).filter(([, [value]]) => value !== null && value !== undefined);
+  keyed($("#figures"), shown, ([name]) => name,
+    ([name]) => h("div", { class: name.startsWith("Latency") && "wide" }, h("dt", {}, name), h("dd", {}, h("span"), " ", h("small"))),
+    (element, [, [value, unit]]) => {
+      say($("span", element), value);
+      say($("small", element), unit ?? "");
+    });
+}
+
+function share(workers) {
+  const entries = Object.entries(workers ?? {});
+  $("#workers-card").hidden = entries.length === 0;
+  keyed($("#workers"), entries, ([name]) => name,
+    ([name]) => h("tr", {}, h("td", {}, name), h("td", { class: "number" }), h("td", { class: "number" })),
+    (row, [, { frames, fps }]) => {
+      say(row.children[1], count(frames));
+      say(row.children[2], figure(fps));
+    });
+}
+
+function fallbacks(total, byFrame) {
+  const first = Object.entries(byFrame).slice(0, 5).map(([frame, reason]) => `frame ${frame}: ${reason}`);
+  say($("#fallbacks"), total ? `${several(total, "frame")} could not be filtered. ${sentence(first.join("; "))}` : "");
+}
+
+const named = { decode: "decoding", filter: "the filters", encode: "encoding", network: "the network", disk: "the disk", coordinator: "the coordinator" };
+const neck = (it) => (it ? [percent(it.share), named[it.part] ?? it.part] : [null]);
+const latency = (it) => (it ? [`${figure(it.p50)} / ${figure(it.p95)} / ${figure(it.p99)}`, "ms"] : [null]);
+
+// Live
+
+function all(now) {
+  chunks = now.chunks;
+  live(now);
+}
+
+function some({ now, changed }) {
+  for (const [number, chunk] of Object.entries(changed)) chunks[number] = chunk;
+  live(now);
+}
+
+function live(now) {
+  connected(true);
+  badge(now.state);
+  progress(now.frames_done, now.frames_total, now.state);
+  figures({
+    Frames: [count(now.frames_done), now.frames_total ? `of ${count(now.frames_total)}` : ""],
+    "Frames/s": [figure(now.fps)],
+    "Time left": now.seconds_left === null ? ["–", now.waiting] : [span(now.seconds_left)],
+    "Latency, p50 / p95 / p99": latency(now.latency_ms),
+    Retries: [count(now.retries)],
+    Fallbacks: [count(now.fallback_frames)],
+    Bottleneck: neck(now.bottleneck),
+  });
+  share(now.workers);
+  strip();
+  troubles(now);
+  if (now.newest_frame !== null) pictures.newest(now.newest_frame);
+}
+
+function strip() {
+  $("#map-card").hidden = chunks.length === 0;
+  if (chunks.length) map.show(chunks);
+}
+
+function troubles({ log, fallback_frames: total, fallbacks: byFrame }) {
+  $("#log-card").hidden = log.length + total === 0;
+  fallbacks(total, byFrame);
+  keyed($("#log"), [...log].reverse(), (it) => `${it.at} ${it.chunk} ${it.attempt}`, trouble, () => {});
+}
+
+const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
+  h("li", {}, h("time", {}, when(at)), h("span", {}, `Chunk ${chunk}, attempt ${attempt}, ${what} on ${worker}${reason ? `: ${reason}` : ""}`));
+
+// At the end
+
+async function ended(details) {
+  stop();
+  say($("#connection"), "");
+  shape(details);
+  progress(details.frames_done, details.frames_total, details.state);
+  const { metrics } = details;
+  figures({
+    Frames: [count(metrics.frames_out ?? details.frames_done), details.frames_total ? `of ${count(details.frames_total)}` : ""],
+    "Frames/s": [metrics.processing_fps === undefined ? null : figure(metrics.processing_fps)],
+    Took: [span(metrics.wall_s ?? details.ended_at - details.submitted_at)],
+    Size: [details.result_size ? size(details.result_size) : null, `from ${size(details.size)}`],
+    "Latency, p50 / p95 / p99": latency(metrics.latency_ms),
+    Retries: [metrics.retries && count(metrics.retries.total)],
+    Fallbacks: [metrics.fallback_frames && count(metrics.fallback_frames.total)],
+    Bottleneck: neck(metrics.bottleneck),
+  });
+  share(metrics.workers);
+  failure(details);
+  losses(metrics.losses ?? []);
+  if (Object.keys(metrics).length) {
+    $("#metrics-card").hidden = false;
+    say($("#metrics"), JSON.stringify(metrics, null, 2));
+  }
+  if (metrics.fallback_frames?.total) {
+    $("#log-card").hidden = false;
+    fallbacks(metrics.fallback_frames.total, metrics.fallback_frames.by_frame);
+  }
+  if (details.result_held) await result(details);
+  else if (details.state !== "done") pictures.none();
+  change(details);
+}
+
+function failure({ state, message, result_held: held }) {
+  const gone = state === "done" && !held ? "The result has been cleared away: run the job again" : "";
+  const told = state === "failed" ? message : gone;
+  $("#failure").hidden = !told;
+  say($("#failure"), told ? sentence(told) : "");
+}
+
+function losses(told) {
+  $("#losses-card").hidden = told.length === 0;
+  $("#losses").replaceChildren(...told.map((each) => h("li", {}, sentence(each))));
+}
+
+async function result({ metrics, frames_total: total }) {
+  const address = `/api/v1/jobs/${id}/result`;
+  $("#download").href = address;
+  $("#download").hidden = false;
+  const unable = h("p", { class: "card muted" }, "This browser can't play it: download it.");
+  const video = h("video", { controls: true, preload: "metadata", src: `${address}?inline=1`, onerror: () => video.replaceWith(unable) });
+  $("#player").replaceChildren(video);
+  $("#player").hidden = false;
+  $("#columns").classList.add("ended");
+  pictures.scrub(metrics.frames_out ?? total);
+}
+
+function change({ metrics, name, job }) {
+  const source = metrics.source_sha256 ?? job.source;
+  if (!source) return;
+  $("#change").href = `/?${new URLSearchParams({ film: source, name, job: id })}`;
+  $("#change").hidden = false;
+}
+
+// Hands
+
+action($("#cancel"), async () => {
+  if (await sure("Stop this job? What it has done so far is thrown away.", "Stop it")) await call(`/jobs/${id}/cancel`, { method: "POST" });
+});
+action($("#rerun"), async () => {
+  const again = await call(`/jobs/${id}/rerun`, { method: "POST" });
+  location.assign(`/jobs/${again.id}`);
+});
+action($("#remove"), async () => {
+  if (!(await sure("Forget this job, with its result?", "Remove it"))) return;
+  await call(`/jobs/${id}`, { method: "DELETE" });
+  location.assign("/history");
+});
+begin().catch(notice);

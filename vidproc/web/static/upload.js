@@ -1,0 +1,96 @@
+// A film on its way to the coordinator, by tus 1.0 (https://tus.io/protocols/resumable-upload): in pieces, each with its
+// SHA-256, going on where it broke off, be it the line, the page or the coordinator.
+
+import { Problem, reach } from "./api.js";
+
+const UPLOADS = "/api/v1/uploads";
+const TUS = { "tus-resumable": "1.0.0" };
+const SMALLEST = 2 ** 20;
+const LARGEST = 2 ** 24;
+const PIECE_S = 1; // about so long a piece takes: often enough to tell how far it is
+const WAITS_S = [0.5, 1, 2, 4, 8];
+
+/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, rate)` hears of every piece, the rate in bytes a second,
+ * and of a lost connection with a rate of 0. Stops when `signal` says so. */
+export async function upload(file, progress, signal) {
+  const key = keyOf(file);
+  const began = { at: performance.now(), offset: 0 };
+  let { address, offset } = (await resumed(localStorage.getItem(key), file, signal)) ?? (await created(file, signal));
+  localStorage.setItem(key, address);
+  began.offset = offset;
+  let length = SMALLEST;
+  for (let failures = 0; offset < file.size; ) {
+    try {
+      const since = performance.now();
+      offset = await sent(address, file, offset, length, signal);
+      length = fitted(length, (performance.now() - since) / 1000);
+      failures = 0;
+      progress(offset, file.size, (1000 * (offset - began.offset)) / (performance.now() - began.at));
+    } catch (error) {
+      if (!passing(error)) throw error;
+      progress(offset, file.size, 0);
+      await pause(WAITS_S[Math.min(failures++, WAITS_S.length - 1)], signal);
+      offset = (await offsetOf(address, signal).catch(() => null)) ?? offset;
+    }
+  }
+  localStorage.removeItem(key);
+  return (await (await reach(address, { signal })).json()).sha256;
+}
+
+/** Tell the coordinator that the rest will not come. */
+export function forget(file) {
+  const key = keyOf(file);
+  const address = localStorage.getItem(key);
+  localStorage.removeItem(key);
+  return address && reach(address, { method: "DELETE", headers: TUS });
+}
+
+const keyOf = (file) => `upload ${file.name} ${file.size} ${file.lastModified}`;
+
+async function resumed(address, file, signal) {
+  if (!address) return null;
+  const offset = await offsetOf(address, signal).catch((error) => {
+    if (error.status === 0) throw error;
+    return null; // it is known no more
+  });
+  return offset === null ? null : { address, offset };
+}
+
+async function created(file, signal) {
+  const metadata = `filename ${base64(new TextEncoder().encode(file.name))}`;
+  const headers = { ...TUS, "upload-length": String(file.size), "upload-metadata": metadata };
+  const answer = await reach(UPLOADS, { method: "POST", headers, signal });
+  return { address: new URL(answer.headers.get("location"), location.href).pathname, offset: 0 };
+}
+
+async function offsetOf(address, signal) {
+  const answer = await reach(address, { method: "HEAD", headers: TUS, signal });
+  return Number(answer.headers.get("upload-offset"));
+}
+
+async function sent(address, file, offset, length, signal) {
+  const piece = await file.slice(offset, offset + length).arrayBuffer().catch(() => {
+    throw new Problem(400, "The film can't be read any more: choose it again");
+  });
+  const headers = { ...TUS, "content-type": "application/offset+octet-stream", "upload-offset": String(offset) };
+  if (globalThis.crypto?.subtle) { // over plain HTTP only localhost has it
+    headers["upload-checksum"] = `sha256 ${base64(new Uint8Array(await crypto.subtle.digest("SHA-256", piece)))}`;
+  }
+  const answer = await reach(address, { method: "PATCH", headers, body: piece, signal });
+  return Number(answer.headers.get("upload-offset"));
+}
+
+/** Whether it is worth trying again: nobody there, another offset, a broken piece, or trouble that may pass. */
+const passing = (error) => error instanceof Problem && (error.status === 0 || [408, 409, 423, 429, 460, 503].includes(error.status));
+
+const fitted = (length, seconds) =>
+  Math.round(Math.min(LARGEST, Math.max(SMALLEST, Math.min(2 * length, (length * PIECE_S) / Math.max(seconds, 0.001)))));
+
+const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
+
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, 1000 * seconds);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
