@@ -1,8 +1,13 @@
-"""Requests that drip: uvicorn waits for ever for the rest of a head or a body, so somebody must look at the clock."""
+"""Requests that drip and answers that nobody takes: uvicorn waits for ever, so somebody must look at the clock.
+
+What waits for a reader waits here and is little: the kernel takes no more than is soon sent, and who makes an answer is
+held up while any of it waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import h11
@@ -15,22 +20,54 @@ _BODY_EVERY_S = 10.0
 _LEAST_RATE = 1024
 """Bytes a second that a body must come at, when it is waited for."""
 
+_TAKES_S = 10.0
+"""A reader that takes nothing for so long is cut off."""
+
+_UNSENT = 64 * 1024
+"""Bytes that the kernel takes beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT)."""
+
 
 class GuardedProtocol(H11Protocol):
     """One connection. A request whose head does not come in time, or whose body trickles, is answered with 408 if it
-    has no answer yet, and cut off."""
+    has no answer yet, and cut off; so is who does not take the answer."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
     _waits_for_body = False
     _received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._look_in(_HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_looking()
+        self._forget_reader()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        self._forget_reader()
+        super().resume_writing()
+
+    def _watch_reader(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._reader_timer = self.loop.call_later(_TAKES_S, self._look_at_reader, waiting)
+
+    def _forget_reader(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
+    def _look_at_reader(self, waited: int) -> None:
+        if self.transport.get_write_buffer_size() < waited:
+            self._watch_reader()
+        else:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
