@@ -187,17 +187,6 @@ def test_who_does_not_read_is_cut_off() -> None:
     serving(test, send_timeout=0.1, max_connections=1)
 
 
-def test_who_reads_slowly_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(served: Served) -> None:
-        line = await served.line()
-        await line.send(GET.replace(b"/", b"/endless", 1))
-        for _ in range(30):
-            assert await line.reader.readexactly(1_000_000)
-            await asyncio.sleep(0.02)
-
-    serving(test, send_timeout=0.3)
-
-
 def test_an_answer_comes_before_the_body_and_the_rest_of_that_may_come_or_not() -> None:
     async def test(served: Served) -> None:
         ignored = POST.replace(b"/read", b"/else")

@@ -3,11 +3,15 @@ does not read, and takes as many connections as come; so somebody must count, an
 
 Time is counted in looks, as with uploads elsewhere (`coordinator/upload_pace.py`): a coordinator that was stopped for a
 while has seen nothing meanwhile, which is nobody's fault.
+
+What waits for a reader waits here and is little: the kernel takes no more than is soon sent, and who makes an answer is
+held up while any of it waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from enum import Enum, auto
 from typing import Any
@@ -22,6 +26,8 @@ from vidproc.web.problems import problem
 _LOOK_EVERY_S = 1.0
 _SEND_LOOKS = 10
 """Without anything taken, in `send_timeout`."""
+_UNSENT = 64 * 1024
+"""Bytes that the kernel takes beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT)."""
 _LEAVING_LOOKS = 2
 _LEAVING_AT_ONCE = 64
 """Of connections that were refused as they came. Beyond that they are closed without a word."""
@@ -68,7 +74,9 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        name = peer_of(transport.get_extra_info("socket"), transport.get_extra_info("peername"))
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        name = peer_of(sock, transport.get_extra_info("peername"))
         if refusal := self._guard.admission.admit(name):
             self._refuse(refusal)
             return
