@@ -12,20 +12,23 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-GROUND = frozenset({"_version", "errors", "model", "metrics", "config", "cores", "quantities", "reach", "scratch"})
+GROUND = frozenset(
+    {"_version", "errors", "model", "metrics", "config", "cgroups", "cores", "quantities", "reach", "scratch"}
+)
 ASYNC = frozenset({"tasks"})  # ground for those who have an event loop
 LAYER_1 = frozenset({"filters", "protocol"})
 LAYER_3 = frozenset({"processes", "transport", "media", "storage"})
 BELOW_4 = GROUND | ASYNC | LAYER_1 | frozenset({"pipelines", "scheduling"}) | LAYER_3
 BELOW_5 = BELOW_4 | frozenset({"coordinator", "worker", "client"})
-ANYTHING = BELOW_5 | frozenset({"functions", "local", "front", "web", "cli", "__init__"})
+ANYTHING = BELOW_5 | frozenset({"checks", "functions", "local", "front", "web", "cli", "__init__"})
 
 ROOMS: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "model": frozenset(),
     "metrics": frozenset({"errors", "model"}),
-    "cores": frozenset(),
+    "cgroups": frozenset(),
+    "cores": frozenset({"cgroups"}),
     "quantities": frozenset(),
     "reach": frozenset(),
     "scratch": frozenset(),
@@ -42,6 +45,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "coordinator": BELOW_4,
     "worker": BELOW_4,
     "client": GROUND | ASYNC | LAYER_1 | {"transport"},
+    "checks": BELOW_5,
     "web": BELOW_4 | {"coordinator", "client"},
     "functions": BELOW_5,
     "local": BELOW_5 | {"functions"},

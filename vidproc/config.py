@@ -152,7 +152,8 @@ class CoordinatorSettings(Settings):
 
     A peer hears a heartbeat each `heartbeat_s` and is given up when nothing came from it for `silence_s`. Sources are
     kept up to `source_cache` bytes so that they need not be sent again. A job whose client left and has not come back
-    for `client_patience` is cancelled. Jobs are written down in the database at `database_url`, or in a file in the
+    for `client_patience` is cancelled. An upload over HTTP is forgotten when nothing came of it for `upload_keep`, and
+    there are at most `max_uploads`. Jobs are written down in the database at `database_url`, or in a file in the
     `data_dir`. Results, and what is known of jobs, are kept for `keep`, of at most `keep_jobs` jobs that have ended (0:
     any number), of the results at most `spool_limit` bytes.
 
@@ -186,6 +187,8 @@ class CoordinatorSettings(Settings):
     max_result: Annotated[int, _chunk_size, as_size] = 1024**3
     client_patience: Seconds = 120.0
     upload_limit: Size = 0
+    upload_keep: Seconds = 86400.0
+    max_uploads: Most = 256
     min_upload_rate: Size = 1024
     file_limit: Size = 1024**4
     cpu_limit: Seconds = 6 * 3600.0

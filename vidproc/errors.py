@@ -46,6 +46,42 @@ class UnknownJobError(ClientError):
     code = "unknown-job"
 
 
+class UnknownUploadError(ClientError):
+    """The coordinator has no such upload, or no such film: it expired, was removed, or never began."""
+
+    code = "unknown-upload"
+
+
+class ConflictError(ClientError):
+    """Things are not in the state that the request is for."""
+
+    code = "conflict"
+
+
+class GoneError(ClientError):
+    """It was here, and will not be again."""
+
+    code = "gone"
+
+
+class ChecksumError(ClientError):
+    """The bytes that came are not those that were sent."""
+
+    code = "checksum"
+
+
+class NotHereError(ClientError):
+    """What was asked for is not here: a film that is not held, a frame that a film does not have."""
+
+    code = "not-here"
+
+
+class NotYetError(NotHereError):
+    """It is not here yet: asking again, a moment later, may help."""
+
+    code = "not-yet"
+
+
 class UnknownWorkerError(ClientError):
     """No worker of that name is connected."""
 

@@ -2,56 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
-import structlog
-
-from vidproc.cli import daemons
-
-Logs = Callable[[], structlog.typing.FilteringBoundLogger]
-
-
-@pytest.fixture
-def logs() -> Iterator[Logs]:
-    def logs() -> structlog.typing.FilteringBoundLogger:
-        daemons.configure_logs(argparse.Namespace(log_format="console", log_level="info"))
-        made: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-        return made
-
-    yield logs
-    structlog.reset_defaults()
-
-
-def test_what_others_named_is_printable_in_the_logs(logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
-    logs().info("job", name="film\x1b[31m\nforged   line.mp4")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("name='film?[31m forged line.mp4'")
-
-
-def test_a_traceback_keeps_its_lines_in_the_logs(logs: Logs, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        raise ValueError("no \x1b[2J")
-    except ValueError:
-        logs().exception("bug")
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[1] == "Traceback (most recent call last):"
-    assert lines[-1] == "ValueError: no ?[2J"
-
-
-def test_a_log_that_nobody_takes_stops_no_work(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open("/dev/full", "wb", buffering=0) as full:
-        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))  # type: ignore[type-var]
-        log = logs()
-        for _ in range(1000):
-            log.info("a line of the log")
 
 
 def test_a_program_that_something_holds_leaves_all_the_same() -> None:

@@ -29,7 +29,7 @@ from vidproc.errors import (
     VidprocError,
 )
 
-WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "verify")
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "doctor", "verify")
 PROGRAMS = (*WITH_PARSERS, "filters")
 
 
@@ -228,8 +228,8 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", ["coordinator", "worker"])
 def test_a_daemon_that_is_stopped_while_it_starts_says_nothing(name: str) -> None:
     code = (
-        f"import signal\nfrom vidproc.cli import daemons, {name}\n"
-        "daemons.configure_logs = lambda *given: signal.raise_signal(signal.SIGTERM)\n"
+        f"import signal\nfrom vidproc.cli import logs, {name}\n"
+        "logs.configure = lambda *given: signal.raise_signal(signal.SIGTERM)\n"
         f"{name}.main([])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -14,6 +14,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Opened
 from vidproc.errors import CancelledError, MediaError
 from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.protocol.messages import Finished
 from vidproc.storage.job_folder import JobFolder
 
 pytestmark = pytest.mark.unit
@@ -40,6 +41,13 @@ def test_a_job_can_be_cancelled_until_it_ends(tmp_path: Path, state: JobState) -
     job = job_at(tmp_path, state)
     job.enter(JobState.CANCELLED)
     assert job.state.final
+
+
+def test_its_end_is_told_when_it_was_written_down(tmp_path: Path) -> None:
+    job = job_at(tmp_path, JobState.DONE)
+    assert job.told_state is JobState.MUXING
+    job.recall(Finished(job.id, JobState.DONE, 1, "0" * 64, {}))
+    assert job.told_state is JobState.DONE
 
 
 def may(state: JobState, then: JobState) -> bool:

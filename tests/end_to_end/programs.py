@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from vidproc.cli import doctor as doctor_program
 from vidproc.cli import jobs as jobs_program
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
@@ -288,6 +289,11 @@ def send(*words: object) -> Outcome:
 def run(*words: object) -> Outcome:
     """vidproc-run in this process."""
     return _called(run_program.main, words)
+
+
+def doctor(*words: object) -> Outcome:
+    """vidproc doctor in this process."""
+    return _called(doctor_program.main, words)
 
 
 def _called(main: Callable[[list[str]], int], words: tuple[object, ...]) -> Outcome:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 _MOUNT = 'size=$1 folder=$2; shift 2; mount -t tmpfs -o "size=$size" tmpfs "$folder" && exec "$@"'
+_IPV4_ALONE = 'ip link set lo up && echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec "$@"'
 _READY = "ip link set lo up && echo ready && exec cat"
 
 
@@ -27,6 +28,15 @@ def small_disk(folder: Path, size: int) -> list[str]:
     words = ["unshare", "--mount", "sh", "-c", _MOUNT, "sh", str(size), str(folder)]
     _demand("unshare", "mount")
     _try_out([*words, "true"], "a disk of its own")
+    return words
+
+
+def without_ipv6() -> list[str]:
+    """A command before a command, which then has the loopback of IPv4 alone. Skips the test where the system allows no
+    such thing."""
+    words = ["unshare", "--net", "sh", "-c", _IPV4_ALONE, "sh"]
+    _demand("unshare", "ip")
+    _try_out([*words, "true"], "a network namespace")
     return words
 
 

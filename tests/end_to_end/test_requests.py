@@ -103,7 +103,7 @@ def test_a_dry_run_sends_nothing(shared: Cluster, film: Path, tmp_path: Path) ->
     assert outcome.code == 0
     assert "would take this job" in outcome.err
     assert re.search(r"^a slot needs at most \d+ MiB$", outcome.err, re.MULTILINE)
-    assert "MB). motion kind=mog2: Remembers what came before, and begins anew every 250 frames." in outcome.err
+    assert "kB). motion kind=mog2: Remembers what came before, and begins anew every 250 frames." in outcome.err
     assert send("--video", film, *shared.by_tcp, "--dry-run", "--filter", "edge").code == 2
     assert shared.log("job") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.mp4"]
@@ -230,7 +230,7 @@ def test_lines_where_there_is_no_terminal(shared: Cluster, film: Path, tmp_path:
     (tmp_path / "new.mp4").write_bytes(film.read_bytes() + bytes(99))
     lines = shared.send(tmp_path / "new.mp4", tmp_path / "out.mp4").err.splitlines()
     assert lines[0].startswith("uploading 100 %")
-    assert re.fullmatch(r".*/out.mp4: 60 frames in [\d.]+ s, [\d.]+ fps, [\d.]+ MB, 0 retries; .+", lines[-1])
+    assert re.fullmatch(r".*/out.mp4: 60 frames in [\d.]+ s, [\d.]+ fps, [\d.]+ kB, 0 retries; .+", lines[-1])
     assert not any("\r" in line or "\x1b" in line for line in lines)
 
 

@@ -53,6 +53,8 @@ _LIMITS = (
     ("--max-packet", "SIZE", "bytes of a packet of a film's picture; 0 for no limit"),
     ("--max-result", "SIZE", "bytes of what a worker makes of one chunk"),
     ("--upload-limit", "SIZE", "bytes of a film as it is sent; 0 for no limit"),
+    ("--upload-keep", "T", "how long an upload over HTTP may rest, or wait for its job"),
+    ("--max-uploads", "N", "such uploads at a time"),
     ("--min-upload-rate", "SIZE", "bytes a second that a film must come at; 0 for no limit"),
     ("--send-timeout", "T", "how long a peer may take nothing of what waits for it"),
     ("--file-limit", "SIZE", "bytes of a film that is made; 0 for no limit"),
@@ -83,10 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons
+    from vidproc.cli import daemons, logs
 
     settings = settings_of(CoordinatorSettings, given)
-    daemons.configure_logs(given, settings.log_rate)
+    logs.configure(given, settings)
     daemons.take_descriptors()
     return asyncio.run(_serve(settings))
 
@@ -119,6 +121,7 @@ async def _serve(settings: CoordinatorSettings) -> int:
     if web:
         await web.stop()
     await coordinator.stop()
+    structlog.get_logger().info("stopped")
     return signals.exit_code
 
 

@@ -1,66 +1,19 @@
-"""What the two daemons have in common: logs, limits, signals."""
+"""What the two daemons have in common: limits, signals."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
-import logging
 import os
 import resource
 import signal
-import sys
 import threading
 from collections.abc import Callable
 
 import structlog
 
 from vidproc.cli import options
-from vidproc.cli.log_rate import LogRate
-from vidproc.errors import one_line, printable
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-def configure_logs(given: argparse.Namespace, rate: int = 100) -> None:
-    """At most `rate` lines a second of one kind."""
-    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    if given.log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            LogRate(rate),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _printable,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, given.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(_Messages()),  # type: ignore[arg-type]
-    )
-
-
-class _Messages:
-    """Standard error, but what a full disk or a reader that has left does not take is lost, and stops no work."""
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
-
-
-def _printable(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """What others wrote, as a film's name, moves no cursor and forges no line; a traceback keeps its lines."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            lines = value.splitlines() if key == "exception" else [one_line(value)]
-            event[key] = "\n".join(map(printable, lines))
-    return event
-
 
 _MOST_DESCRIPTORS = 2**20
 """Some systems allow a thousand times as many, and what goes through all of them takes as long."""

@@ -10,11 +10,12 @@ import structlog
 
 _KINDS = 1024
 """Events are named in the code; more of them are a mistake."""
+_OTHERS = "others"
 
 
 class LogRate:
-    """A processor of structlog's: of one event no more than so many lines in a second. When it is said again, so is
-    how many lines were left out before."""
+    """A processor of structlog's: of one event no more than so many lines in a second. The next line that is said, of
+    whatever event, tells how many were left out before, by their events."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
@@ -29,9 +30,10 @@ class LogRate:
             self._second = self._clock()
             self._said.clear()
         if self._said[kind] >= self._most or len(self._said) > _KINDS:
-            self._left_out[kind] += 1
+            self._left_out[kind if kind in self._left_out or len(self._left_out) < _KINDS else _OTHERS] += 1
             raise structlog.DropEvent
         self._said[kind] += 1
-        if left_out := self._left_out.pop(kind, 0):
-            event["left_out"] = left_out
+        if self._left_out:
+            event["left_out"] = dict(self._left_out)
+            self._left_out.clear()
         return event

@@ -18,6 +18,7 @@ _PROGRAMS = {
     "jobs": ("vidproc.cli.jobs", "list a coordinator's jobs, watch, fetch, cancel, rerun and remove them"),
     "filters": ("vidproc.cli.filters", "list the filters and their parameters"),
     "explain": ("vidproc.cli.explain", "show what a job would do to a film, without doing it"),
+    "doctor": ("vidproc.cli.doctor", "look at this machine, and say what to do before vidproc runs here"),
     "verify": ("vidproc.cli.verify", "prove that a cluster gives the same bytes as one process"),
 }
 

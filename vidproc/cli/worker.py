@@ -53,15 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons
+    from vidproc.cli import daemons, logs
 
     settings = settings_of(WorkerSettings, given)
-    daemons.configure_logs(given, settings.log_rate)
+    logs.configure(given, settings)
     daemons.take_descriptors()
     return asyncio.run(_work(settings))
 
 
 async def _work(settings: WorkerSettings) -> int:
+    import structlog
+
     from vidproc.cli import daemons
     from vidproc.processes.child import preload
     from vidproc.worker.daemon import PRELOADED, Daemon
@@ -70,6 +72,7 @@ async def _work(settings: WorkerSettings) -> int:
     daemon = Daemon(settings)
     signals = daemons.StopSignals(daemon.drain)
     await daemon.run()
+    structlog.get_logger().info("stopped", worker=settings.name)
     return signals.exit_code
 
 

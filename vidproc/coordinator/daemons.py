@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.dispatch import Dispatch, named
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.worker_figures import WorkerFigures
@@ -101,7 +101,7 @@ class DaemonLink:
         with self._ending(job, "the film's packets"):
             task, pieces = job.task(grant), job.payload(grant)
             size = sum(stop - start for _, start, stop in pieces)
-            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size))
+            await self._session.send(Lease(grant.lease, grant.slot, grant.kind, task, size, grant.attempt))
             for path, start, stop in pieces:
                 await self._send_piece(grant.lease, path, start, stop)
         if not self._holds(grant.lease):
@@ -195,10 +195,7 @@ class DaemonLink:
     def _failed(self, failed: Failed) -> None:
         grant, message = self._dispatch.grant_of(failed.lease_id), one_line(failed.message)
         if grant is not None:
-            log.warning(
-                "chunk failed", job=grant.job, chunk=grant.chunk, attempt=grant.attempt, worker=self.name,
-                frame=failed.frame, error=message,
-            )  # fmt: skip
+            log.warning("chunk failed", frame=failed.frame, code=failed.code, error=message, **named(grant))
         retryable = from_code(failed.code, "").retryable
         self._dispatch.lease_failed(
             ev.ChunkFailed(

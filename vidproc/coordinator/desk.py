@@ -115,6 +115,10 @@ class Desk:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
         self._intake.check(submission)
 
+    async def demand_room(self, size: int) -> None:
+        """On the disk, for a film of so many bytes. Raises `StorageError`."""
+        await self._intake.demand_room(size)
+
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
         """A job that was checked, with all its files; it runs, or waits for its source. None for a dry run. Raises
         `ClientError` or `StorageError`."""
@@ -232,6 +236,7 @@ class Desk:
 
     async def _run(self, job: Job) -> None:
         """Cancelled when the job is left to another coordinator; then nothing is said of its end."""
+        structlog.contextvars.bind_contextvars(job=job.id)  # of this task, and of those that it begins
         telling = asyncio.create_task(self._tell_progress(job))
         course = asyncio.create_task(run_to_its_end(self._dispatch, job, self._media))
         try:

@@ -11,6 +11,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -71,6 +72,14 @@ class _Lease:
             it.kind, it.chunk, it.attempt, it.worker, it.slot, self.began_at, ended_at,
             outcome, code, message, it.second,
         )  # fmt: skip
+
+
+def named(grant: ev.Grant) -> dict[str, str | int]:
+    """What lines of the log say that they are of."""
+    it = grant
+    return {
+        "job": it.job, "chunk": it.chunk, "attempt": it.attempt, "worker": it.worker, "slot": it.slot, "lease": it.lease
+    }  # fmt: skip
 
 
 class Dispatch:
@@ -233,10 +242,7 @@ class Dispatch:
             job.frames_in_hand[grant.lease] = 0
         if grant.kind is not LeaseKind.STAGE:
             job.attempts[grant.chunk] = grant.attempt
-        log.debug(
-            "lease", job=job.id, kind=str(grant.kind), chunk=grant.chunk, attempt=grant.attempt, worker=grant.worker,
-            slot=grant.slot,
-        )  # fmt: skip
+        log.debug("lease", kind=str(grant.kind), **named(grant))
         self.workers[grant.worker].lease(grant)
 
     def _withdraw(self, lease: int, worker: str) -> None:
@@ -282,6 +288,8 @@ class Dispatch:
         self.fail(job, error)
 
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
+        seconds = round(sum(done.report.seconds.values()), 3)
+        log.debug("chunk done", kind=str(grant.kind), frames=done.report.frames, seconds=seconds, **named(grant))
         if grant.kind is not LeaseKind.STAGE:
             job.results[grant.chunk] = done
             job.second_runs_won += grant.second
@@ -298,7 +306,8 @@ class Dispatch:
         if self._alarm is not None:
             self._alarm.cancel()
         loop = asyncio.get_running_loop()
-        self._alarm = loop.call_at(at, self.feed, ev.Tick())
+        # In no context: what the log then says is not of the job, or the worker, whose event happened to ask for it.
+        self._alarm = loop.call_at(at, self.feed, ev.Tick(), context=Context())
 
     def _forget(self, lease: int, outcome: Outcome, code: str = "", message: str = "") -> None:
         held = self._leases.pop(lease, None)

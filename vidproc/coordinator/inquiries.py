@@ -124,7 +124,7 @@ class Inquiries:
         before = (await self._find(asked.before)).summary.id if asked.before else ""
         if asked.state is None or asked.state.final:
             return await history.page(asked.limit + 1, before, asked.state)
-        there = [job.id for job in self._dispatch.jobs.values() if job.state is asked.state]
+        there = [job.id for job in self._dispatch.jobs.values() if job.told_state is asked.state]
         return await history.among(there, asked.limit + 1, before)
 
     def _now(self, written: JobSummary) -> JobSummary:
@@ -132,7 +132,7 @@ class Inquiries:
         job = self._under_way(written.id)
         if job is None:
             return written
-        return replace(written, state=job.state, frames_done=job.frames_done, frames_total=job.frames_total)
+        return replace(written, state=job.told_state, frames_done=job.frames_done, frames_total=job.frames_total)
 
     def _under_way(self, job_id: str) -> Job | None:
         job = self._dispatch.jobs.get(job_id)
@@ -155,7 +155,7 @@ class Inquiries:
 
     async def _remove(self, request: int, job_id: str) -> Removed:
         if (job := self._under_way(job_id)) is not None:
-            raise ClientError(f"job {job_id} is {job.state}: cancel it before it is removed")
+            raise ClientError(f"job {job_id} is {job.told_state}: cancel it before it is removed")
         await self._journal.history().remove(job_id)
         self._desk.discard(job_id)
         return Removed(request, job_id)

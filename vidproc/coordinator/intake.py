@@ -81,7 +81,7 @@ class Intake:
             await self._foresee_room(submission)
             return None
         job = self._new_job(submission, spec)
-        await self._demand_room(job)
+        await self.demand_room(job.size, job.sha256)
         job.folder.create()
         try:
             await asyncio.to_thread(job.folder.keep_files, files)
@@ -94,20 +94,21 @@ class Intake:
         return job
 
     async def _foresee_room(self, submission: Submit) -> None:
-        """Whether `_demand_room` would find it; nothing is removed for that."""
+        """Whether `demand_room` would find it; nothing is removed for that."""
         if missing := self._spool.missing_room(submission.size):
             films = await asyncio.to_thread(self._spool.room_to_make, submission.sha256)
             if missing > films + await self._clearing.room_to_make():
                 self._spool.demand_room(submission.size)
 
-    async def _demand_room(self, job: Job) -> None:
-        """Films that are kept for other jobs go before a job is refused, and then results that somebody has."""
-        if missing := self._spool.missing_room(job.size):
-            await asyncio.to_thread(self._spool.make_room, missing, job.sha256)
-        if missing := self._spool.missing_room(job.size):
+    async def demand_room(self, size: int, sha256: str = "") -> None:
+        """For a film of so many bytes. Films that are kept for other jobs go before one is refused, and then results
+        that somebody has. Raises `StorageError`."""
+        if missing := self._spool.missing_room(size):
+            await asyncio.to_thread(self._spool.make_room, missing, sha256)
+        if missing := self._spool.missing_room(size):
             await self._clearing.make_room(missing)
             await self._aside.until_done()
-        self._spool.demand_room(job.size)
+        self._spool.demand_room(size)
 
     async def _take_source(self, job: Job) -> None:
         """A source that is held becomes the job's; otherwise the job has an upload now. One that was kept by an earlier

@@ -122,6 +122,7 @@ class Job:
     queue_looks: int = 0
     _taken_on: float = field(default_factory=time.monotonic, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
+    _before: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -133,6 +134,11 @@ class Job:
     @property
     def state(self) -> JobState:
         return self._state
+
+    @property
+    def told_state(self) -> JobState:
+        """For those who ask: its end is told when it was written down, with all that there is to know of it."""
+        return self._before if self._state.final and self.finished is None else self._state
 
     @property
     def error(self) -> VidprocError | None:
@@ -147,7 +153,7 @@ class Job:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
-        self._state = state
+        self._before, self._state = self._state, state
 
     def recall(self, finished: Finished) -> None:
         """It has ended, before this coordinator was started or long ago."""
@@ -230,6 +236,13 @@ class Job:
     @property
     def frames_done(self) -> int:
         return sum(done.report.frames for done in self.results.values()) + sum(self.frames_in_hand.values())
+
+    @property
+    def newest_frame(self) -> int | None:
+        """Of those that are done, near enough: a chunk's first one is a key frame, and so is shown at once."""
+        planned = (index for index in self.results if index < len(self.chunks))  # more are kept from before a restart
+        newest = max(planned, default=None)
+        return None if newest is None else self.chunks[newest].start
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that a part of the work has taken."""

@@ -136,8 +136,8 @@ def jobs_now(dispatch: Dispatch) -> tuple[JobBrief, ...]:
 
 
 def _brief(dispatch: Dispatch, job: Job, slots: int) -> JobBrief:
-    left, waiting = _seconds_left(job), _waiting(dispatch, job)
-    return JobBrief(job.id, job.state, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
+    state, left, waiting = job.told_state, _seconds_left(job), _waiting(dispatch, job)
+    return JobBrief(job.id, state, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
 
 
 def _fps(job: Job) -> float:
@@ -159,7 +159,7 @@ def job_now(dispatch: Dispatch, job: Job) -> JobNow:
     seconds = _sums([*(report.seconds for report in reports), job.seconds])
     return JobNow(
         id=job.id,
-        state=job.state,
+        state=job.told_state,
         name=job.name,
         frames_done=job.frames_done,
         frames_total=job.frames_total,
@@ -176,7 +176,7 @@ def job_now(dispatch: Dispatch, job: Job) -> JobNow:
         fallback_frames=sum(report.fell_back for report in reports),
         fallbacks=dict(islice(fallbacks.items(), _MOST_FRAMES)),
         bottleneck=bottleneck(seconds, 1) if reports else None,
-        newest_frame=max((job.chunks[index].stop - 1 for index in job.results), default=None),
+        newest_frame=job.newest_frame,
     )
 
 

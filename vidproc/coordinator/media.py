@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Probed(Struct, frozen=True):
 
     stream: StreamFormat
     frames_from_header: int
+    display_matrix: tuple[int, ...] = ()
 
 
 class Opened(Struct, frozen=True):
@@ -68,6 +70,7 @@ class Opened(Struct, frozen=True):
     encoder: EncoderSpec
     frames_from_header: int
     losses: tuple[str, ...]
+    display_matrix: tuple[int, ...] = ()
 
 
 class ToOpen(Struct, frozen=True):
@@ -123,6 +126,14 @@ class MediaLimits:
         return cls(child, given.max_frame_pixels, source)
 
 
+def check_frame_size(shape: Shape, most: int, blame: type[VidprocError]) -> None:
+    """Raises `blame` for frames of more than `most` pixels."""
+    if shape.width * shape.height > most:
+        way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
+        size = f"{shape.width}x{shape.height}"
+        raise blame(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
+
+
 class MediaProcess:
     """`start`, `ingest`, `append` each chunk in order, `finish`; `close` at any time.
 
@@ -171,17 +182,11 @@ class MediaProcess:
 
     def _opened(self, probed: Probed, job: JobSpec) -> Opened:
         source, *made = plan.shapes(job.filters, shape_of(probed.stream))
-        self._check_size(source, MediaError)
+        check_frame_size(source, self._limits.frame_pixels, MediaError)
         for shape in made:
-            self._check_size(shape, ClientError)
+            check_frame_size(shape, self._limits.frame_pixels, ClientError)
         encoder, losses = encoder_spec(probed.stream, job, made[-1] if made else source)
-        return Opened(probed.stream, encoder, probed.frames_from_header, losses)
-
-    def _check_size(self, shape: Shape, blame: type[VidprocError]) -> None:
-        most, size = self._limits.frame_pixels, f"{shape.width}x{shape.height}"
-        if shape.width * shape.height > most:
-            way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
-            raise blame(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
+        return Opened(probed.stream, encoder, probed.frames_from_header, losses, probed.display_matrix)
 
     async def open_result(self, result: Path, encoder: EncoderSpec) -> None:
         """Begin the film. The source must be ingested."""
@@ -231,7 +236,7 @@ class MediaProcesses:
     def prepare(self) -> None:
         """See to it that one will be waiting."""
         if not self._spare:
-            self._spare.append(asyncio.create_task(self._started()))
+            self._spare.append(asyncio.create_task(self._started(), context=Context()))  # not of the job that asks
 
     async def take(self) -> MediaProcess:
         """One that is started and belongs to the caller. Raises `ChildDiedError` if it cannot be started."""

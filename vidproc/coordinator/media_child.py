@@ -162,7 +162,7 @@ class _Reading:
 
     def _opened(self, info: SourceInfo) -> None:
         allow_processor_time()
-        self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0))})
+        self._channel.send({"probed": to_plain(Probed(info.stream, info.frames_from_header or 0, info.display_matrix))})
         self._told_at = time.monotonic()
 
     def _wait(self, position: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, count
 
+import structlog
+
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import validation
@@ -12,7 +14,9 @@ from vidproc.coordinator.clients import ClientLimits, ClientLink
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.inquiries import Inquiries
+from vidproc.coordinator.uploads import Uploads
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.protocol.party import COORDINATOR, Party
@@ -41,7 +45,11 @@ class Coordinator:
         self._dispatch = Dispatch(self._journal)
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
-        self.view = View(settings, self._journal, self._dispatch, self._desk, self._inquiries)
+        self._uploads = Uploads(settings, self._spool, self._desk.demand_room)
+        self._gallery = Gallery(settings, self._dispatch, self._desk, self._spool)
+        self.view = View(
+            settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads, self._gallery
+        )
 
     async def start(self, listen_at: Sequence[Address]) -> None:
         """Go on with the jobs that are left from before, and serve. Raises `ClientError` when the folder or an address
@@ -57,10 +65,12 @@ class Coordinator:
         try:
             listeners = listen(listen_at)
             self._desk.open()
+            await self._uploads.open()
             await self._desk.recover()
         except BaseException:
             for listener in listeners:
                 listener.close()
+            await self._uploads.close()
             await self._desk.close()
             await self._let_go()
             raise
@@ -85,6 +95,8 @@ class Coordinator:
         if self._journal.durable:
             await self._dispatch.drain(_DRAIN_S)
         await self._server.close()
+        await self._uploads.close()
+        await self._gallery.close()
         await self._desk.close()
         self._dispatch.close()
         await self._let_go()
@@ -100,6 +112,7 @@ class Coordinator:
         given = self._settings
         if session.peer.role == "worker":
             name = self._unique(session.peer.name)
+            structlog.contextvars.bind_contextvars(worker=name)  # of this task, to its last line
             await DaemonLink(session, self._dispatch, name, given.max_result).serve()
         else:
             limits = ClientLimits(given.max_jobs_per_connection, given.min_upload_rate)

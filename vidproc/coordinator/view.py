@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from msgspec import Struct
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import health
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
-from vidproc.errors import ClientError, UnknownWorkerError
+from vidproc.coordinator.uploads import Uploads
+from vidproc.errors import ClientError, ConflictError, GoneError, UnknownWorkerError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -34,17 +40,38 @@ from vidproc.protocol.messages import Finished, Submit
 from vidproc.storage.journal import Journal
 
 
+class Result(Struct, frozen=True):
+    """The film that a job has made: its `name` is the source's, `size` in bytes."""
+
+    job_id: str
+    path: Path
+    name: str
+    container: str
+    size: int
+    sha256: str
+
+
 class View:
-    """`began_at` is when the coordinator started, in seconds since 1970."""
+    """`began_at` is when the coordinator started, in seconds since 1970. `uploads` are the films that come in this
+    way, `gallery` has what is to be seen."""
 
     def __init__(
-        self, settings: CoordinatorSettings, journal: Journal, dispatch: Dispatch, desk: Desk, inquiries: Inquiries
+        self,
+        settings: CoordinatorSettings,
+        journal: Journal,
+        dispatch: Dispatch,
+        desk: Desk,
+        inquiries: Inquiries,
+        uploads: Uploads,
+        gallery: Gallery,
     ) -> None:
+        self.uploads = uploads
         self._settings = settings
         self._journal = journal
         self.name = settings.name
         self.version = __version__
         self.began_at = time.time()
+        self.gallery = gallery
         self._dispatch = dispatch
         self._desk = desk
         self._inquiries = inquiries
@@ -73,6 +100,28 @@ class View:
         """How it ended, with its figures; None of one that goes on."""
         return (await self._desk.recall(job_id)).finished
 
+    # What they have made
+
+    async def result(self, job_id: str) -> Result:
+        """Raises `ConflictError` of a job that has made none, `GoneError` where that was removed."""
+        found = await self.job(job_id)
+        it = found.summary
+        if it.state is not JobState.DONE:
+            raise ConflictError(f"job {it.id} has no result to fetch: it is {it.state}")
+        path = (await self._desk.recall(it.id)).folder.result
+        if not path.exists():
+            raise GoneError(f"the result of job {it.id} was removed to make room; run it again")
+        return Result(it.id, path, it.name, it.container, it.result_size, found.result_sha256)
+
+    def fetching(self, job_id: str) -> AbstractContextManager[None]:
+        """For as long as its result is read: it is not removed meanwhile."""
+        return self._desk.fetching(job_id)
+
+    async def fetched(self, job_id: str) -> None:
+        """Somebody has the whole result: it may go before others."""
+        self._desk.fetched(await self._desk.recall(job_id))
+
+    # What is done to them
     def job_now(self, job_id: str) -> JobNow:
         """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         return job_now(self._dispatch, self._desk.find(job_id))

@@ -28,10 +28,13 @@ from vidproc.media.encoder_memory import encoder_bytes
 from vidproc.media.output_codecs import KEYFRAME_DISTANCE, Display, codec
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, PacketRecord, pack
-from vidproc.model import Colour, EncoderSpec
+from vidproc.model import ChunkReport, Colour, EncoderSpec, StreamFormat
 
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
 """FFmpeg's AVFieldOrder."""
+
+_DECODERS = {"av1": "libdav1d"}
+"""Where the decoder that FFmpeg names like the codec wants hardware."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,24 @@ def plane_views(frame: av.VideoFrame, width: int, height: int) -> tuple[NDArray[
         samples: NDArray[Any] = np.frombuffer(memoryview(plane), sample)
         views.append(samples.reshape(-1, plane.line_size // sample.itemsize)[:high, :wide])
     return tuple(views)
+
+
+def decoded_as(spec: EncoderSpec, report: ChunkReport) -> StreamFormat:
+    """What a decoder needs to know of a chunk that was encoded so."""
+    name = av.Codec(codec(spec.codec).encoder, "w").canonical_name
+    width, height = fit(spec)
+    return StreamFormat(
+        codec=_DECODERS.get(name, name),
+        extradata=report.extradata,
+        width=width,
+        height=height,
+        pix_fmt=spec.pix_fmt,
+        reorder_depth=report.delay,
+        sar=spec.sar,
+        colour=spec.colour,
+        field_order=spec.field_order,
+        frame_rate=spec.frame_rate,
+    )
 
 
 class ChunkEncoder:

@@ -27,7 +27,7 @@ from vidproc.processes.gauge import Gauge
 from vidproc.processes.oom import oom_kills
 from vidproc.protocol.framing import FrameReader, pack
 
-__all__ = ["Child", "ChildDiedError", "ChildLimits", "ChildSpentError", "preload"]
+__all__ = ["Child", "ChildDiedError", "ChildLimits", "ChildSpentError", "preload", "to_its_end"]
 
 _BLOCK = 2**20
 _TO_EXIT_S = 1.0
@@ -88,7 +88,7 @@ class Child:
                 args = (self._entry, theirs, gauge, self._limits)
                 launch = partial(fork_server.launch, bootstrap.run, args, self.name)
                 # A start that loses its socket halfway makes the fork server fail, and all other children seem dead.
-                popen = await _to_its_end(asyncio.get_running_loop().run_in_executor(None, launch))
+                popen = await to_its_end(asyncio.get_running_loop().run_in_executor(None, launch))
             undo.callback(popen.close)  # which ends the process
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_BLOCK)
             undo.pop_all()
@@ -130,7 +130,7 @@ class Child:
 
     async def close(self) -> None:
         """Kill the process if it still runs, reap it, free what it held; a cancellation waits until that is done."""
-        await _to_its_end(asyncio.create_task(self._close()))
+        await to_its_end(asyncio.create_task(self._close()))
 
     async def _close(self) -> None:
         self.kill()
@@ -153,7 +153,7 @@ class Child:
             await asyncio.wait_for(self._ended.wait(), _TO_EXIT_S)
         self.kill()
         await self._ended.wait()
-        cause = f"{self.name} {_cause_of_death(self._popen.returncode)}"
+        cause = f"{self.name} {cause_of_death(self._popen.returncode)}"
         if self._popen.returncode == -signal.SIGXCPU:
             return ChildSpentError(f"{self.name} has taken more processor time than it may (cpu_limit, probe_limit)")
         if self._popen.returncode == -signal.SIGKILL and oom_kills() > self._oom_kills:
@@ -161,7 +161,7 @@ class Child:
         return ChildDiedError(cause)
 
 
-async def _to_its_end(doing: asyncio.Future[T]) -> T:
+async def to_its_end(doing: asyncio.Future[T]) -> T:
     """What it gives. If cancelled meanwhile, wait for it nevertheless."""
     try:
         return await asyncio.shield(doing)
@@ -186,7 +186,8 @@ def _kill_orphans(pid: int) -> None:
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 
 
-def _cause_of_death(exit_code: int | None) -> str:
+def cause_of_death(exit_code: int | None) -> str:
+    """How a process ended, as the end of a sentence; of a signal, its name."""
     if exit_code is not None and exit_code < 0:
         return f"was killed by {_SIGNALS.get(-exit_code, f'signal {-exit_code}')}"
     return f"ended with exit code {exit_code}"

@@ -308,13 +308,15 @@ class Fetched(Message, frozen=True):
 
 
 class Lease(Message, frozen=True):
-    """Coordinator: work for one slot. `size` bytes of packet records follow in lease blocks."""
+    """Coordinator: work for one slot. `size` bytes of packet records follow in lease blocks. `attempt` is for the
+    worker's log alone: which attempt at the chunk this is, 0 if that is not said."""
 
     lease_id: int
     slot: int
     kind_of_work: LeaseKind
     task: ChunkTask
     size: int
+    attempt: int = 0
 
     def __post_init__(self) -> None:
         check(self.size >= 0, "a size is not negative")

@@ -42,6 +42,8 @@ _POSTGRES = {
 """So that a server that is silent, or a lock that somebody holds, keeps the one thread for no longer: seconds, and
 milliseconds for the last two. https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 
+_NO_URL = "--database-url: give sqlite:///PATH or postgresql://USER@HOST/NAME"
+
 _MAKING_TABLES = 0x76696470726F63
 """The name of PostgreSQL's lock of those who look whether there are tables: "vidproc"."""
 
@@ -49,6 +51,23 @@ _MAKING_TABLES = 0x76696470726F63
 def url_of_file(path: Path) -> str:
     """The URL of a SQLite file."""
     return sa.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def is_file(url: str) -> bool:
+    """Whether the URL is of SQLite, which needs no server. Raises `ClientError` for what is no URL."""
+    return _parsed(url).get_backend_name() == "sqlite"
+
+
+def without_password(url: str) -> str:
+    """For people to see: its options are left out too. Raises `ClientError` for what is no URL."""
+    return _parsed(url).set(query={}).render_as_string(hide_password=True)
+
+
+def passwords(url: str) -> tuple[str, ...]:
+    """What nobody is to see of it, as PostgreSQL takes it from the URL. Raises `ClientError` for what is no URL."""
+    parsed = _parsed(url)
+    said = (parsed.password, *(parsed.query.get(name) for name in ("password", "sslpassword")))
+    return tuple(str(each) for each in said if each)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +134,10 @@ class Database:
 
         return await self._in_thread(reading)
 
+    async def version(self) -> int:
+        """Of the tables that are there, 0 for none; nothing is made. Raises `StorageError`."""
+        return await self.read(_version)
+
     async def _write_all(self) -> None:
         try:
             while self._orders:
@@ -160,9 +183,16 @@ class Database:
                 connection.execute(schema.insert().values(version=VERSION))
 
 
-def _engine(url: str) -> sa.Engine:
+def _parsed(url: str) -> sa.URL:
     try:
-        parsed = sa.make_url(url)
+        return sa.make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ClientError(_NO_URL) from error
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = _parsed(url)
+    try:
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -170,7 +200,7 @@ def _engine(url: str) -> sa.Engine:
         pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
         engine = sa.create_engine(parsed, connect_args=_connect_args(parsed), **pool)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise ClientError("--database-url: give sqlite:///PATH or postgresql://USER@HOST/NAME") from error
+        raise ClientError(_NO_URL) from error
     except ModuleNotFoundError as error:
         raise ClientError("--database-url: PostgreSQL needs psycopg: pip install 'vidproc[postgres]'") from error
     if engine.dialect.name == "sqlite":

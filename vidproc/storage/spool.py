@@ -5,6 +5,7 @@
     vidproc.db               what is written down of jobs, unless another database was given (`sql_journal.py`)
     sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
+    incoming/                uploads on their way in by HTTP (`incoming.py`)
     jobs/<id>/source         a hard link, so that a job reads its source as it arrives, whatever its name by then, and
                              the source may leave the cache meanwhile
     jobs/<id>/packets-<k>    the source's video packets as records, for leases, as the k-th media process wrote them
@@ -12,6 +13,7 @@
     jobs/<id>/chunks/<n>     encoded chunks
     jobs/<id>/stage/<n>      what a sequential stage has handed on of each chunk
     jobs/<id>/result         the film
+    scratch/                 films that somebody looks at, as packets; emptied at the start
 
 All names are made here: nothing a client sends becomes part of a path, but for a checked SHA-256.
 """
@@ -27,7 +29,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from vidproc.errors import ClientError, StorageError
+from vidproc.errors import ClientError, NotHereError, StorageError
 from vidproc.model import is_sha256
 from vidproc.quantities import sizes_in_words
 from vidproc.storage.disk import disk_errors, note_use, sync
@@ -55,6 +57,7 @@ class Spool:
         self.root = root
         self._sources = root / "sources"
         self._jobs = root / "jobs"
+        self.scratch = root / "scratch"
         self._trusted: dict[str, _Identity] = {}
 
     def open(self) -> None:
@@ -70,6 +73,8 @@ class Spool:
         except OSError:
             self._lock.close()
             raise ClientError(f"--data-dir {self.root}: another coordinator is using this folder") from None
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(exist_ok=True)
 
     @property
     def identity(self) -> str:
@@ -148,6 +153,34 @@ class Spool:
             return self.source(sha256).stat().st_size == size
         except FileNotFoundError:
             return False
+
+    def size_of(self, sha256: str) -> int | None:
+        """Of a source that is here, in bytes."""
+        try:
+            return self.source(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Keep a file, which has just been verified and synced, as a source. It stays where it is, too."""
+        with disk_errors("cannot keep the source"):
+            link = path.with_suffix(".link")
+            link.unlink(missing_ok=True)
+            os.link(path, link)
+            note_use(link)
+            self.trust(sha256, link)
+            link.rename(self.source(sha256))
+            link.unlink(missing_ok=True)  # it stays where both names were the same file's
+            sync(self._sources)
+
+    def held(self, sha256: str) -> Path:
+        """A source that is here, whole, for somebody to look at. Raises `NotHereError`."""
+        path = self.source(sha256)
+        try:
+            note_use(path)
+        except OSError:
+            raise NotHereError("this film is no longer here: send it again") from None
+        return path
 
     def trusts(self, sha256: str, folder: JobFolder) -> bool:
         """Whether a job's source was verified since the start, and nobody has written to it since then."""

@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import Collection, Sequence
+from contextvars import Context
 from typing import Any
 
 import msgpack
@@ -209,7 +210,8 @@ class SqlJournal:
         """Nobody waits for it, and nothing that is written beside it fails with it."""
         noted, self._attempts = self._attempts, []
         if noted:
-            self.database.write(lambda connection: _note(connection, noted)).add_done_callback(_warn)
+            writing = self.database.write(lambda connection: _note(connection, noted))
+            writing.add_done_callback(_warn, context=Context())  # they are of many jobs
 
 
 def _call(then: Then, done: Any) -> None:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
-from vidproc.web import catalogue, health, jobs, live, pages, problems
+from vidproc.web import catalogue, health, jobs, live, pages, pictures, problems, results, submission, uploads
 from vidproc.web.reception import Reception
 
 API = "/api/v1"
@@ -27,8 +27,18 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
         responses=problems.ANSWERS,
     )
     problems.install(app)
-    for router in (catalogue.router(), live.router(view), jobs.router(view)):
+    groups = (
+        catalogue.router(),
+        live.router(view),
+        jobs.router(view),
+        pictures.router(view),
+        submission.router(view),
+        results.router(view),
+        uploads.router(view, settings.upload_limit),
+    )
+    for router in groups:
         app.include_router(router, prefix=API)
+    app.include_router(pictures.previews(view))
     app.include_router(pages.router())
     app.include_router(health.router(view))
     return Reception(app, settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

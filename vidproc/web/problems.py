@@ -15,16 +15,29 @@ from starlette.responses import JSONResponse, Response
 
 from vidproc.errors import (
     BusyError,
+    ChecksumError,
     ClientError,
+    ConflictError,
+    FilterError,
+    GoneError,
     MediaError,
+    NotHereError,
+    NotYetError,
+    StalledError,
     StorageError,
+    TooLargeError,
     UnknownJobError,
+    UnknownUploadError,
     UnknownWorkerError,
     VidprocError,
     one_line,
 )
 
 log = structlog.get_logger()
+
+
+CHECKSUM_MISMATCH = 460
+"""A status of tus 1.0's own."""
 
 
 class Problem(BaseModel):
@@ -48,8 +61,12 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
     """An answer that says so."""
     kind = f"urn:vidproc:{code}" if code else "about:blank"
-    body = Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, **more)
+    body = Problem(type=kind, title=_title(status), status=status, detail=detail, **more)
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
+
+
+def _title(status: int) -> str:
+    return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
 
 
 def install(app: FastAPI) -> None:
@@ -60,30 +77,42 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _of_bug)
 
 
+_STATUSES: dict[type[VidprocError], int] = {
+    UnknownJobError: 404,
+    UnknownUploadError: 404,
+    UnknownWorkerError: 404,
+    NotYetError: 425,
+    NotHereError: 404,
+    ConflictError: 409,
+    GoneError: 410,
+    TooLargeError: 413,
+    ChecksumError: CHECKSUM_MISMATCH,
+    ClientError: 400,
+    MediaError: 422,
+    FilterError: 422,
+    BusyError: 503,
+    StalledError: 504,
+    StorageError: 507,
+}
+"""The first that an error is one of."""
+
+
 def status_of(error: VidprocError) -> int:
     """The HTTP status of an error of ours."""
-    match error:
-        case BusyError():
-            return 503
-        case UnknownJobError() | UnknownWorkerError():
-            return 404
-        case StorageError():
-            return 507
-        case MediaError():
-            return 422
-        case ClientError():
-            return 400
-    return 500
+    return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
 
 
 async def _of_ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, VidprocError)
-    return problem(status_of(error), one_line(str(error)), error.code)
+    answer = problem(status_of(error), one_line(str(error)), error.code)
+    if isinstance(error, NotYetError | BusyError):
+        answer.headers["retry-after"] = "1"
+    return answer
 
 
 async def _of_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, error.detail if error.detail != HTTPStatus(error.status_code).phrase else "")
+    answer = problem(error.status_code, error.detail if error.detail != _title(error.status_code) else "")
     answer.headers.update(error.headers or {})
     return answer
 

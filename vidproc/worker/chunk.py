@@ -6,17 +6,14 @@ memory of FFmpeg's, seen as arrays without a copy, and filtered into the encoder
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import platform
-import random
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import cv2
-import numpy as np
 
 from vidproc._version import __version__
 from vidproc.errors import CannotContinueError, OutOfMemoryError, WorkerError
@@ -30,6 +27,7 @@ from vidproc.model import ChunkReport, ChunkTask, LeaseKind
 from vidproc.pipelines.fallbacks import Guard
 from vidproc.pipelines.plan import Pipeline, plan
 from vidproc.pipelines.run import Spent
+from vidproc.processes.chance import seed
 from vidproc.processes.channel import Channel
 from vidproc.processes.failure import Telling
 from vidproc.processes.gauge import Gauge
@@ -47,8 +45,6 @@ _TELLING = Telling(
     OutOfMemoryError("a slot ran out of memory: raise --memory-limit, or give it smaller frames"),
     bug=WorkerError,  # which is worth another try
 )
-
-_LIBC = ctypes.CDLL(None)
 
 _MOST_FALLBACKS = 50
 """Frames named in a report, with their reasons: it must fit into a message."""
@@ -111,7 +107,7 @@ class ChunkRunner:
     def run(self, task: ChunkTask, payload: bytes | memoryview) -> tuple[ChunkReport, bytes]:
         """The task's report, and its packet records or its state. Raises `MediaError`, `FilterError`, `WorkerError`."""
         began = time.perf_counter()
-        _seed(task.start)
+        seed(task.start)
         packets, state = _parts(payload, task.state_size)
         if task.kind is LeaseKind.STAGE and not task.begins and task.job_id in self._stages:
             return self._run_live(self._stages.pop(task.job_id), task, packets)
@@ -153,15 +149,6 @@ class ChunkRunner:
         if not task.ends:
             self._stages[task.job_id] = stage
         return result
-
-
-def _seed(number: int) -> None:
-    """Chance begins alike for each chunk, in whichever slot: some of OpenCV's models, and functions of users' own, draw
-    from generators that belong to the process, and so would depend on what else it has done."""
-    random.seed(number)
-    np.random.seed(number)
-    cv2.setRNGSeed(number)
-    _LIBC.srand(number)
 
 
 def _parts(payload: bytes | memoryview, state_size: int) -> tuple[memoryview, memoryview]:

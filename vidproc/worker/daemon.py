@@ -49,11 +49,12 @@ class Daemon:
 
     async def run(self) -> None:
         """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
-        try:
-            await asyncio.gather(*(slot.start() for slot in self._slots))
-            await _first_of(self._dial_for_ever(), self._drained(), self._steer())
-        finally:
-            await asyncio.gather(*(slot.close() for slot in self._slots))
+        with structlog.contextvars.bound_contextvars(worker=self._settings.name):
+            try:
+                await asyncio.gather(*(slot.start() for slot in self._slots))
+                await _first_of(self._dial_for_ever(), self._drained(), self._steer())
+            finally:
+                await asyncio.gather(*(slot.close() for slot in self._slots))
 
     def drain(self) -> None:
         """Finish the leases in hand, for up to the settings' `drain_timeout`, take no others, and let `run` return."""

@@ -14,7 +14,7 @@ from vidproc.filters.contract import Picture
 from vidproc.filters.fields import ordered
 from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
-from vidproc.media.field_order import FieldOrders
+from vidproc.media.film_pictures import FilmPictures
 from vidproc.media.intermediate import field_orders, picture_of
 from vidproc.media.slot_memory import MOST_KEPT
 from vidproc.metrics.runs import Run, joined
@@ -40,7 +40,6 @@ class Footage:
     def __init__(self, task: ChunkTask, decoder: Decoder, converter: Converter, gauge: Gauge, spent: Spent) -> None:
         self._task = task
         self._decoder = decoder
-        self._converter = converter
         self._gauge = gauge
         self._spent = spent
         self._spent_before = spent.filters, spent.conversions
@@ -49,7 +48,7 @@ class Footage:
         self._first = task.first
         self._keeps = True
         self._finished = 0
-        self._fields = FieldOrders(task.stream.codec, task.stream.field_order)
+        self._film = FilmPictures(task.stream, converter, task.width, task.height)
         self._cpu_began = time.process_time()
         forget_peak()
         self._frames: Iterator[Any] = iter(())
@@ -72,8 +71,7 @@ class Footage:
             if task.made_as:
                 picture = ordered(picture_of(frame, task.made_as, task.width, task.height), orders[rank])
             else:
-                picture = ordered(self._converter.picture(frame), self._fields.of(frame))
-                picture = self._converter.resize(picture, task.width, task.height)
+                picture = self._film.of(frame)
             self._spent.conversions += time.perf_counter() - decoded
             yield rank, picture
             began = self._resumed = time.perf_counter()

@@ -194,13 +194,15 @@ class Link:
 
     async def _run(self, work: _Work) -> None:
         lease = work.lease
+        _bind(lease)
         try:
             report, records = await self._done(work)
+            log.debug("chunk done", frames=report.frames, seconds=round(sum(report.seconds.values()), 3))
             await self._finish(lease.lease_id, report, records)
         except SlotFailure as failure:
             await self._fail(lease.lease_id, failure)
         except Exception as error:  # a bug of ours: this lease fails, the daemon lives
-            log.exception("bug", lease=lease.lease_id)
+            log.exception("bug")
             await self._fail(lease.lease_id, SlotFailure(WorkerError(f"a bug in vidproc: {error!r}"), -1, True))
         self._forget(lease.lease_id)
 
@@ -213,7 +215,7 @@ class Link:
         return _with_pipe(report, time.perf_counter() - began), records
 
     async def _fail(self, lease_id: int, failure: SlotFailure) -> None:
-        log.warning("lease failed", lease=lease_id, frame=failure.frame, error=str(failure))
+        log.warning("chunk failed", frame=failure.frame, code=failure.error.code, error=str(failure))
         with contextlib.suppress(PeerError):
             await self._session.send(
                 Failed(lease_id, failure.error.code, str(failure), failure.frame, failure.slot_lost, failure.call)
@@ -255,6 +257,14 @@ class Link:
         self._work.clear()
         self._uncommitted.clear()
         self._idle.set()
+
+
+def _bind(lease: Lease) -> None:
+    """What this task's lines of the log are of."""
+    task = lease.task
+    structlog.contextvars.bind_contextvars(
+        job=task.job_id, chunk=task.chunk, attempt=lease.attempt, slot=lease.slot, lease=lease.lease_id
+    )
 
 
 def _with_pipe(report: ChunkReport, whole_s: float) -> ChunkReport:
