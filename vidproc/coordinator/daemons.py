@@ -62,6 +62,7 @@ class DaemonLink:
         joined = _joined(self.name, self._session.peer.capabilities)
         tasks = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._send_leases())]
         self.slots = joined.slots
+        self.figures.rate_limit = joined.rate_limit
         self._dispatch.workers[self.name] = self
         self._dispatch.feed(joined)
         log.info("worker joined", worker=self.name, slots=joined.slots)
