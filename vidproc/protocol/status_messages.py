@@ -16,9 +16,9 @@ class GetStatus(Message, frozen=True):
 
 
 class Status(Message, frozen=True):
-    """Coordinator, to that. It has been up for `up_s` seconds. `slots`, `busy`, `fps` and `queued`, the chunks that
-    wait for a slot, are sums over all daemons and jobs, of which there are `workers_total` and `jobs_total`. `workers`
-    are the first by name, `jobs` those nearest to their end by their state, and of these the oldest."""
+    """Coordinator, to that. It has been up for `up_s` seconds. `slots`, `busy`, `fps` and `queued`, the chunks that no
+    slot was given yet, are sums over all daemons and jobs, of which there are `workers_total` and `jobs_total`. Of
+    `workers` these are the first by name, of `jobs` those nearest to their end by their state, the oldest first."""
 
     request: int
     up_s: float
