@@ -138,7 +138,7 @@ def _seconds_left(job: Job) -> float | None:
 
 
 def _waiting(dispatch: Dispatch, job: Job) -> str:
-    return dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
+    return job.unwritten or (dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else "")
 
 
 def status(dispatch: Dispatch, request: int, up_s: float) -> Status:
