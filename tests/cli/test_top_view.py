@@ -47,13 +47,13 @@ def test_jobs_and_daemons() -> None:
     uploading = job(2, state=JobState.UPLOADING, frames_done=0, frames_total=0, fps=0.0, seconds_left=None, slots=0)
     assert drawn(seen(job(1), uploading, worker(), worker("birch", busy=0, fps=0.0, cpu_percent=None))) == [
         "kumi  vidproc 0.1.0, up 2:02:03",
-        "61.0 fps, 6 of 8 slots busy, 2 jobs, 41 chunks queued, 2 daemons",
+        "61.0 fps, 6 of 8 slots busy, 2 jobs, 41 chunks queued, 2 workers",
         "",
         "JOB       STATE      PROGRESS                  FRAMES   FPS  LEFT  SLOTS  FILM",
         "11234567  running    ━━━━────────────  25 %  450/1800  45.2  0:30      3  film 1.mp4",
         "21234567  uploading                                                       film 2.mp4",
         "",
-        "DAEMON  SLOTS   FPS    CPU    MEMORY  FRAMES  VERSION",
+        "WORKER  SLOTS   FPS    CPU    MEMORY  FRAMES  VERSION",
         "alder     3/4  30.5  310 %  640.0 MB     900  0.1.0",
         "birch     0/4   0.0         640.0 MB     900  0.1.0",
     ]
@@ -65,7 +65,7 @@ def test_nothing_goes_on() -> None:
 
 def test_what_few_daemons_have_is_shown_where_one_has_it() -> None:
     titles, one, other = drawn(seen(worker(), worker("birch", rate_limit=64.0, draining=True)))[-3:]
-    assert titles.split() == ["DAEMON", "SLOTS", "FPS", "CPU", "MEMORY", "LIMIT", "FRAMES", "VERSION"]
+    assert titles.split() == ["WORKER", "SLOTS", "FPS", "CPU", "MEMORY", "LIMIT", "FRAMES", "VERSION"]
     assert other.split()[-4:] == ["64.0", "900", "0.1.0", "draining"]
     assert "draining" not in one
 
@@ -76,7 +76,7 @@ def test_narrow_terminals_lose_what_matters_least() -> None:
         "JOB       STATE    PROGRESS          LEFT  FILM",
         "01234567  running  ━━────────  25 %  0:30  a film with a na…",
         "",
-        "DAEMON                 SLOTS   FPS    CPU    MEMORY  VERSION",
+        "WORKER                 SLOTS   FPS    CPU    MEMORY  VERSION",
         "a-daemon-on-some-hos…    3/4  30.5  310 %  640.0 MB  0.1.0",
     ]
     assert drawn(here, 20)[3:5] == ["FILM", "a film with a name …"]

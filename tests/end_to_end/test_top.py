@@ -58,7 +58,7 @@ def test_what_goes_on_is_seen_as_it_changes(
     lines = terminal.showing("running")
     (row,) = [line for line in lines if film.name in line]
     assert "10/60" in row
-    assert " fps, 2 of 2 slots busy, 1 job, 1 chunk queued, 1 daemon" in lines[1]
+    assert " fps, 2 of 2 slots busy, 1 job, 1 chunk queued, 1 worker" in lines[1]
     assert lines[-1].rstrip() == "q quits"
     gate.open()
     terminal.showing("no jobs")
@@ -135,9 +135,9 @@ def test_without_a_terminal_it_looks_once(shared: Cluster, where: Where, words: 
     outcome = top(*where(shared), *words)
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.decode().splitlines()
-    assert ", 0 of 2 slots busy, 0 jobs, 0 chunks queued, 1 daemon" in lines[1]
+    assert ", 0 of 2 slots busy, 0 jobs, 0 chunks queued, 1 worker" in lines[1]
     assert lines[3] == "no jobs"
-    assert lines[5].split()[:2] == ["DAEMON", "SLOTS"]
+    assert lines[5].split()[:2] == ["WORKER", "SLOTS"]
     assert all(line.isprintable() and line == line.rstrip() for line in lines)
 
 

@@ -102,7 +102,7 @@ def _sums(it: Status, trouble: str) -> Text:
         return Text(one_line(trouble), style="bold red")
     said = [f"{_fps(it.fps)} fps", f"{_number(it.busy)} of {_counted(it.slots, 'slot')} busy"]
     said += [_counted(it.jobs_total, "job"), f"{_counted(it.queued, 'chunk')} queued"]
-    return Text(", ".join([*said, _counted(it.workers_total, "daemon")]))
+    return Text(", ".join([*said, _counted(it.workers_total, "worker")]))
 
 
 # Tables
@@ -131,7 +131,7 @@ def _jobs(it: Status, width: int, room: int) -> _Table:
         return _Table([Text("no jobs", style="dim")], 0)
     short = short_ids([job.id for job in it.jobs])
     columns = _job_columns(short, max(_LEAST_BAR, min(_LONGEST_BAR, width // 6)))
-    notes = list(_waits(it.jobs, short))[: min(_MOST_REASONS, room // 6)]
+    notes = list(_waits(it.jobs, short))[: max(0, min(_MOST_REASONS, (room - 6) // 4))]
     return _Table(table(columns, it.jobs, width), it.jobs_total, notes)
 
 
@@ -185,7 +185,7 @@ def _workers(seen: Seen, width: int) -> _Table:
 
 def _worker_columns(version: str) -> list[Column[WorkerNow]]:
     return [
-        Column("DAEMON", lambda it: one_line(it.name), 0, least=20),
+        Column("WORKER", lambda it: one_line(it.name), 0, least=20),
         Column("SLOTS", _slots, 1, right=True),
         Column("FPS", lambda it: _fps(it.fps), 2, right=True),
         Column("CPU", lambda it: "" if it.cpu_percent is None else f"{_number(it.cpu_percent)} %", 3, right=True),

@@ -22,9 +22,9 @@ from vidproc.status import JobBrief, WorkerNow
 _MOST_CHUNKS = 2000
 _MOST_FRAMES = 50
 
-_LONGEST_NAME = 255
+_LONGEST_TEXT = 255
 _LONGEST_VERSION = 32
-_MOST_VERSIONS = 8
+_MOST_VERSIONS = 5
 """Characters of what others chose, and versions that a daemon named, where there are many."""
 
 _TO_THE_END = tuple(reversed(JobState))
@@ -160,11 +160,11 @@ def status(dispatch: Dispatch, request: int, up_s: float) -> Status:
 
 def _short_worker(it: WorkerNow) -> WorkerNow:
     versions = {name[:_LONGEST_VERSION]: version[:_LONGEST_VERSION] for name, version in it.versions.items()}
-    return replace(it, name=it.name[:_LONGEST_NAME], versions=dict(islice(versions.items(), _MOST_VERSIONS)))
+    return replace(it, name=it.name[:_LONGEST_TEXT], versions=dict(islice(versions.items(), _MOST_VERSIONS)))
 
 
 def _short_job(it: JobBrief) -> JobBrief:
-    return replace(it, name=it.name[:_LONGEST_NAME])
+    return replace(it, name=it.name[:_LONGEST_TEXT], waiting=it.waiting[:_LONGEST_TEXT])
 
 
 def job_now(dispatch: Dispatch, job: Job) -> JobNow:
