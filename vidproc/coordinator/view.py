@@ -21,7 +21,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
-from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
+from vidproc.coordinator.live import JobNow, job_now, jobs_now, workers_now
 from vidproc.coordinator.readings import Readings
 from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.uploads import Uploads
@@ -39,6 +39,7 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Finished, Submit
+from vidproc.status import JobBrief, WorkerNow
 from vidproc.storage.journal import Journal
 
 
