@@ -112,8 +112,7 @@ class _Process:
 def _cut(it: ToCut) -> Array:
     stream, stretch = it.stream, Stretch(Path(it.path), it.start, it.stop, it.stream)
     converter = Converter(stream.colour, stream.width, stream.height)
-    ((_, picture),) = stretch.pictures(range(it.rank, it.rank + 1), converter, stream.width, stream.height)
-    return shown(picture, converter, Posture(stream.sar, it.display_matrix), it.width)
+    return shown(stretch.picture(it.rank, converter), converter, Posture(stream.sar, it.display_matrix), it.width)
 
 
 def _read(order: ToOpen) -> _Film:
