@@ -36,6 +36,8 @@ async function steps(job) {
     const control = $("#output").elements[name];
     if (control && value !== null) control.value = value;
   }
+  const own = asked.filters.filter(({ name }) => !(name in chain.schemas)).map(({ name }) => name);
+  if (own.length) notice(`Filters that came as code can't be changed here: ${own.join(", ")}`);
   return asked.filters;
 }
 
