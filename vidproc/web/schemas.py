@@ -38,8 +38,10 @@ class JobPage(BaseModel):
 
 
 class JobDetails(JobSummary):
-    """`job` is what was asked for, `metrics` the figures of one that has ended."""
+    """`job` is what was asked for, but for the text of filters that came as code; `metrics` are the figures of one that
+    has ended."""
 
+    source: str = Field(description="the film's SHA-256; empty while that is not known")
     job: dict[str, Any]
     metrics: dict[str, Any]
 
