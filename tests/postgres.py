@@ -58,10 +58,20 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    @contextlib.contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """For whoever uses that database, until the block ends."""
+        name = url.rpartition("/")[2]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            self.hang_up()
+            yield
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
     def hang_up(self) -> None:
         """On all who are connected, as a server does that is started anew."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            others = "backend_type = 'client backend' AND pid != pg_backend_pid()"
+            others = "backend_type = 'client backend' AND datname != 'postgres'"
             connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
 
 

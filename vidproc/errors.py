@@ -186,6 +186,11 @@ class StorageError(VidprocError):
     blame = "internal"
 
 
+def way_out(setting: str) -> str:
+    """Of a limit of the coordinator's, for the end of a sentence."""
+    return f"raise its setting {setting} (VIDPROC_COORDINATOR_{setting.upper()})"
+
+
 _LONGEST_LINE = 500
 
 

@@ -87,6 +87,11 @@ class FilterSpec(Struct, frozen=True):
     code: str = ""
     function: str = ""
 
+    def __repr__(self) -> str:
+        """Whatever is shown, as in an error that nobody expected, somebody's code is not."""
+        code = f", <{len(self.code)} characters of code>" if self.code else ""
+        return f"FilterSpec({self.name!r}, {dict(self.params)!r}{code})"
+
 
 class JobSpec(Struct, frozen=True):
     """What a client asks for, apart from the source's bytes. `start` and `duration` are seconds of the film.

@@ -93,3 +93,11 @@ def test_the_folder_of_temporary_files(tmp_path: Path, monkeypatch: pytest.Monke
     (found,) = places.temporary_files()
     assert found.level is Level.PROBLEM
     assert "TMPDIR" in found.advice
+
+
+@pytest.mark.parametrize(("mode", "level"), [(0o600, Level.OK), (0o640, Level.WARNING), (0o604, Level.WARNING)])
+def test_a_token_that_others_may_read(tmp_path: Path, mode: int, level: Level) -> None:
+    path = tmp_path / "token"
+    path.touch()
+    path.chmod(mode)
+    assert [each.level for each in places.token_file(path)] == [level]

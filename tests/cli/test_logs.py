@@ -18,6 +18,7 @@ import structlog
 from vidproc.cli import logs
 from vidproc.cli.log_secrets import Secrets
 from vidproc.config import CoordinatorSettings, WorkerSettings
+from vidproc.model import FilterSpec, JobSpec
 
 Log = Callable[[], structlog.typing.FilteringBoundLogger]
 
@@ -130,6 +131,14 @@ def test_in_a_traceback_neither(log: Log, capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr().err
     assert "ValueError: {'given': b'***'}" in shown
     assert _TOKEN.decode() not in shown
+
+
+def test_the_code_of_a_filter_is_not_shown(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = JobSpec(filters=(FilterSpec("custom", {"radius": 3}, code="KEY = 'xyz'"),))
+    log().error("bug", spec=spec, error=repr(spec))
+    shown = capsys.readouterr().err
+    assert shown.count("FilterSpec('custom', {'radius': 3}, <11 characters of code>)") == 2
+    assert "xyz" not in shown
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:

@@ -17,7 +17,7 @@ from tests.coordinator.test_clients import FILM, MIB, Served, accepted, answer, 
 from vidproc.coordinator import clients, upload_pace
 from vidproc.coordinator.clients import ClientLink
 from vidproc.coordinator.job import Job
-from vidproc.errors import ConnectionLostError, PeerError
+from vidproc.errors import ConnectionLostError, PeerError, StorageError
 from vidproc.model import FilterSpec, JobState
 from vidproc.protocol.job_messages import Describe, Removed
 from vidproc.protocol.messages import (
@@ -33,6 +33,8 @@ from vidproc.protocol.messages import (
     Message,
     Received,
     Result,
+    ResultBlock,
+    Revoke,
     Submit,
     Watch,
 )
@@ -70,7 +72,7 @@ def test_jobs_are_limited_in_all(tmp_path: Path) -> None:
             job = await accepted(one)
             await accepted(other)
             error = await refusal(other, submission(request=5))
-            assert (error.code, error.request) == ("usage", 5)
+            assert (error.code, error.request) == ("busy", 5)
             assert error.message == "the coordinator has 2 jobs already (max_jobs): try again when one has ended"
             await one.send(Cancel(job.job_id))
             await answer(one, Finished)
@@ -347,7 +349,7 @@ def test_one_connection_s_downloads_are_limited_and_what_is_read_stays(
 def done(at: Served, name: str) -> Job:
     """A job with a large result."""
     job = job_in(at.folder / "jobs", name)
-    job._state = JobState.DONE
+    job.recall(Finished(job.id, JobState.DONE, 200 * MIB, "0" * 64, {}))
     with job.folder.result.open("wb") as file:
         file.truncate(200 * MIB)
     at.coordinator._dispatch.jobs[job.id] = job
@@ -393,10 +395,16 @@ def test_a_chunk_s_result_that_is_too_large_is_not_taken(tmp_path: Path) -> None
                 while not isinstance(lease := (await daemon.receive()).message, Lease):
                     pass
                 await daemon.send(Result(lease.lease_id, MIB + 1, "0" * 64, report()))
-                with pytest.raises(PeerError, match=r"1048577 bytes; up to 1048576 are taken \(max_result\)"):
-                    await _to_its_end(daemon)
+                await daemon.send(ResultBlock(lease.lease_id), b"what is on its way already")
+                while (await daemon.receive()).message != Revoke(lease.lease_id):
+                    pass
+                assert dispatch.workers, "its daemon stays"
+                assert isinstance(job.error, StorageError)
+                assert str(job.error).endswith(
+                    "has 1048577 bytes; this coordinator takes up to 1048576; "
+                    "raise its setting max_result (VIDPROC_COORDINATOR_MAX_RESULT)"
+                )
             assert list((job.folder.path / "chunks").iterdir()) == []
-            dispatch.fail(job, PeerError("enough"))
             job.folder.remove()
             del dispatch.jobs[job.id]
 

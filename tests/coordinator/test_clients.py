@@ -305,7 +305,7 @@ def test_unless_it_holds_other_bytes_than_its_name_says(tmp_path: Path) -> None:
     ("changes", "code", "said"),
     [
         ({"size": 0}, "usage", "in.mp4 is empty"),
-        ({"size": 101}, "usage", "in.mp4 has 101 bytes; this coordinator takes up to 100 bytes (upload_limit)"),
+        ({"size": 101}, "usage", "up to 100 bytes; raise its setting upload_limit"),
         ({"job": replace(JOB, filters=(FilterSpec("blurr"),))}, "unknown-filter", "did you mean 'blur'"),
         ({"job": replace(JOB, filters=(FilterSpec("blur", {"ksize": 4}),))}, "bad-parameter", "odd"),
         ({"job": replace(JOB, codec="h263")}, "usage", "choose from h264"),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from tests.coordinator.jobs import FRAMES, announce, delivered, finish, job_in, join, run, submit, until
 from vidproc.coordinator.dispatch import Dispatch
@@ -354,3 +355,22 @@ def test_to_be_leased_anew_with_all_packets_is_no_failure(tmp_path: Path) -> Non
         dispatch.close()
 
     run(course())
+
+
+def test_a_timer_speaks_in_nobodys_name(clean: Clean, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever job or worker the event was of that happened to ask for it."""
+
+    async def course(dispatch: Dispatch) -> None:
+        spoken_of: list[object] = []
+
+        def handle(event: ev.Event, now: float) -> list[ev.Command]:
+            spoken_of.append(get_contextvars())
+            return [] if isinstance(event, ev.Tick) else [ev.WakeAt(now)]
+
+        monkeypatch.setattr(dispatch.scheduler, "handle", handle)
+        with bound_contextvars(job="j", worker="w"):
+            dispatch.feed(ev.JobCancelled("j"))
+        await until(lambda: len(spoken_of) == 2)
+        assert spoken_of == [{"job": "j", "worker": "w"}, {}]
+
+    clean(course)

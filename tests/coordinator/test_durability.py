@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.coordinator.durable import House
-from tests.coordinator.jobs import LIMIT_S, run, until
+from tests.coordinator.jobs import LIMIT_S, report, run, until
 from tests.coordinator.talk import answer, refusal
 from tests.media import clips
-from vidproc.coordinator import desk, recovery, server
+from vidproc.coordinator import desk, endings, recovery, server
 from vidproc.coordinator.media import MediaProcesses
 from vidproc.coordinator.source import Source
 from vidproc.errors import ClientError, StorageError, VidprocError
@@ -28,21 +29,25 @@ from vidproc.protocol.messages import (
     Cancel,
     Committed,
     DownloadBlock,
+    Error,
     Fetch,
     Fetched,
     Finished,
+    Message,
+    Progress,
     Received,
     Submit,
     UploadBlock,
     Watch,
 )
 from vidproc.storage.job_folder import JobFolder
-from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then
+from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Then, Unfinished
 from vidproc.storage.spool import Spool
 from vidproc.storage.sql_history import SqlHistory
 from vidproc.storage.sql_journal import SqlJournal
 from vidproc.storage.upload import Upload
 from vidproc.transport.server import Server
+from vidproc.transport.session import Session
 
 pytestmark = pytest.mark.process
 JOB = JobSpec((FilterSpec("flip"),))
@@ -391,7 +396,7 @@ def test_a_dry_run_counts_on_what_can_be_removed_and_removes_nothing(
             await client.send(asked)
             assert await answer(client, Accepted) == Accepted(1, "", 0)
             missing += 1
-            assert "too little disk at the coordinator" in await refusal(client, asked)
+            assert "too little disk at the coordinator" in (await refusal(client, asked)).message
             assert (old.exists(), len(house.results())) == (True, 1)
 
     run(main())
@@ -438,6 +443,35 @@ def test_what_cannot_be_written_down_is_not_accepted(film: Path, tmp_path: Path)
             assert list((house.data / "jobs").iterdir()) == []
 
     run(main())
+
+
+def test_a_folder_that_is_gone_is_said_to_be_and_what_is_put_back_is_gone_on_with(film: Path, tmp_path: Path) -> None:
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon(), house.client() as client:
+            waiting = await submitted(client, data[1:])
+            house.data.rename(tmp_path / "away")
+            another = Submit(2, JOB, 1, "0" * 64, "in.mp4")
+            assert "data is gone: No such file or directory. Put it back" in (await refusal(client, another)).message
+            await client.send(Cancel(waiting))
+            while "cannot be written down yet" not in (said := (await client.receive()).message).waiting:
+                pass
+            assert "vidproc.db is gone: No such file or directory" in said.waiting
+            (tmp_path / "away").rename(house.data)
+            assert (await answer(client, Finished)).state is JobState.CANCELLED
+            await house.film(film, tmp_path / "out.mp4", JOB)
+
+    run(main())
+
+
+def test_chunks_of_another_version_are_made_again_and_that_is_said(tmp_path: Path) -> None:
+    record = JobRecord("j", JOB, "in.mp4", 1, "0" * 64, 1.0, version="0.0.0")
+    chunk = KeptChunk(0, 7, "1" * 64, report(), "w", 0, {})
+    with capture_logs() as logs:
+        assert recovery.sound_results(JobFolder(tmp_path), Unfinished(record, [chunk])) == {}
+    assert [(entry["version"], entry["chunks"]) for entry in logs] == [("0.0.0", 1)]
 
 
 def broken(*_: Any) -> Any:
@@ -550,32 +584,143 @@ def test_a_job_that_is_written_down_as_its_coordinator_stops_is_not_one_that_fai
     run(main())
 
 
-@pytest.mark.parametrize("what", ["chunk", "end"])
-def test_a_job_of_which_something_cannot_be_written_down_fails_alone(film: Path, tmp_path: Path, what: str) -> None:
-    full = StorageError("cannot write the database: the disk is full")
+FULL = StorageError("cannot write the database: the disk is full")
+
+
+async def last_refusal(client: Session, message: Message) -> str:
+    """What is said to this message, of all that a job has said before."""
+    await client.send(message)
+    while not isinstance(said := (await client.receive()).message, Error):
+        pass
+    return said.message
+
+
+class Refusing(SqlJournal):
+    """Its disk is full for ends, until it is told otherwise."""
+
+    ends = 0
+
+    async def end(self, job_id: str, ending: Ending) -> None:
+        self.ends += 1
+        if self.ends <= 3:
+            raise FULL
+        await super().end(job_id, ending)
+
+
+def test_an_end_that_cannot_be_written_down_has_not_come(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who watches hears why, who asks hears that it goes on, and the result is there once the end is written."""
+    monkeypatch.setattr(endings, "_PAUSES_S", (0.01, 0.01))
+    data = film.read_bytes()
+    told: list[Message] = []
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(Refusing(house.journal().database)), house.daemon(), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            while not isinstance(message := (await client.receive()).message, Finished):
+                told.append(message)
+            assert message.state is JobState.DONE
+            assert house.results() == [job]
+        news = [it for it in told if isinstance(it, Progress)]
+        assert [str(FULL) in it.waiting for it in news].count(True) == 3
+        assert JobState.DONE not in {it.state for it in news}
+
+    run(main())
+
+
+def test_while_an_end_is_not_written_down_a_job_is_told_of_as_one_that_goes_on(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coordinator that stops meanwhile tries for the last time."""
+    monkeypatch.setattr(endings, "_PAUSES_S", (LIMIT_S, LIMIT_S))
+    data = film.read_bytes()
+
+    async def main() -> None:
+        house = House(tmp_path)
+        journal = Refusing(house.journal().database)
+        async with house.open(journal, max_jobs=1) as coordinator, house.daemon(), house.client() as client:
+            job = await submitted(client, data, detached=True)
+            await send(client, job, data)
+            await until(lambda: coordinator._desk.find(job).unwritten)
+            async with house.client() as late:
+                await late.send(Watch(job))
+                assert isinstance(said := (await late.receive()).message, Progress)
+                assert (said.state, str(FULL) in said.waiting) == (JobState.MUXING, True)
+            assert "no result to fetch: it is muxing" in await last_refusal(client, Fetch(job, 0))
+            another = Submit(2, JOB, 1, "0" * 64, "in.mp4")
+            assert "has 1 job already (max_jobs)" in await last_refusal(client, another)
+            journal.ends = 3
+        async with house.open(), house.client() as client:
+            await client.send(Watch(job))
+            assert (await answer(client, Finished)).state is JobState.DONE
+
+    run(main())
+
+
+def test_a_job_that_failed_gives_its_room_back_before_its_end_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be what the disk lacks."""
+    monkeypatch.setattr(endings, "_PAUSES_S", (0.001, 0.001))
+    data = b"no film" * 100
 
     class Full(SqlJournal):
-        refusing = True
+        async def end(self, job_id: str, ending: Ending) -> None:
+            if (house.data / "jobs" / job_id).exists():
+                raise FULL
+            await super().end(job_id, ending)
+
+    house = House(tmp_path)
+
+    async def main() -> None:
+        async with house.open(Full(house.journal().database)), house.client() as client:
+            job = await submitted(client, data)
+            await send(client, job, data)
+            await answer(client, Received)
+            assert (await answer(client, Finished)).state is JobState.FAILED
+
+    run(main())
+
+
+def test_a_film_that_the_disk_does_not_take_for_good_is_not_said_to_be_done(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: JobFolder) -> None:
+        raise StorageError("cannot store the result: Input/output error")
+
+    monkeypatch.setattr(JobFolder, "sync_result", refused)
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with house.open(), house.daemon():
+            with pytest.raises(StorageError, match="cannot store the result: Input/output error"):
+                await house.film(film, tmp_path / "out.mp4", JOB)
+            assert house.results() == []
+
+    run(main())
+
+
+def test_chunks_that_cannot_be_written_down_harm_no_job(film: Path, tmp_path: Path) -> None:
+    """They are on disk; only another coordinator would have them made again."""
+
+    class Full(SqlJournal):
+        refused = 0
 
         def keep_chunk(self, job_id: str, chunk: KeptChunk, then: Then) -> None:
-            if self.refusing and what == "chunk":
-                then(full)
-            else:
-                super().keep_chunk(job_id, chunk, then)
-
-        async def end(self, job_id: str, ending: Ending) -> None:
-            if self.refusing and what == "end":
-                raise full
-            await super().end(job_id, ending)
+            self.refused += 1
+            then(FULL)
 
     async def main() -> None:
         house = House(tmp_path)
         journal = Full(house.journal().database)
         async with house.open(journal), house.daemon():
-            with pytest.raises(StorageError, match="the disk is full"):
-                await house.film(film, tmp_path / "out.mp4", JOB)
-            journal.refusing = False
-            await house.film(film, tmp_path / "again.mp4", JOB)
-        assert not (tmp_path / "out.mp4").exists()
+            await house.film(film, tmp_path / "out.mp4", JOB)
+        async with house.open(), house.daemon():
+            await house.film(film, tmp_path / "other.mp4", JOB)
+        assert journal.refused == 5
+        assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
 
     run(main())

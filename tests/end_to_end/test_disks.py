@@ -124,6 +124,28 @@ def test_full_when_the_film_is_written(
     served(own, film, gate, tmp_path / "out.mp4", plain)
 
 
+def test_full_where_jobs_are_written_down(film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:
+    """On a disk of the database's own; who waits for the job's end waits for room."""
+    folder, place = tmp_path / "own", tmp_path / "place"
+    folder.mkdir()
+    where = ("--database-url", f"sqlite:///{place}/jobs.db")
+    with cluster(folder, *where, within=small_disk(place, 8 * MIB)) as own:
+        own.add_worker(1, "--allow-custom")
+        disk = Disk(seen_from_outside(own.coordinator, place))
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        gate.reached()
+        disk.fill()
+        gate.open()
+        sending.saying("the job's end cannot be written down yet: cannot write the database: the disk is full")
+        refused = own.send(film, tmp_path / "other.mp4")
+        assert (refused.code, refused.complaint) == (4, "error: cannot write the database: the disk is full")
+        disk.clear()
+        assert sending.wait() == 0, sending.said
+        assert sha256(tmp_path / "out.mp4") == plain
+        assert own.log("a chunk cannot be written down")
+        served(own, film, gate, tmp_path / "other.mp4", plain)
+
+
 def test_full_at_the_client_while_it_writes(shared: Cluster, tmp_path: Path) -> None:
     place = tmp_path / "place"
     with proxy(shared.port) as line:
@@ -185,7 +207,8 @@ def test_a_disk_that_does_not_take_a_chunk(
     gate.reached()
     with limited([usual.coordinator.process.pid], resource.RLIMIT_FSIZE, 100):
         gate.open()
-        failed(sending, f"cannot store a chunk: {os.strerror(errno.EFBIG)}")
+        sending.saying("the job's end cannot be written down yet: the database: disk I/O error")
+    failed(sending, f"cannot store a chunk: {os.strerror(errno.EFBIG)}")
     served(usual, film, gate, tmp_path / "out.mp4", plain)
 
 

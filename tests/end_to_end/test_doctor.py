@@ -8,7 +8,10 @@ import os
 import pty
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ import pytest
 from tests.end_to_end.programs import BIN, LIMIT_S, Cluster, Outcome, cluster, doctor
 from tests.end_to_end.surroundings import without_ipv6
 from tests.postgres import Postgres
-from vidproc.checks import coding
+from vidproc.checks import coding, pages
 
 pytestmark = pytest.mark.process
 
@@ -115,29 +118,93 @@ def test_a_preview_port_that_is_taken_is_a_warning(here: tuple[object, ...]) -> 
     assert found(outcome)[f"preview port {port}"]["level"] == "warning"
 
 
-def test_a_coordinator_that_runs_here(shared: Cluster) -> None:
-    outcome = doctor("--port", shared.port, "--unix-socket", shared.unix, "--data-dir", shared.data, "--json")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator with pages, and without a worker."""
+    with cluster(tmp_path_factory.mktemp("site"), "--preview-port", 0) as made:
+        yield made
+
+
+def pages_port(site: Cluster) -> int:
+    return int(site.pages[0].rpartition(":")[2])
+
+
+def test_a_coordinator_that_runs_here(site: Cluster) -> None:
+    where = ("--port", site.port, "--unix-socket", site.unix, "--preview-port", pages_port(site))
+    outcome = doctor(*where, "--data-dir", site.data, "--json")
     findings = found(outcome)
     assert outcome.code == 0, findings
-    for subject in (f"tcp://[::1]:{shared.port}", f"tcp://127.0.0.1:{shared.port}", f"socket {shared.unix}"):
+    for subject in (f"tcp://[::1]:{site.port}", f"tcp://127.0.0.1:{site.port}", f"socket {site.unix}"):
         assert "a coordinator answers" in findings[subject]["said"]
+    assert "pages answer" in findings[f"preview port {pages_port(site)}"]["said"]
+    assert findings["coordinator's workers"]["level"] == "warning"
+    assert "start vidproc-worker" in findings["coordinator's workers"]["said"]
+    assert findings["coordinator's database"]["level"] == "ok"
 
 
-def test_a_coordinator_elsewhere(shared: Cluster) -> None:
-    outcome = doctor(*shared.by_tcp, "--json")
+def test_a_coordinator_elsewhere(site: Cluster) -> None:
+    outcome = doctor(*site.by_tcp, "--preview-port", pages_port(site), "--json")
     findings = found(outcome)
     assert outcome.code == 0, findings
     assert [name for name in findings if name.startswith("tcp://")] == [
-        f"tcp://localhost:{shared.port} by IPv6",
-        f"tcp://localhost:{shared.port} by IPv4",
+        f"tcp://localhost:{site.port} by IPv6",
+        f"tcp://localhost:{site.port} by IPv4",
     ]
+    assert findings["clocks"]["level"] == "ok"
     assert not any("data folder" in name for name in findings), "that is the coordinator's"
+
+
+def test_a_coordinator_whose_clock_is_another(site: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time
+    monkeypatch.setattr(pages.time, "time", lambda: now() - 3600)
+    (_, *_, clocks) = pages.pages_there("127.0.0.1", pages_port(site))
+    assert (clocks.subject, clocks.level) == ("clocks", "warning")
+    assert "3600 s ahead" in clocks.said or "3599 s ahead" in clocks.said
+
+
+def test_what_is_no_coordinators_page(free_port: int, tmp_path: Path) -> None:
+    assert pages.asked("127.0.0.1", free_port) is None
+    for body in (b"[]", b"{}", b'{"components": [1]}', b"hello"):
+        with answering(b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 13:00:00 GMT\r\n\r\n" + body) as port:
+            assert pages.asked("127.0.0.1", port) is None
+
+
+@contextlib.contextmanager
+def answering(said: bytes) -> Iterator[int]:
+    """A port where one request is answered so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(said)
+
+        with ThreadPoolExecutor(1) as beside:
+            done = beside.submit(answer)
+            yield int(listener.getsockname()[1])
+            done.result(LIMIT_S)
 
 
 def test_nobody_elsewhere(free_port: int) -> None:
     outcome = doctor("--host", "localhost", "--port", free_port, "--json")
     assert outcome.code == 3
     assert found(outcome)[f"tcp://localhost:{free_port} by IPv4"]["level"] == "problem"
+
+
+def test_a_worker_whose_settings_name_a_host(free_port: int, tmp_path: Path) -> None:
+    settings = tmp_path / "vidproc.toml"
+    settings.write_text(f'[worker]\nhost = "127.0.0.1"\nport = {free_port}\n')
+    outcome = doctor("--config", settings, "--json")
+    assert outcome.code == 3
+    bad = [name for name, each in found(outcome).items() if each["level"] == "problem"]
+    assert bad == [f"tcp://127.0.0.1:{free_port} by IPv4"], "the address has one family"
+
+
+def test_an_address_of_another_family_than_is_wanted(free_port: int) -> None:
+    outcome = doctor("--host", "127.0.0.1", "--port", free_port, "--ipv6", "--json")
+    assert outcome.code == 3
+    assert "no IPv6 address" in found(outcome)[f"tcp://127.0.0.1:{free_port} by IPv6"]["said"]
 
 
 def test_a_token_that_is_another_one(tmp_path: Path) -> None:
@@ -202,3 +269,18 @@ def test_a_machine_without_ipv6(here: tuple[object, ...], free_port: int) -> Non
     outcome = Outcome(done.returncode, done.stdout, done.stderr.decode())
     assert outcome.code == 0, outcome
     assert found(outcome)[f"port {free_port}"]["said"] == "free on 127.0.0.1; this machine has no IPv6"
+
+
+def test_packages_that_cannot_be_loaded(here: tuple[object, ...]) -> None:
+    """As where wheels are missing, or are for another processor."""
+    broken = ("av", "cv2", "numpy", "psutil", "sqlalchemy")
+    code = f"import sys\nsys.modules.update(dict.fromkeys({broken}))\nfrom vidproc.cli import doctor\n"
+    words = [*map(str, here), "--database-url", "postgresql://nobody@localhost/none", "--json"]
+    command = [sys.executable, "-c", f"{code}sys.exit(doctor.main(sys.argv[1:]))", *words]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    outcome = Outcome(done.returncode, done.stdout, done.stderr.decode())
+    assert outcome.err == ""
+    assert outcome.code == 2
+    bad = {name: each["said"] for name, each in found(outcome).items() if each["level"] == "problem"}
+    assert bad.keys() == {"wheels", "ffmpeg", "codecs", "cascades", "filters", "memory", "database"}
+    assert all("could not be looked at" in said for said in bad.values()), bad

@@ -319,6 +319,25 @@ def test_jobs_may_be_written_down_in_postgresql(postgres: Postgres, film: Path, 
         assert not list(own.data.glob("*.db"))
 
 
+def test_a_postgresql_that_is_away_in_mid_job_costs_nothing(
+    postgres: Postgres, film: Path, gate: Gate, tmp_path: Path
+) -> None:
+    """Chunks go on; the end of a job, and new jobs, wait for it or are refused."""
+    url = postgres.new_database()
+    with cluster(tmp_path / "own", "--database-url", url) as own:
+        own.add_worker(1, "--allow-custom")
+        sending = own.sending(film, tmp_path / "out.mp4", "--filter", gate.filter)
+        gate.reached()
+        with postgres.away(url):
+            gate.open()
+            sending.saying("the job's end cannot be written down yet")
+            assert own.send(film, tmp_path / "other.mp4").complaint.startswith("error: the database: ")
+        assert sending.wait() == 0, sending.said
+        assert len(own.log("a chunk cannot be written down")) == 5
+        assert own.send(film, tmp_path / "other.mp4", "--filter", gate.filter).code == 0
+        assert sha256(tmp_path / "out.mp4") == sha256(tmp_path / "other.mp4")
+
+
 def test_whoever_watches_goes_on_watching(own: Cluster, film: Path, gate: Gate) -> None:
     job_id = detach(own, film, "--filter", gate.filter)
     gate.reached()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster, sha256
+from vidproc.protocol.connection import Connection
+from vidproc.protocol.party import NONCE_BYTES, Party
 
 pytestmark = pytest.mark.process
 MIB = 2**20
@@ -43,6 +47,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
     with cluster(tmp_path / "own") as own:
         outcome = own.send(film, tmp_path / "out.mp4")
         assert (outcome.code, "takes up to 1.0 kB" in outcome.complaint) == (2, True)
+        assert "raise its setting upload_limit (VIDPROC_COORDINATOR_UPLOAD_LIMIT)" in outcome.complaint
         monkeypatch.delenv("VIDPROC_COORDINATOR_UPLOAD_LIMIT")
     with cluster(tmp_path / "other") as other:
         outcome = other.send(film, tmp_path / "out.mp4")
@@ -53,7 +58,7 @@ def test_a_film_that_is_larger_than_a_coordinator_wants(
 
 @pytest.mark.parametrize(
     ("limit", "said"),
-    [("2KiB", "the film's packets cannot be stored: File too large"), ("12KiB", "File too large (file_limit)")],
+    [("2KiB", "the film's packets cannot be stored"), ("12KiB", "the film can't be written to result")],
 )
 def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
     film: Path, tmp_path: Path, limit: str, said: str
@@ -62,8 +67,32 @@ def test_a_film_that_becomes_larger_than_a_coordinator_makes_them(
         own.add_worker(1)
         outcome = own.send(film, tmp_path / "out.mkv", "--filter", "blur", "--codec", "ffv1")
         assert outcome.code == 4
-        assert said in outcome.complaint
+        assert f"{said}: File too large; raise its setting file_limit" in outcome.complaint
         own.nothing_left()
+
+
+def test_a_coordinator_with_too_many_jobs_is_busy_and_that_is_no_wrong_usage(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "own", "--max-jobs", 1) as own:
+        detached = own.send(film, tmp_path / "out.mp4", "--detach")
+        assert detached.code == 0, detached.err
+        refused = own.send(film, tmp_path / "other.mp4")
+        assert (refused.code, "has 1 job already (max_jobs)" in refused.complaint) == (3, True)
+
+
+def test_so_is_one_with_too_many_clients_and_its_workers_get_in(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "own", "--max-connections", 2) as own, connected(own):
+        refused = own.send(film, tmp_path / "out.mp4")
+        assert (refused.code, "(max_connections): try again later" in refused.complaint) == (3, True)
+        own.add_worker(1)
+
+
+@contextmanager
+def connected(own: Cluster) -> Iterator[None]:
+    """As a client that says nothing more."""
+    with socket.create_connection(("127.0.0.1", own.port)) as wire:
+        wire.sendall(b"".join(Connection(Party("client", "c", {"vidproc": "1"}), bytes(NONCE_BYTES)).data_to_send()))
+        wire.recv(1)
+        yield
 
 
 def test_many_clients_at_once(shared: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.programs import Cluster, Program, cluster, doctor, until
+from tests.end_to_end.programs import LIMIT_S, Cluster, Program, cluster, doctor, until
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.process
@@ -91,6 +92,15 @@ def test_failures_and_what_they_leave_in_the_logs(tmp_path: Path, film: Path) ->
     assert "no frame suits me" in traces[0]["exception"]
 
 
+def _asked(site: str, token: str) -> int:
+    """Over HTTP; the status of the answer."""
+    host, _, port = site.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=LIMIT_S) as connection:
+        head = f"GET /api/v1/jobs?token={token.replace(' ', '%20')} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        connection.sendall(f"{head}Authorization: Bearer {token}\r\nConnection: close\r\n\r\n".encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
 def test_no_secret_is_in_anything_that_is_said(tmp_path: Path, film: Path, told: Path, postgres: Postgres) -> None:
     """A whole life at the lowest level: a database, a token, a filter of somebody's own, a peer with a wrong token, a
     database that hangs up."""
@@ -99,12 +109,14 @@ def test_no_secret_is_in_anything_that_is_said(tmp_path: Path, film: Path, told:
     (tmp_path / "other").write_text("another token than theirs")
     loud = ("--log-level", "debug")
     outcomes = []
-    with cluster(tmp_path / "own", "--token-file", told, "--database-url", url, *loud) as made:
+    pages = ("--preview-port", 0)
+    with cluster(tmp_path / "own", "--token-file", told, "--database-url", url, *pages, *loud) as made:
         made.add_worker(1, "--token-file", told, "--allow-custom", *loud)
         for words in (("blur",), ("custom", "--param", f"file={tmp_path / 'picky.py'}", "--on-error", "fail")):
             out = tmp_path / f"{words[0]}.mp4"
             outcomes.append(made.send(film, out, "--processing", *words, "--token-file", told))
         outcomes.append(made.send(film, tmp_path / "never.mp4", "--token-file", tmp_path / "other"))
+        answers = [_asked(made.pages[0], token) for token in (_TOKEN, "another token than theirs", _TOKEN + "\x7f")]
         postgres.hang_up()
         outcomes.append(made.jobs("list", "--token-file", told))
         outcomes.append(doctor(*made.by_tcp, "--token-file", told))
@@ -113,6 +125,7 @@ def test_no_secret_is_in_anything_that_is_said(tmp_path: Path, film: Path, told:
     said += [program.said for program in made.programs]
     said += [outcome.err + outcome.out.decode(errors="replace") for outcome in outcomes]
     assert [outcome.code for outcome in outcomes[:3]] == [0, 4, 3], outcomes
+    assert answers[:2] == [200, 401]
     assert "no frame suits me" in said[1]
     for text in said:
         for secret in (_TOKEN, _PASSWORD, _IN_CODE, "another token than theirs"):

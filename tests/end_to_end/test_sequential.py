@@ -123,6 +123,39 @@ def test_the_daemon_of_the_stage_is_killed(own: Cluster, film: Path, tmp_path: P
     assert max(stage_leases(own).values()) == 2
 
 
+def test_a_coordinator_that_is_killed_begins_the_film_anew(
+    own: Cluster, film: Path, tmp_path: Path, memory: str
+) -> None:
+    """Its successor has nothing of the stage."""
+    trail = Trail(tmp_path, memory, at=30)
+    expected = alone(film, trail, tmp_path / "alone.mp4")
+    own.add_worker(2, "--allow-custom")
+    sending = own.sending(film, tmp_path / "out.mp4", "--filter", trail.filter, *BEHIND)
+    trail.reached()
+    own.coordinator.kill()
+    trail.open()
+    own.start_coordinator("--log-level", "debug", port=own.port)
+    assert sending.wait() == 0, sending.said
+    assert sha256(tmp_path / "out.mp4") == expected
+    assert stage_leases(own)[0] == 1
+
+
+def test_a_frame_that_cannot_be_done_in_order_fails_its_job(
+    own: Cluster, film: Path, tmp_path: Path, memory: str
+) -> None:
+    """After the retries; it is named, and why it does not fall back."""
+    filter_ = tmp_path / "poison.py"
+    filter_.write_text(
+        f"import vidproc\n\n@vidproc.filter(memory={memory!r})\ndef f(frame, state):\n"
+        "    state['n'] = state.get('n', 0) + 1\n    return frame if state['n'] != 5 else frame / 0\n"
+    )
+    own.add_worker(1, "--allow-custom")
+    outcome = own.send(film, tmp_path / "out.mp4", "--filter", filter_)
+    assert outcome.code == 4
+    assert "frame 4 failed" in outcome.complaint
+    assert "no frame falls back where filters go through the film in order" in outcome.complaint
+
+
 def test_a_background_that_is_never_learnt_anew(film: Path, tmp_path: Path, shared: Cluster) -> None:
     """In one process, in several, and in a daemon."""
     job = ("--filter", "blur", "--filter", "motion:kind=mog2,every=0", "--filter", "motion")

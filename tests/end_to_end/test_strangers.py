@@ -146,6 +146,12 @@ def test_a_folder_in_use(shared: Cluster, tmp_path: Path) -> None:
     assert "another coordinator is using this folder" in said
 
 
+def test_a_database_in_use(shared: Cluster, tmp_path: Path) -> None:
+    code, said = coordinator(tmp_path, "--database-url", f"sqlite:///{shared.data / 'vidproc.db'}")
+    assert code == 2
+    assert "vidproc.db: another coordinator is using this database: give another --database-url" in said
+
+
 def test_a_live_socket(shared: Cluster, tmp_path: Path) -> None:
     code, said = coordinator(tmp_path, "--unix-socket", shared.unix)
     assert code == 2

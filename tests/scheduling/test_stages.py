@@ -172,7 +172,8 @@ def test_a_stage_that_fails_again_and_again_fails_its_job() -> None:
             studio.done(commit.lease)
         (grant, *_) = [*studio.tick(10), grant]
     assert failed[0].job == "x"
-    assert failed[0].message == "frames 48 to 95 failed: invert raised (chunk 1, 4 attempts)"
+    why = "no frame falls back where filters go through the film in order"
+    assert failed[0].message == f"frames 48 to 95 failed: invert raised (chunk 1, 4 attempts); {why}"
 
 
 def test_a_job_that_was_withdrawn_takes_the_state_in_its_slot_with_it() -> None:

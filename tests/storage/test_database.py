@@ -205,6 +205,36 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     refused(tmp_path / "gone" / "d", StorageError, "the database: unable to open database file")
 
 
+def test_a_file_has_one_coordinator_at_a_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path / "d"):
+            with pytest.raises(ClientError, match="/d: another coordinator is using this database"):
+                await Database(url_of_file(tmp_path / "d")).open()
+        async with opened(tmp_path / "d"):
+            pass
+
+    run(main())
+
+
+@pytest.mark.parametrize(("instead", "said"), [(False, "/d is gone: No such file"), (True, "/d was replaced")])
+def test_what_would_go_into_a_file_that_was_removed_is_refused(tmp_path: Path, instead: bool, said: str) -> None:
+    """SQLite itself goes on writing into it."""
+    path, away = tmp_path / "d", tmp_path / "away"
+
+    async def main() -> None:
+        async with opened(path) as database:
+            path.rename(away)
+            if instead:
+                path.touch()
+            with pytest.raises(StorageError, match=said):
+                await database.write(add(1))
+            away.rename(path)
+            await database.write(add(2))
+            assert seen_by_others(path) == [2]
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

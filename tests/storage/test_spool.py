@@ -209,6 +209,16 @@ def test_a_job_that_will_not_fit_is_refused(spool: Spool) -> None:
         spool.demand_room(2**60)
 
 
+@pytest.mark.parametrize(("instead", "said"), [(False, "No such file"), (True, "another one is in its place")])
+def test_a_folder_that_was_removed_is_said_to_be(spool: Spool, instead: bool, said: str) -> None:
+    shutil.rmtree(spool.root)
+    if instead:
+        spool.root.mkdir()
+        (spool.root / "lock").touch()
+    with pytest.raises(StorageError, match=f"the data folder {spool.root} is gone: {said}"):
+        spool.demand_room(1)
+
+
 def test_of_a_finished_job_the_result_is_kept(spool: Spool) -> None:
     keep(spool, A)
     job = folder(spool)

@@ -33,9 +33,9 @@ def run(main: Callable[[SqlJournal], Coroutine[Any, Any, None]], url: str) -> No
 
 
 @contextlib.asynccontextmanager
-async def journal_at(url: str, spool: str = "here") -> AsyncIterator[SqlJournal]:
+async def journal_at(url: str) -> AsyncIterator[SqlJournal]:
     journal = SqlJournal(Database(url))
-    await journal.open(spool)
+    await journal.open("here")
     try:
         yield journal
     finally:
@@ -198,13 +198,15 @@ def test_attempts_are_told_as_they_were_when_it_was_asked(url: str) -> None:
 
 
 def test_what_was_noted_last_is_written_when_the_journal_is_closed(url: str) -> None:
-    async def main(journal: SqlJournal) -> None:
+    async def before(journal: SqlJournal) -> None:
         await write(journal, "a")
-        async with journal_at(url) as other:
-            other.note_attempt("a", attempt(4))
+        journal.note_attempt("a", attempt(4))
+
+    async def afterwards(journal: SqlJournal) -> None:
         assert await journal.history().attempts("a", 0, 5) == ([attempt(4)], 1)
 
-    run(main, url)
+    run(before, url)
+    run(afterwards, url)
 
 
 def test_a_job_is_removed_with_all_that_belongs_to_it(url: str) -> None:
@@ -225,12 +227,11 @@ def test_a_job_is_removed_with_all_that_belongs_to_it(url: str) -> None:
 def test_a_history_is_of_one_folder(url: str) -> None:
     async def main(journal: SqlJournal) -> None:
         await write(journal, "a")
-        async with journal_at(url, "there") as there:
-            history = there.history()
-            assert await ids(history) == []
-            assert await history.find("a") is None
-            assert await history.ids("a", 5) == []
-            await history.remove("a")
+        history = SqlHistory(journal.database, "there", lambda: None)
+        assert await ids(history) == []
+        assert await history.find("a") is None
+        assert await history.ids("a", 5) == []
+        await history.remove("a")
         assert await ids(journal.history()) == ["a"]
 
     run(main, url)

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from tests.postgres import Postgres
-from vidproc.errors import StorageError, VidprocError
+from vidproc.errors import ClientError, StorageError, VidprocError
 from vidproc.model import Attempt, ChunkReport, FilterSpec, JobSpec, JobState, LeaseKind, Outcome, Paths, StreamFormat
 from vidproc.storage.database import Database
 from vidproc.storage.journal import Ending, JobRecord, KeptChunk, Unfinished
 from vidproc.storage.sql_journal import SqlJournal
-from vidproc.storage.tables import attempts, chunks, jobs
+from vidproc.storage.tables import attempts, chunks, jobs, schema
 
 LIMIT_S = 20.0
 SPEC = JobSpec((FilterSpec("blur", {"size": 3, "sigma": 1.0, "kind": "median"}, code="é\0"),), crf=20.5, files={"f": 1})
@@ -52,6 +53,13 @@ async def opened(url: str, spool: str = "here") -> AsyncIterator[SqlJournal]:
         yield journal
     finally:
         await journal.close()
+
+
+def beside(journal: SqlJournal, spool: str) -> SqlJournal:
+    """Another folder's in the same database, by the same connection: SQLite's has but one."""
+    other = SqlJournal(journal.database)
+    other._spool = spool
+    return other
 
 
 async def keep(journal: SqlJournal, chunk: KeptChunk, job_id: str = "a") -> VidprocError | None:
@@ -142,7 +150,8 @@ def test_an_ended_job_whose_row_is_damaged_is_said_to_be(file_url: str) -> None:
 
 def test_coordinators_with_other_folders_keep_apart_in_one_database(url: str) -> None:
     async def main(url: str) -> None:
-        async with opened(url, "here") as here, opened(url, "there") as there:
+        async with opened(url) as here:
+            there = beside(here, "there")
             await here.accept(record("a"))
             await there.accept(record("b"))
             await there.accept(record("c"))
@@ -271,7 +280,8 @@ def test_old_jobs_are_forgotten_and_those_that_go_on_never(url: str) -> None:
 
 def test_too_many_jobs_are_forgotten_by_when_they_ended(url: str) -> None:
     async def main(url: str) -> None:
-        async with opened(url) as journal, opened(url, "there") as there:
+        async with opened(url) as journal:
+            there = beside(journal, "there")
             await journal.accept(record("going-on"))
             for at, job_id in enumerate("dacb"):
                 await journal.accept(record(job_id))
@@ -306,6 +316,52 @@ def test_too_many_results_go_by_who_has_them_and_then_by_age(url: str) -> None:
             assert (await journal.recall()).results == {"watched"}
 
     run(main, url)
+
+
+async def without(url: str, table: sa.Table, *columns: str) -> None:
+    """As a vidproc wrote it that knew of no such columns, with a job in it."""
+    async with opened(url) as journal:
+        await journal.accept(record())
+        await change(journal, schema.update().values(version=0))
+        for name in columns:
+            await change(journal, sa.text(f"ALTER TABLE {table.name} DROP COLUMN {name}"))
+
+
+def test_the_tables_of_an_older_version_get_what_they_lack(url: str) -> None:
+    async def main(url: str) -> None:
+        await without(url, jobs, "frames_total", "restarts", "source_path", "detached", "fetched_at")
+        async with opened(url) as journal:
+            (left,) = (await journal.recall()).unfinished
+            assert left.record == record()
+            await journal.end("a", done(2.5))
+        async with opened(url) as journal:
+            assert await journal.find("a") == (record(), done(2.5))
+
+    run(main, url)
+
+
+def test_an_older_version_that_knew_too_little_is_named(url: str) -> None:
+    async def main(url: str) -> None:
+        await without(url, jobs, "name")
+        with pytest.raises(ClientError, match=r"an older vidproc, which did not know of jobs\.name: start that"):
+            async with opened(url):
+                pass
+
+    run(main, url)
+
+
+def test_jobs_of_another_folder_in_a_file_are_not_passed_over_in_silence(file_url: str) -> None:
+    """It lost its name, or another folder was given with the same database."""
+
+    async def main(url: str) -> None:
+        async with opened(url) as journal:
+            await journal.accept(record())
+        async with opened(url, "there") as journal:
+            with capture_logs() as logs:
+                assert (await journal.recall()).unfinished == []
+            assert [entry["jobs"] for entry in logs] == [1]
+
+    run(main, file_url)
 
 
 def test_a_server_that_was_started_anew_is_connected_to_again(postgres: Postgres) -> None:

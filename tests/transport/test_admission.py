@@ -35,6 +35,33 @@ def test_connections_are_counted_in_all_and_by_peer() -> None:
     assert door.connections == 3
 
 
+def settled(door: Admission, name: str, role: str) -> str:
+    return door.admit(name) or door.settle(name, role)
+
+
+def test_some_places_clients_cannot_have() -> None:
+    door, clock = admitting(total=16, per_peer=9)
+    assert [settled(door, "a", "client") for _ in range(7)] == [""] * 7
+    assert "a has 7 clients here already, and what is left is kept for workers" in settled(door, "a", "client")
+    door.leave("a")
+    clock.now += 1
+    assert [settled(door, "a", "worker") for _ in range(2)] == [""] * 2
+    assert [settled(door, "b", "client") for _ in range(7)] == [""] * 7
+    door.leave("a", "client")
+    door.leave("b", "client")
+    assert [settled(door, "c", "client") for _ in range(2)] == [""] * 2
+    assert "the coordinator has 14 clients already" in door.settle("c", "client")
+    door.leave("a", "worker")
+    assert settled(door, "b", "worker") == ""
+    assert door.connections == 16
+
+
+@pytest.mark.parametrize(("total", "clients"), [(1, 1), (2, 1), (8, 7), (9, 7), (4096, 3584)])
+def test_an_eighth_of_the_places_is_kept_for_workers(total: int, clients: int) -> None:
+    door, _ = admitting(total=total, per_peer=2 * total)
+    assert [settled(door, "a", "client") for _ in range(total)].count("") == clients
+
+
 def test_new_ones_come_at_a_rate_behind_the_first_few() -> None:
     door, clock = admitting(per_peer=4, rate=2)
     for _ in range(4):

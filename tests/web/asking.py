@@ -8,11 +8,17 @@ from typing import Any
 
 import httpx
 
-from tests.end_to_end.programs import until
+from tests.end_to_end.programs import Cluster, until
 
 UPLOADS = "/api/v1/uploads"
 TUS = {"tus-resumable": "1.0.0"}
+OCTETS = {"content-type": "application/offset+octet-stream"}
 FINAL = ("done", "failed", "cancelled")
+
+
+def client(site: Cluster) -> httpx.Client:
+    """To be closed."""
+    return httpx.Client(base_url=site.pages[0], timeout=30, trust_env=False)
 
 
 def metadata(name: str) -> str:
@@ -28,7 +34,7 @@ def begun(http: httpx.Client, size: int, name: str = "film.mp4") -> str:
 
 def patched(http: httpx.Client, where: str, offset: int, data: Any, **more: str) -> httpx.Response:
     """More of it."""
-    headers = {**TUS, "upload-offset": str(offset), "content-type": "application/offset+octet-stream", **more}
+    headers = {**TUS, "upload-offset": str(offset), **OCTETS, **more}
     return http.patch(where, content=data, headers=headers)
 
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from vidproc.checks.finding import Finding, ok, problem
-from vidproc.media.codec_trial import READ_ALONE, TRIALS
 from vidproc.media.output_codecs import CODECS
 from vidproc.processes.child import cause_of_death
 
@@ -17,9 +16,9 @@ _LIMIT_S = 60.0
 _REINSTALL = "install av anew from a wheel for this machine: pip install --force-reinstall av"
 
 
-def codecs(names: Sequence[str] = TRIALS, program: str = "vidproc.media.codec_trial") -> Iterator[Finding]:
-    """A process that ends on one codec is started anew with those behind it."""
-    left = list(names)
+def codecs(names: Sequence[str] = (), program: str = "vidproc.media.codec_trial") -> Iterator[Finding]:
+    """Of these, or of all. A process that ends on one codec is started anew with those behind it."""
+    left = list(names or _all())
     while left:
         said, end = _tried(program, left)
         for line in said:
@@ -28,6 +27,12 @@ def codecs(names: Sequence[str] = TRIALS, program: str = "vidproc.media.codec_tr
             yield _finding(left.pop(0), f"the process that tried it {end}")
         elif left:
             raise RuntimeError("the trial of codecs ended early, and without a word")
+
+
+def _all() -> Sequence[str]:
+    from vidproc.media.codec_trial import TRIALS  # which loads PyAV, if it can be loaded
+
+    return TRIALS
 
 
 def _tried(program: str, names: Sequence[str]) -> tuple[list[str], str]:
@@ -45,6 +50,6 @@ def _tried(program: str, names: Sequence[str]) -> tuple[list[str], str]:
 def _finding(name: str, error: str) -> Finding:
     if error:
         return problem(f"codec {name}", error, _REINSTALL)
-    if name in READ_ALONE:
+    if name not in CODECS:
         return ok(f"codec {name}", "can be read")
     return ok(f"codec {name}", f"can be written ({CODECS[name].encoder}) and read")

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from vidproc.checks.finding import Finding, ok, problem
 from vidproc.errors import VidprocError
-from vidproc.storage.database import Database, is_file, without_password
 
 
 def database(url: str) -> Iterator[Finding]:
     """Nothing is made there. A file of SQLite's lies in the data folder, or where a coordinator will make it."""
+    from vidproc.storage.database import is_file, without_password
+
     subject = f"database {without_password(url)}"
     if is_file(url):
         yield ok(subject, "a file; the coordinator looks whether it is sound when it starts")
@@ -25,6 +26,8 @@ def database(url: str) -> Iterator[Finding]:
 
 
 async def _version(url: str) -> int:
+    from vidproc.storage.database import Database
+
     database = Database(url)
     try:
         return await database.version()

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from vidproc.errors import ClientError, one_line
 
+REINSTALL = "install vidproc's wheels anew: make setup, or pip install --force-reinstall vidproc"
+
 
 class Level(StrEnum):
     """`WARNING`: it works, less well or less safely than it could. `PROBLEM`: something that was asked for does not."""
@@ -50,7 +52,8 @@ def carried_out(subject: str, check: Check) -> Iterator[Finding]:
         yield from check()
     except Exception as error:
         said = one_line(str(error)) or type(error).__name__
-        yield problem(subject, f"could not be looked at: {said}", "mend what this says, then ask the doctor again")
+        advice = REINSTALL if isinstance(error, ImportError) else "mend what this says, then ask the doctor again"
+        yield problem(subject, f"could not be looked at: {said}", advice)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from vidproc import _version, cgroups
 from vidproc.checks.finding import Finding, ok, problem, warning
 from vidproc.cores import cgroup_cores, usable_cores
@@ -47,6 +45,8 @@ def memory_limit(mount: Path, membership: str) -> float:
 
 
 def memory(processes: int, slot_bytes: int = SLOT_BYTES) -> Iterator[Finding]:
+    import psutil
+
     seen = psutil.virtual_memory()
     whole = min(float(seen.total), memory_limit(cgroups.MOUNT, cgroups.membership()))
     said = f"{_size(whole)}, of which {_size(min(whole, seen.available))} are free"

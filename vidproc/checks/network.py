@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from vidproc._version import __version__
 from vidproc.checks import places
-from vidproc.checks.finding import Finding, Level, ok, problem, warning
+from vidproc.checks.finding import Finding, ok, problem, warning
 from vidproc.client.endpoint import Endpoint
 from vidproc.errors import AuthenticationError, ClientError, UnreachableError, VersionError, VidprocError, one_line
 from vidproc.transport.address import Address
@@ -63,7 +64,8 @@ def _there(subject: str, version: str) -> Finding:
 def coordinator_at(host: str, port: int, token: bytes | None, families: Sequence[str]) -> Iterator[Finding]:
     """A coordinator elsewhere: one family is enough."""
     address = Address.tcp(host, port)
-    answers = {name: ask(address, token, _FAMILIES[name]) for name in families}
+    fitting = [name for name in families if _may_be(host, name)] or families
+    answers = {name: ask(address, token, _FAMILIES[name]) for name in fitting}
     reached = any(each.version for each in answers.values())
     for name, answer in answers.items():
         subject = f"{address} by {name}"
@@ -78,9 +80,17 @@ def coordinator_at(host: str, port: int, token: bytes | None, families: Sequence
             yield problem(subject, answer.error, "give the port and the --token-file of your coordinator")
 
 
+def _may_be(host: str, family: str) -> bool:
+    """A name may have addresses of both families; an address is of one."""
+    try:
+        return f"IPv{ipaddress.ip_address(host).version}" == family
+    except ValueError:
+        return True
+
+
 def own_port(bind: str, port: int, token: bytes | None) -> Iterator[Finding]:
     """The port that a coordinator here has, or would have."""
-    answers = {host: ask(Address.tcp(host, port), token) for host in _hosts(bind)} if port else {}
+    answers = {host: ask(Address.tcp(host, port), token) for host in hosts_of(bind)} if port else {}
     if all(each.silent for each in answers.values()):
         yield from free_port(f"port {port}", bind, port, "give another --port, or stop the program that has it")
         return
@@ -104,16 +114,8 @@ def free_port(subject: str, bind: str, port: int, advice: str) -> Iterator[Findi
     for listener in listeners:
         listener.close()
     hosts = [listener.address.host for listener in listeners]
-    lacking = "".join(f"; this machine has no {_family(host)}" for host in _hosts(bind) if not _has(host))
+    lacking = "".join(f"; this machine has no {_family(host)}" for host in hosts_of(bind) if not _has(host))
     yield ok(subject, (f"free on {' and '.join(hosts)}" if port else "the system will choose one") + lacking)
-
-
-def preview_port(bind: str, port: int) -> Iterator[Finding]:
-    """Taken is no fault: a coordinator that runs may have it."""
-    for each in free_port(f"preview port {port}", bind, port, "give another --preview-port"):
-        taken = each.level is Level.PROBLEM
-        advice = f"{each.advice}, unless it is a coordinator of yours that has it"
-        yield warning(each.subject, each.said, advice) if taken else each
 
 
 def own_socket(path: str | os.PathLike[str], token: bytes | None) -> Iterator[Finding]:
@@ -128,7 +130,8 @@ def own_socket(path: str | os.PathLike[str], token: bytes | None) -> Iterator[Fi
     yield from places.socket_path(path)
 
 
-def _hosts(bind: str) -> Sequence[str]:
+def hosts_of(bind: str) -> Sequence[str]:
+    """Where to look on this machine for what listens so."""
     return ("::1", "127.0.0.1") if bind in ("localhost", "::") else (bind,)
 
 

@@ -1,4 +1,4 @@
-"""The data folder, and the path of a socket."""
+"""The data folder, temporary files, the file of the token, and the path of a socket."""
 
 from __future__ import annotations
 
@@ -68,6 +68,15 @@ def _room(subject: str, said: str, place: Path, elsewhere: str) -> Finding:
     if free < _LITTLE:
         return warning(subject, said, f"make room, since a film needs three times its size there, or {elsewhere}")
     return ok(subject, said)
+
+
+def token_file(path: Path) -> Iterator[Finding]:
+    """One that could be read already: a token that is too short, or none, ends every program."""
+    subject, mode = f"token file {path}", path.stat().st_mode
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield warning(subject, f"others on this machine may read it ({stat.filemode(mode)})", f"chmod 600 {path}")
+    else:
+        yield ok(subject, "for its owner alone")
 
 
 def socket_path(path: str | os.PathLike[str]) -> Iterator[Finding]:

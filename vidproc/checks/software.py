@@ -11,11 +11,10 @@ from pathlib import Path
 
 from vidproc._version import __version__
 from vidproc.checks import holes
-from vidproc.checks.finding import Finding, ok, problem, warning
+from vidproc.checks.finding import REINSTALL, Finding, ok, problem, warning
 
 _OLDEST = (3, 11)
 _NAME = re.compile(r"[^\w.-]")  # ends a name in a requirement (PEP 508)
-_REINSTALL = "install vidproc's wheels anew: make setup, or pip install --force-reinstall vidproc"
 
 
 def python() -> Iterator[Finding]:
@@ -31,7 +30,7 @@ def packages() -> Iterator[Finding]:
     needed = [_NAME.split(each)[0] for each in requires("vidproc") or () if "extra ==" not in each]
     missing = [name for name in needed if not _is_installed(name)]
     if missing:
-        yield problem("packages", f"not installed: {', '.join(missing)}", _REINSTALL)
+        yield problem("packages", f"not installed: {', '.join(missing)}", REINSTALL)
     else:
         yield ok("packages", f"all {len(needed)} that vidproc needs are installed")
 

@@ -27,8 +27,9 @@ Made from the programs themselves by `make docs`; `--help` says the same.
 """
 
 _EXIT_CODES = """\
-Exit codes: 0 done, 2 wrong usage or configuration, 3 the coordinator cannot be reached, 4 the job failed, 130
-interrupted, 141 what they said was not read to its end. `vidproc verify` ends with 1 when the two runs differ.
+Exit codes: 0 done, 2 wrong usage or configuration, 3 the coordinator cannot be reached or has too much to do, 4 the job
+failed, 130 interrupted, 141 what they said was not read to its end. `vidproc verify` ends with 1 when the two runs
+differ.
 """
 _SETTINGS = """\
 ## Settings of the daemons

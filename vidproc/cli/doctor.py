@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vidproc.cli import options
 from vidproc.cli.settings import add_settings, settings_of
-from vidproc.config import CoordinatorSettings, WorkerSettings
+from vidproc.config import CoordinatorSettings, WorkerSettings, default_of
 
 if TYPE_CHECKING:
     from vidproc.checks.finding import Check, Finding
@@ -39,10 +39,11 @@ def parser() -> argparse.ArgumentParser:
         "vidproc doctor",
         "Look at this machine and say what to do: Python and the wheels, each codec (a few frames are encoded and "
         "decoded), cores, memory, open files, ports, the data folder, the database. Run it before the first job, and "
-        "when something does not work. With --host the machine is looked at as a worker's or a client's of the "
-        "coordinator there; else as one on which a coordinator runs, or may. Nothing is changed, and nothing stays. "
-        "Exits with 0 when there is no problem, with 2 when there is one, and with 3 when the only one is that the "
-        "coordinator cannot be reached; warnings change nothing in that.",
+        "when something does not work. With --host, or where the settings give a worker another host than this one, "
+        "the machine is looked at as a worker's or a client's of the coordinator there; else as one on which a "
+        "coordinator runs, or may. Nothing is changed, and nothing stays. Exits with 0 when there is no problem, with "
+        "2 when there is one, and with 3 when the only one is that the coordinator cannot be reached; warnings change "
+        "nothing in that.",
         _EXAMPLES,
     )
     options.add_where(made)
@@ -71,7 +72,8 @@ def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
 
     began = time.time(), time.monotonic()
     worker = settings_of(WorkerSettings, given)
-    coordinator = None if given.host else settings_of(CoordinatorSettings, given)
+    coordinator = settings_of(CoordinatorSettings, given)
+    elsewhere = bool(given.host) or worker.host != default_of(WorkerSettings, "host")
     yield "python", software.python
     yield "packages", software.packages
     yield "wheels", software.wheels
@@ -83,31 +85,38 @@ def _checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     yield "memory", partial(machine.memory, worker.processes)
     yield "address space", partial(machine.address_space, worker.memory_limit)
     yield "shared memory", machine.shared_memory
-    yield "open files", partial(machine.descriptors, coordinator.max_connections if coordinator else 0)
+    yield "open files", partial(machine.descriptors, 0 if elsewhere else coordinator.max_connections)
     yield "temporary files", places.temporary_files
-    yield from _of_coordinator_here(coordinator) if coordinator else _of_coordinator_elsewhere(worker)
+    if worker.token_file is not None:
+        yield "token file", partial(places.token_file, worker.token_file)
+    if elsewhere:
+        yield from _of_coordinator_elsewhere(worker, coordinator.preview_port)
+    else:
+        yield from _of_coordinator_here(coordinator)
     yield "clock", partial(machine.clock, began)
 
 
 def _of_coordinator_here(settings: CoordinatorSettings) -> Iterator[tuple[str, Check]]:
-    from vidproc.checks import database, network, places
+    from vidproc.checks import database, network, pages, places
 
     yield "data folder", partial(places.data_folder, settings.data_dir)
     yield "port", partial(network.own_port, settings.bind, settings.port, settings.token)
     if settings.unix_socket is not None:
         yield "socket", partial(network.own_socket, settings.unix_socket, settings.token)
     if settings.preview_port is not None:
-        yield "preview port", partial(network.preview_port, settings.bind, settings.preview_port)
+        yield "preview port", partial(pages.pages_here, settings.bind, settings.preview_port)
     if settings.database_url is not None:
         yield "database", partial(database.database, settings.database_url)
 
 
-def _of_coordinator_elsewhere(settings: WorkerSettings) -> Iterator[tuple[str, Check]]:
-    from vidproc.checks import network
+def _of_coordinator_elsewhere(settings: WorkerSettings, preview_port: int | None) -> Iterator[tuple[str, Check]]:
+    from vidproc.checks import network, pages
 
     families = ["IPv4"] if settings.ipv4 else ["IPv6"] if settings.ipv6 else ["IPv6", "IPv4"]
     where = settings.host, settings.port, settings.token, families
     yield "coordinator", partial(network.coordinator_at, *where)
+    if preview_port is not None:
+        yield "pages", partial(pages.pages_there, settings.host, preview_port)
 
 
 def _as_json(findings: Iterable[Finding]) -> Sequence[Finding]:

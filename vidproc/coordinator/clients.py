@@ -18,7 +18,7 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
-from vidproc.errors import ClientError, PeerError, VidprocError, one_line
+from vidproc.errors import BusyError, ClientError, PeerError, VidprocError, one_line
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
@@ -163,10 +163,10 @@ class ClientLink:
 
     def _demand_room(self) -> None:
         """For one more job."""
-        self._watched = {job for job in self._watched if not job.state.final}
+        self._watched = {job for job in self._watched if not job.told_state.final}
         if len(self._watched) + len(self._submissions) >= self._limits.jobs:
             most = f"{counted(self._limits.jobs, 'job')} at a time (max_jobs_per_connection)"
-            raise ClientError(f"one connection may have {most}: wait for one to end")
+            raise BusyError(f"one connection may have {most}: wait for one to end")
 
     async def _file(self, block: FileBlock, piece: bytes | memoryview) -> None:
         try:
@@ -209,6 +209,8 @@ class ClientLink:
             self._outbox.post(job.finished)
             return
         self._listen(job)
+        if job.unwritten:
+            self._outbox.post(job.progress(time.monotonic(), job.unwritten))
         if job.upload is not None:
             self._outbox.post(Received(job.id, job.upload.offset))
             if wanted := job.source.wanted:

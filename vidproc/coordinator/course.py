@@ -55,7 +55,7 @@ class Course:
                 await self._attempt(attempt)
                 return
             except (ChildDiedError, StalledError) as error:
-                log.warning("media process lost", job=self._job.id, attempt=attempt, error=str(error))
+                log.warning("media process lost", job=self._job.id, tries=attempt, error=str(error))
                 if attempt == _MEDIA_ATTEMPTS or isinstance(error, ChildSpentError):
                     raise
 

@@ -14,7 +14,7 @@ from vidproc.coordinator.dispatch import Dispatch, named
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.worker_figures import WorkerFigures
-from vidproc.errors import PeerError, StorageError, VidprocError, from_code, one_line
+from vidproc.errors import PeerError, StorageError, VidprocError, from_code, one_line, way_out
 from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import (
     Drain,
@@ -168,8 +168,12 @@ class DaemonLink:
                 raise PeerError(f"a worker may not send {message.kind}")
 
     def _result(self, it: Result) -> None:
-        if it.size > self._max_result:
-            raise PeerError(f"a chunk's result has {it.size} bytes; up to {self._max_result} are taken (max_result)")
+        job = self._dispatch.job_of(it.lease_id)
+        if it.size > self._max_result and job is not None:  # it would be as large wherever it was made
+            made = f"what was made of a piece of the film has {it.size} bytes"
+            error = StorageError(f"{made}; this coordinator takes up to {self._max_result}; {way_out('max_result')}")
+            self._dispatch.fail(job, error)
+            return
         self.figures.done(it.lease_id, it.report.frames)
         self._dispatch.result_begins(it.lease_id, it.size, it.sha256, it.report)
         if not it.size:

@@ -13,7 +13,7 @@ import structlog
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator import recovery, validation
+from vidproc.coordinator import endings, recovery, validation
 from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.course import bug, run_to_its_end
@@ -158,13 +158,13 @@ class Desk:
 
     def cancel(self, job: Job) -> None:
         """Stop a job. One that has ended stays as it is; one without a result is not held at hand any more."""
-        if job.state.final and job.state is not JobState.DONE:
+        if job.told_state.final and job.told_state is not JobState.DONE:
             self._forget(job)
         self._dispatch.fail(job, CancelledError("the job was cancelled"))
 
     def fetched(self, job: Job) -> None:
         """Let go of a job whose result its client has: that may be removed before others."""
-        if job.state is JobState.DONE:
+        if job.told_state is JobState.DONE:
             self._forget(job)
             self._aside.begin(self._note(self._journal.fetched(job.id)))
 
@@ -269,7 +269,10 @@ class Desk:
     async def _finish(self, job: Job) -> None:
         """Tell of its end and clear away what it does not need any more: nothing is left when a failure is heard of,
         and nobody waits for a film because of what it was made of."""
-        ending = await self._write_down_end(job, self._ending(job))
+        ending = self._ending(job)
+        if self._journal.durable:
+            ending = await endings.synced(job, ending)
+        await endings.write_down(self._journal, job, ending)
         log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
         self._remember(job)
         self._intake.leave_upload(job)
@@ -290,18 +293,6 @@ class Desk:
         except Exception as error:
             failure = bug(job, error)
             return Ending(JobState.FAILED, time.time(), failure.code, str(failure))
-
-    async def _write_down_end(self, job: Job, ending: Ending) -> Ending:
-        """What could not be written down is not said to be done: the next coordinator would know nothing of it."""
-        try:
-            if ending.state is JobState.DONE and self._journal.durable:
-                await asyncio.to_thread(job.folder.sync_result)
-            await self._journal.end(job.id, ending)
-        except StorageError as error:
-            log.error("cannot write down a job's end", job=job.id, error=str(error))
-            if ending.state is JobState.DONE:
-                return Ending(JobState.FAILED, ending.at, error.code, str(error))
-        return ending
 
     @property
     def _slots(self) -> int:

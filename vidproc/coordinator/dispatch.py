@@ -257,7 +257,8 @@ class Dispatch:
             with self.disk(lease):
                 file.discard() if grant.replays else file.keep()
         except StorageError as error:
-            self._not_kept(job, grant, error)
+            self._withdraw(grant.lease, grant.worker)
+            self.fail(job, error)
             return
         del self._results[lease]
         done = Done(report, link.name, grant.slot, link.versions)
@@ -274,18 +275,14 @@ class Dispatch:
             self._withdraw(lease, grant.worker)
 
     def _kept(self, job: Job, grant: ev.Grant, done: Done, error: VidprocError | None) -> None:
-        """A result is written down, or can't be. Its job may have ended meanwhile, and its daemon have left."""
+        """A result is written down, or can't be: it is on disk, so that harms nobody but a coordinator to come, which
+        has it made again. Its job may have ended meanwhile, and its daemon have left."""
         if error is not None:
-            self._not_kept(job, grant, error)
-            return
+            log.warning("a chunk cannot be written down", job=job.id, chunk=grant.chunk, error=str(error))
         self._note_done(job, grant, done)
         self.feed(ev.ChunkPersisted(grant.lease))
         if not self.scheduler.is_live(grant.lease):
             self._forget(grant.lease, Outcome.DONE)
-
-    def _not_kept(self, job: Job, grant: ev.Grant, error: VidprocError) -> None:
-        self._withdraw(grant.lease, grant.worker)
-        self.fail(job, error)
 
     def _note_done(self, job: Job, grant: ev.Grant, done: Done) -> None:
         seconds = round(sum(done.report.seconds.values()), 3)

@@ -11,7 +11,7 @@ from functools import partial
 
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
-from vidproc.errors import ClientError, PeerError
+from vidproc.errors import BusyError, ClientError, PeerError
 from vidproc.model import JobState
 from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import DownloadBlock, Error
@@ -41,14 +41,14 @@ class Downloads:
 
     async def begin(self, job: Job, offset: int) -> None:
         """Send the job's result from `offset` on, and no more of what was begun of it before. Raises `ClientError`."""
-        if job.state is not JobState.DONE:
-            raise ClientError(f"job {job.id} has no result to fetch: it is {job.state}")
+        if job.told_state is not JobState.DONE:
+            raise ClientError(f"job {job.id} has no result to fetch: it is {job.told_state}")
         if not job.folder.result.exists():
             raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
         if job.id in self._tasks:
             await ended(self._tasks[job.id])
         if len(self._tasks) >= _MOST:
-            raise ClientError(f"one connection may fetch {_MOST} results at a time: wait for one to end")
+            raise BusyError(f"one connection may fetch {_MOST} results at a time: wait for one to end")
         self._tasks[job.id] = task = asyncio.create_task(self._send(job, offset))
         task.add_done_callback(partial(self._sent, job.id))
 

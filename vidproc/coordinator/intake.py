@@ -14,7 +14,7 @@ from vidproc.coordinator.aside import Aside
 from vidproc.coordinator.clearing import Clearing
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
-from vidproc.errors import CancelledError, ClientError, StorageError, UnknownJobError
+from vidproc.errors import BusyError, CancelledError, ClientError, StorageError, UnknownJobError, way_out
 from vidproc.model import JobSpec, JobState
 from vidproc.protocol.messages import Submit
 from vidproc.quantities import counted, sizes_in_words
@@ -50,20 +50,20 @@ class Intake:
             upload.give_up()
 
     def check(self, submission: Submit) -> None:
-        """Raises `ClientError` for what cannot be a job, whatever its files hold."""
+        """Raises `ClientError` for what cannot be a job, whatever its files hold, and `BusyError`."""
         validation.check(validation.completed(submission.job, self._settings))
         self._check_source(submission)
         self._check_room()
 
     def _check_room(self) -> None:
         most = self._settings.max_jobs
-        if sum(not job.state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
+        if sum(not job.told_state.final for job in self._dispatch.jobs.values()) + len(self._coming) >= most:
             there = f"{counted(most, 'job')} already (max_jobs)"
-            raise ClientError(f"the coordinator has {there}: try again when one has ended")
+            raise BusyError(f"the coordinator has {there}: try again when one has ended")
 
     async def submit(self, submission: Submit, files: Mapping[str, bytes]) -> Job | None:
-        """A job that was checked, with all its files. Raises `ClientError` or `StorageError`; what it accepts has a
-        folder, and an upload if bytes are missing."""
+        """A job that was checked, with all its files. Raises `ClientError`, `BusyError` or `StorageError`; what it
+        accepts has a folder, and an upload if bytes are missing."""
         self._check_room()
         coming = object()
         self._coming.add(coming)
@@ -170,7 +170,8 @@ class Intake:
             raise ClientError(f"{submission.name} is empty")
         if limit and submission.size > limit:
             size, most = sizes_in_words(submission.size, limit)
-            raise ClientError(f"{submission.name} has {size}; this coordinator takes up to {most} (upload_limit)")
+            has = f"{submission.name} has {size}"
+            raise ClientError(f"{has}; this coordinator takes up to {most}; {way_out('upload_limit')}")
         self._spool.source(submission.sha256)
 
     def _new_job(self, submission: Submit, spec: JobSpec) -> Job:

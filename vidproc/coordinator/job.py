@@ -71,7 +71,7 @@ class Job:
 
     `troubles` are the last leases that came to nothing. A `detached` job needs no listener once its source is whole.
     `restarts` is how often a coordinator has gone on with it; of the results that those before had kept `taken_over`
-    were good, and `damaged` were not.
+    were good, and `damaged` were not. `unwritten`: why its end, which has come, can't be written down yet.
     """
 
     id: str
@@ -112,6 +112,7 @@ class Job:
     deliveries: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
     losses: list[str] = field(default_factory=list)
     muxed: Muxed | None = None
+    unwritten: str = ""
     finished: Finished | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     rate: RateMeter = field(default_factory=lambda: RateMeter(_RATE_WINDOW_S, time.monotonic()))
@@ -157,7 +158,8 @@ class Job:
 
     def recall(self, finished: Finished) -> None:
         """It has ended, before this coordinator was started or long ago."""
-        self._state, self.finished = finished.state, finished
+        self._state = finished.state
+        self.finished = finished
 
     def fail(self, error: VidprocError) -> bool:
         """Give it a reason to end: its course is cancelled, whatever it waits for. Whether it had none before."""
@@ -258,7 +260,7 @@ class Job:
         done = self.frames_done
         self.rate.add(done - self.frames_told, now)
         self.frames_told = done
-        return Progress(self.id, self.state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
+        return Progress(self.id, self.told_state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
 
     def tell(self, message: Message) -> None:
         for listener in list(self.listeners):

@@ -150,7 +150,7 @@ def _seconds_left(job: Job) -> float | None:
 
 
 def _waiting(dispatch: Dispatch, job: Job) -> str:
-    return dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else ""
+    return job.unwritten or (dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else "")
 
 
 def job_now(dispatch: Dispatch, job: Job) -> JobNow:

@@ -9,6 +9,8 @@ from typing import Any
 
 from vidproc.coordinator.picture_orders import Picture
 
+Make = Callable[[], Coroutine[Any, Any, Picture]]
+
 
 @dataclass(slots=True, eq=False)
 class _Making:
@@ -25,14 +27,12 @@ class MadeOnce:
         self._kept: dict[Hashable, Picture] = {}
         self._making: dict[Hashable, _Making] = {}
 
-    async def get(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Picture]]) -> Picture:
+    async def get(self, key: Hashable, make: Make) -> Picture:
         """The picture of that key. It is given up when nobody waits for it any more."""
-        if (kept := self._kept.pop(key, None)) is not None:
-            self._kept[key] = kept
+        if (kept := self._take_out(key)) is not None:
+            self._keep(key, kept)
             return kept
-        making = self._making.get(key)
-        if making is None:
-            making = self._making[key] = _Making(asyncio.create_task(self._made(key, make)))
+        making = self._making.get(key) or self._begin(key, make)
         making.waiting += 1
         try:
             return await asyncio.shield(making.task)
@@ -42,14 +42,27 @@ class MadeOnce:
                 making.task.cancel()
                 self._forget(key, making)
 
-    async def _made(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Picture]]) -> Picture:
+    def _begin(self, key: Hashable, make: Make) -> _Making:
+        begun = self._making[key] = _Making(asyncio.create_task(self._made(key, make)))
+        return begun
+
+    async def _made(self, key: Hashable, make: Make) -> Picture:
         made = await make()
-        self._kept[key] = made
-        self._bytes += len(made.data)
-        while self._bytes > self._most:
-            self._bytes -= len(self._kept.pop(next(iter(self._kept))).data)
+        self._take_out(key)
+        self._keep(key, made)
         return made
 
     def _forget(self, key: Hashable, making: _Making) -> None:
         if self._making.get(key) is making:
             del self._making[key]
+
+    def _take_out(self, key: Hashable) -> Picture | None:
+        taken = self._kept.pop(key, None)
+        self._bytes -= len(taken.data) if taken else 0
+        return taken
+
+    def _keep(self, key: Hashable, picture: Picture) -> None:
+        self._kept[key] = picture
+        self._bytes += len(picture.data)
+        while self._bytes > self._most:
+            self._take_out(next(iter(self._kept)))

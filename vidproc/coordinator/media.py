@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.source import Source
-from vidproc.errors import ClientError, MediaError, StalledError, VidprocError
+from vidproc.errors import ClientError, MediaError, StalledError, VidprocError, way_out
 from vidproc.filters.contract import Shape
 from vidproc.media.output_format import encoder_spec, shape_of
 from vidproc.media.source_limits import NO_LIMITS, SourceLimits
@@ -129,9 +129,8 @@ class MediaLimits:
 def check_frame_size(shape: Shape, most: int, blame: type[VidprocError]) -> None:
     """Raises `blame` for frames of more than `most` pixels."""
     if shape.width * shape.height > most:
-        way_out = "raise its setting max_frame_pixels (VIDPROC_COORDINATOR_MAX_FRAME_PIXELS)"
-        size = f"{shape.width}x{shape.height}"
-        raise blame(f"frames of {size} are larger than this coordinator takes ({most} pixels); {way_out}")
+        larger = f"frames of {shape.width}x{shape.height} are larger than this coordinator takes ({most} pixels)"
+        raise blame(f"{larger}; {way_out('max_frame_pixels')}")
 
 
 class MediaProcess:

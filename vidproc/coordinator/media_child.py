@@ -67,7 +67,7 @@ class _Process:
         self._muxer: Muxer | None = None
 
     def ingest(self, request: Mapping[str, Any]) -> None:
-        with disk_errors("the film's packets cannot be stored"):
+        with disk_errors("the film's packets cannot be stored", "file_limit"):
             self._source = _Reading(self._channel, self._gauge, from_plain(ToIngest, request)).read()
 
     def came(self, _: Mapping[str, int]) -> None:

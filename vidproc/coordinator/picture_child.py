@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import cv2
 
 from vidproc.coordinator.media import check_frame_size
 from vidproc.coordinator.picture_orders import OPEN_CPU_S, SHOW_CPU_S, Facts, Shown, ToAnimate, ToCut, ToOpen, ToShow
-from vidproc.errors import ClientError, MediaError, VidprocError
+from vidproc.errors import ClientError, MediaError, NotHereError, StorageError, VidprocError
 from vidproc.filters.contract import Array
 from vidproc.media import ffmpeg
 from vidproc.media.convert import Converter
@@ -37,13 +38,16 @@ from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.disk import disk_errors
 
-_NICE = 10
-"""As a media process has: a person can wait a moment for the coordinator's loop, and jobs come first."""
+_NICE = 5
+"""The coordinator's loop comes first, and slots do, but a person waits."""
 
 _MOST_BEFORE = 300
 """Frames that are gone through before the one that is shown; where filters remember more, the picture comes near."""
 
 _MOST_LANDMARKS = 60
+
+_RESERVE = 256 * 2**20
+"""Free bytes that are left to jobs."""
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,
@@ -61,7 +65,7 @@ def serve(channel: Channel, gauge: Gauge) -> None:
     process = _Process(channel)
     for header, _ in channel:
         for name, request in header.items():
-            allow_processor_time(OPEN_CPU_S if name == "open" else SHOW_CPU_S)
+            allow_processor_time(SHOW_CPU_S)
             try:
                 getattr(process, name)(request)
             except Exception as error:
@@ -109,12 +113,21 @@ def _cut(it: ToCut) -> Array:
 
 
 def _read(order: ToOpen) -> _Film:
+    film, packets = Path(order.film), Path(order.packets)
+    try:
+        size = film.stat().st_size
+    except FileNotFoundError:
+        raise NotHereError("this film is no longer here") from None
+    if shutil.disk_usage(packets.parent).free < size + _RESERVE:
+        raise StorageError("too little disk at the coordinator to look into this film")
     chunks: list[Chunk] = []
     asked = Request(order.start, order.duration, limits=order.limits)
-    source = ingest(order.film, order.packets, asked, Listener(chunks=chunks.extend))
+    allow_processor_time(order.limits.probe_cpu_s)
+    known = Listener(lambda info: allow_processor_time(OPEN_CPU_S), chunks=chunks.extend)
+    source = ingest(film, packets, asked, known)
     stream = source.info.stream
     check_frame_size(shape_of(stream), order.frame_pixels, MediaError)
-    return _Film(Path(order.film).stat().st_size, source, chunks, Path(order.packets), order.frame_pixels)
+    return _Film(size, source, chunks, packets, order.frame_pixels)
 
 
 class _Film:

@@ -18,10 +18,10 @@ from vidproc.coordinator.made_once import MadeOnce
 from vidproc.coordinator.media import MediaLimits
 from vidproc.coordinator.picture_orders import Facts, Order, Picture, ToAnimate, ToCut, ToOpen, ToShow
 from vidproc.coordinator.picture_process import PictureProcess
-from vidproc.errors import BusyError, MediaError, StalledError
-from vidproc.processes.child import ChildDiedError
+from vidproc.errors import BusyError, MediaError, StalledError, StorageError
+from vidproc.processes.child import ChildDiedError, ChildSpentError
 
-_MOST_PROCESSES = 4
+_MOST_PROCESSES = 6
 _MOST_WAITING = 32
 _IDLE_S = 60.0
 _KEPT_BYTES = 32 * 2**20
@@ -40,7 +40,7 @@ class Film:
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """Room for one process. `users` are those who wait for it, or for its answer."""
+    """Room for one process. `users` are those who wait for it, or for its answer; without any it goes when `idle`."""
 
     users: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -55,7 +55,8 @@ class Pictures:
         self._limits = limits
         self._scratch = scratch
         self._places: dict[object, _Place] = {}
-        self._freed = asyncio.Condition()
+        self._freed = asyncio.Event()
+        self._closed = False
         self._waiting = 0
         self._made = MadeOnce(_KEPT_BYTES)
         self._aside = Aside()
@@ -77,6 +78,13 @@ class Pictures:
         )
 
     async def close(self) -> None:
+        """Whoever waits for a picture is told that there will be none."""
+        self._closed = True
+        for place in self._places.values():
+            if place.process is not None:
+                place.process.kill()
+        while any(place.users for place in self._places.values()):
+            await self._until_freed()
         for key in list(self._places):
             self._discard(key)
         await self._aside.until_done()
@@ -92,21 +100,28 @@ class Pictures:
     async def _asked(self, key: object, doing: Callable[[PictureProcess], Awaitable[T]]) -> T:
         """One that died may have been killed by somebody; one that dies again is killed by its film."""
         async with self._place(key) as place:
-            with contextlib.suppress(ChildDiedError):
+            try:
                 return await self._try(place, doing)
+            except ChildSpentError as error:
+                raise StalledError("the picture takes more processor time than it may") from error
+            except ChildDiedError:
+                pass
             try:
                 return await self._try(place, doing)
             except ChildDiedError as error:
                 raise MediaError(f"the film ends the process that is to show it ({error})") from error
 
     async def _try(self, place: _Place, doing: Callable[[PictureProcess], Awaitable[T]]) -> T:
+        """With a new process if there is none; one that is of no use any more, or has filled the disk, goes."""
+        if self._closed:
+            raise BusyError("the coordinator is stopping")
         try:
             if place.process is None:
                 process = PictureProcess(self._limits.child, self._scratch)
                 await process.start()
                 place.process = process
             return await doing(place.process)
-        except (ChildDiedError, StalledError):
+        except (ChildDiedError, StalledError, StorageError):
             if place.process is not None:
                 process, place.process = place.process, None
                 await process.close()
@@ -124,42 +139,45 @@ class Pictures:
                 async with place.lock:
                     yield place
             finally:
-                await self._release(key, place)
+                self._release(key, place)
         finally:
             self._waiting -= 1
 
     async def _claimed(self, key: object) -> _Place:
-        async with self._freed:
-            await self._freed.wait_for(lambda: key in self._places or self._make_room())
-            place = self._places.pop(key, None) or _Place()
-            self._places[key] = place  # as the last one: the first is who was not asked for longest
-            place.users += 1
-            if place.idle is not None:
-                place.idle.cancel()
+        while key not in self._places and not self._make_room():
+            await self._until_freed()
+        place = self._places.pop(key, None) or _Place()
+        self._places[key] = place  # as the last one: the first is who was not asked for longest
+        place.users += 1
+        if place.idle is not None:
+            place.idle.cancel()
         return place
 
-    async def _release(self, key: object, place: _Place) -> None:
+    def _release(self, key: object, place: _Place) -> None:
         place.users -= 1
         if not place.users:
             place.idle = asyncio.get_running_loop().call_later(_IDLE_S, self._discard, key)
-        async with self._freed:
-            self._freed.notify_all()
+            self._freed.set()
+
+    async def _until_freed(self) -> None:
+        self._freed.clear()
+        await self._freed.wait()
 
     def _make_room(self) -> bool:
         """Whether there is room for one more; an idle one goes if need be."""
-        if len(self._places) >= _MOST_PROCESSES:
-            idle = [key for key, place in self._places.items() if not place.users]
-            if not idle:
-                return False
+        if len(self._places) < _MOST_PROCESSES:
+            return True
+        idle = [key for key, place in self._places.items() if not place.users]
+        if idle:
             self._discard(idle[0])
-        return True
+        return bool(idle)
 
     def _discard(self, key: object) -> None:
+        """One that nobody uses."""
         place = self._places.pop(key)
         if place.idle is not None:
             place.idle.cancel()
         if place.process is not None:
-            place.process.kill()
             self._aside.begin(place.process.close())
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 import psutil
+import structlog
 
 from vidproc._version import __version__
 from vidproc.coordinator.job import Done, Job
@@ -15,6 +16,8 @@ from vidproc.protocol.messages import Finished
 from vidproc.storage.job_folder import JobFolder
 from vidproc.storage.journal import Ending, JobRecord, Unfinished
 from vidproc.storage.spool import Spool
+
+log = structlog.get_logger()
 
 
 def record_of(job: Job) -> JobRecord:
@@ -76,6 +79,10 @@ def sound_results(folder: JobFolder, left: Unfinished) -> Mapping[int, Done]:
     """Of the chunks that were kept, those whose files still are what they were; reads them all. Another version of
     vidproc may cut the film otherwise, so from it none is taken."""
     if left.record.version != __version__:
+        log.warning(
+            "what another version made of a job is made again",
+            job=left.record.id, version=left.record.version, chunks=len(left.chunks),
+        )  # fmt: skip
         return {}
     return {
         it.index: Done(it.report, it.worker, it.slot, it.versions)

@@ -151,6 +151,10 @@ class View:
 
     # What is done to jobs
 
+    def check(self, spec: JobSpec, name: str) -> None:
+        """Raises `ClientError` for what can be no job, whichever film it is for."""
+        self._desk.check(Submit(0, spec, 1, "0" * 64, name))
+
     async def submit(self, spec: JobSpec, name: str, size: int, sha256: str, files: Mapping[str, bytes]) -> JobSummary:
         """A job on a film that is held. It goes on whoever is there to see it."""
         submission = Submit(0, spec, size, sha256, name, detached=True)

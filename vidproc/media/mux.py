@@ -21,7 +21,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from vidproc.errors import MediaError, StorageError, WorkerError
+from vidproc.errors import MediaError, StorageError, WorkerError, way_out
 from vidproc.media import ffmpeg
 from vidproc.media.container import last_words
 from vidproc.media.encode import configure
@@ -229,5 +229,5 @@ def _writing(out: Path) -> Iterator[None]:
 
 
 def _not_written(out: Path, error: OSError | av.FFmpegError) -> StorageError:
-    limit = " (file_limit)" if error.errno == errno.EFBIG else ""
+    limit = f"; {way_out('file_limit')}" if error.errno == errno.EFBIG else ""
     return StorageError(f"the film can't be written to {out.name}: {error.strerror}{limit}")

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from vidproc.errors import MediaError
+from vidproc.errors import MediaError, way_out
 
 
 class SourceLimits(Struct, frozen=True):
@@ -44,5 +44,4 @@ def _shown(seconds: float | Fraction) -> str:
 
 
 def _too(what: str, most: str, setting: str) -> MediaError:
-    name = f"VIDPROC_COORDINATOR_{setting.upper()}"
-    return MediaError(f"{what}; this coordinator takes up to {most}; raise its setting {setting} ({name})")
+    return MediaError(f"{what}; this coordinator takes up to {most}; {way_out(setting)}")

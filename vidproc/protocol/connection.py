@@ -17,7 +17,7 @@ from vidproc.errors import PeerError, TooLargeError, UnreachableError, VidprocEr
 from vidproc.protocol.directions import sendable
 from vidproc.protocol.framing import PREFIX, Buffer, Frame, FrameReader, pack
 from vidproc.protocol.messages import Error, Message, Ping, Pong
-from vidproc.protocol.opening import check_version, opening_for
+from vidproc.protocol.opening import Admits, admits_all, check_version, opening_for
 from vidproc.protocol.party import NONCE_BYTES, Opened, Party
 from vidproc.protocol.shape import Limits, check_shape, too_small_to_break
 
@@ -38,15 +38,15 @@ Event = Opened | Arrived
 
 
 class Connection:
-    """One end, of the party's role. `nonce` is 32 bytes that were never used before."""
+    """One end, of the party's role. `nonce` is 32 bytes that were never used before; `admits` is a coordinator's."""
 
-    def __init__(self, party: Party, nonce: bytes) -> None:
+    def __init__(self, party: Party, nonce: bytes, admits: Admits = admits_all) -> None:
         if len(nonce) != NONCE_BYTES:
             raise ValueError(f"a nonce has {NONCE_BYTES} bytes")
         self.party = party
         self.peer: Opened | None = None
         self._broken = False
-        self._opening = opening_for(party, nonce)
+        self._opening = opening_for(party, nonce, admits)
         self._reader = FrameReader(OPENING_LIMITS)
         self._answers: list[Buffer] = []
         self._answer(*self._opening.first())

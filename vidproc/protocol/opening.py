@@ -12,12 +12,19 @@ coordinator that doesn't ask for one: whoever answers on that address would get 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from vidproc.errors import AuthenticationError, PeerError, VersionError, one_line
+from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError, one_line
 from vidproc.protocol.messages import VERSION, Ack, Challenge, Handshake, Message, Proof
 from vidproc.protocol.party import COORDINATOR, PEER_ROLES, Opened, Party, prove, proves
+
+Admits = Callable[[str], str]
+"""Asked of a peer's role when all else is well: why it may not come in, or nothing."""
+
+
+def admits_all(role: str) -> str:
+    return ""
 
 
 class Opening(Protocol):
@@ -28,8 +35,8 @@ class Opening(Protocol):
     def receive(self, message: Message) -> tuple[list[Message], Opened | None]: ...
 
 
-def opening_for(party: Party, nonce: bytes) -> Opening:
-    return CoordinatorOpening(party, nonce) if party.role == COORDINATOR else PeerOpening(party, nonce)
+def opening_for(party: Party, nonce: bytes, admits: Admits = admits_all) -> Opening:
+    return CoordinatorOpening(party, nonce, admits) if party.role == COORDINATOR else PeerOpening(party, nonce)
 
 
 def check_version(header: Mapping[Any, Any]) -> None:
@@ -83,9 +90,10 @@ class PeerOpening:
 class CoordinatorOpening:
     """The side that is dialled."""
 
-    def __init__(self, party: Party, nonce: bytes) -> None:
+    def __init__(self, party: Party, nonce: bytes, admits: Admits) -> None:
         self._party = party
         self._nonce = nonce
+        self._admits = admits
         self._peer: Handshake | None = None
 
     def first(self) -> list[Message]:
@@ -115,6 +123,8 @@ class CoordinatorOpening:
         return self._open(peer)
 
     def _open(self, peer: Handshake) -> tuple[list[Message], Opened | None]:
+        if why := self._admits(peer.role):
+            raise UnreachableError(why)
         me = self._party
         ack = Ack(VERSION, me.name, me.versions, me.heartbeat_s, me.silence_s)
         return [ack], Opened(peer.role, peer.name, peer.versions, peer.capabilities, me.heartbeat_s, me.silence_s)

@@ -64,7 +64,7 @@ class Failures:
             record.losses += failure.lost
             record.errors += not failure.lost
             if not isolation.is_tried_again(job, record, failure, self._policy):
-                message = sentence(record.chunk, failure, record.attempts) + isolation.remark(job)
+                message = sentence(record.chunk, failure, record.attempts) + isolation.remark(job, failure)
                 self._tables.commands.append(ev.FailJob(job.name, failure.code, message, job.retries))
                 self._leasing.forget(self._tables.jobs[job.name], now)
                 return

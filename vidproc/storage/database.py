@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
+from vidproc.storage.database_file import DatabaseFile
 from vidproc.storage.tables import VERSION, metadata, schema
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -96,13 +100,14 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._file = _file(self._engine.url)
         self._thread = ThreadPoolExecutor(1, "database")
         self._orders: list[_Order] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Make the tables where there are none. Raises `ClientError` for those of a newer version, and `StorageError`
-        for a database that cannot be reached or is damaged."""
+        """Make the tables where there are none. Raises `ClientError` for those of a newer version and a file that
+        another coordinator has, and `StorageError` for a database that cannot be reached or is damaged."""
         try:
             await self._in_thread(self._prepare)
         except BaseException:
@@ -115,6 +120,13 @@ class Database:
             await self._writing
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown()
+        if self._file is not None:
+            self._file.let_go()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is this coordinator's alone."""
+        return self._file is not None
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """What `work` gives, in the database's thread, once that is committed. Raises `StorageError`, and whatever the
@@ -154,6 +166,8 @@ class Database:
     def _commit(self, orders: Sequence[_Order]) -> None:
         """All of them in one transaction. An error that ends that, such as a full disk, is everyone's."""
         try:
+            if self._file is not None:
+                self._file.demand()
             with self._engine.begin() as connection:
                 for order in orders:
                     _carry_out(order, connection)
@@ -167,6 +181,13 @@ class Database:
             raise _translated(error) from error
 
     def _prepare(self) -> None:
+        if self._file is not None:
+            self._file.take()
+        self._prepare_tables()
+        if self._file is not None:
+            self._file.note()
+
+    def _prepare_tables(self) -> None:
         with self._engine.begin() as connection:
             if self._engine.dialect.name == "sqlite":
                 _demand_soundness(connection)
@@ -179,7 +200,9 @@ class Database:
                     "start that one, or give another --data-dir or --database-url"
                 )
             metadata.create_all(connection)
-            if not found:
+            for table in metadata.sorted_tables:
+                _complete(connection, table)
+            if found != VERSION:
                 connection.execute(schema.insert().values(version=VERSION))
 
 
@@ -206,6 +229,14 @@ def _engine(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         _set_up_sqlite(engine)
     return engine
+
+
+def _file(url: sa.URL) -> DatabaseFile | None:
+    """None where the database is none, or has a name that is no path (https://sqlite.org/uri.html)."""
+    name = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or name.startswith((":memory:", "file:")):
+        return None
+    return DatabaseFile(Path(name))
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
@@ -238,6 +269,29 @@ def _version(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table(schema.name):
         return 0
     return cast(int, connection.execute(sa.select(sa.func.max(schema.c.version))).scalar() or 0)
+
+
+def _complete(connection: sa.Connection, table: sa.Table) -> None:
+    """Give a table of an older vidproc the columns that it lacks, as they are in a row that says nothing of them."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name in there:
+            continue
+        if not column.nullable and column.default is None:
+            raise ClientError(
+                f"the database was written by an older vidproc, which did not know of {table.name}.{column.name}: "
+                "start that one until its jobs have ended, or give another --data-dir or --database-url"
+            )
+        connection.exec_driver_sql(_addition(column, connection.dialect))
+        log.info("the database of an older vidproc gets a column", table=table.name, column=column.name)
+
+
+def _addition(column: sa.Column[Any], dialect: sa.Dialect) -> str:
+    words = f"ALTER TABLE {column.table.name} ADD COLUMN {sa.schema.CreateColumn(column).compile(dialect=dialect)}"
+    if column.default is None:
+        return words
+    value = sa.literal(cast(Any, column.default).arg, column.type)
+    return f"{words} DEFAULT {value.compile(dialect=dialect, compile_kwargs={'literal_binds': True})}"
 
 
 def _fail(orders: Sequence[_Order], error: Exception) -> None:

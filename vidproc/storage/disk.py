@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from vidproc.errors import StorageError
+from vidproc.errors import StorageError, way_out
 
 
 @contextlib.contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Translate the operating system's refusals into one line that says what was being done."""
+def disk_errors(doing: str, file_limit: str = "") -> Iterator[None]:
+    """Translate the operating system's refusals into one line that says what was being done. `file_limit` is the
+    setting, if any, that says how large files may be."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}") from error
+        limited = f"; {way_out(file_limit)}" if file_limit and error.errno == errno.EFBIG else ""
+        raise StorageError(f"{doing}: {'the disk is full' if full else error.strerror or error}{limited}") from error
 
 
 def sync(path: Path) -> None:

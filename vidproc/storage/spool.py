@@ -2,7 +2,7 @@
 
     lock                     held while a coordinator runs here
     id                       what the folder calls itself in a database that several may share
-    vidproc.db               what is written down of jobs, unless another database was given (`sql_journal.py`)
+    vidproc.db, .db.lock     what is written down of jobs, unless another database was given (`sql_journal.py`)
     sources/<sha256>         whole sources, kept for the next job on the same film; used last at its access time
     sources/<sha256>.part    an upload that broke off; the next one goes on behind its last byte
     incoming/                uploads on their way in by HTTP (`incoming.py`)
@@ -105,7 +105,19 @@ class Spool:
 
     def missing_room(self, size: int) -> int:
         """Bytes that lack for a source of that size, with its packets and result."""
-        return max(0, _needed(size) - shutil.disk_usage(self.root).free)
+        self._demand_folder()
+        with disk_errors(f"the data folder {self.root}"):
+            return max(0, _needed(size) - shutil.disk_usage(self.root).free)
+
+    def _demand_folder(self) -> None:
+        """Raises `StorageError` if somebody has removed what was locked, or put something else there."""
+        try:
+            if os.path.samestat(os.fstat(self._lock.fileno()), os.stat(self.root / "lock")):
+                return
+            why = "another one is in its place"
+        except OSError as error:
+            why = str(error.strerror)
+        raise StorageError(f"the data folder {self.root} is gone: {why}. Put it back, or start the coordinator anew")
 
     def demand_room(self, size: int) -> None:
         """Refuse a job before it starts when its source, packets and result will not fit."""

@@ -55,6 +55,8 @@ class SqlJournal:
 
     async def recall(self) -> Left:
         left, damaged = await self.database.read(self._left)
+        if self.database.is_file and (elsewhere := await self.database.read(self._elsewhere)):
+            log.warning("the database has jobs of another data folder, which are not gone on with", jobs=elsewhere)
         for job_id, why in damaged.items():
             log.error("job cannot be read", job=job_id, error=why)
             message = f"what the coordinator has written down of it cannot be read any more ({why}); give it again"
@@ -72,6 +74,11 @@ class SqlJournal:
             except (ValueError, TypeError) as error:
                 damaged[row["id"]] = str(error)
         return Left(unfinished, set(connection.execute(held).scalars())), damaged
+
+    def _elsewhere(self, connection: sa.Connection) -> int:
+        """Jobs that have not ended, of folders with other names."""
+        others = sa.select(sa.func.count()).where(jobs.c.spool != self._spool, jobs.c.ended_at.is_(None))
+        return connection.execute(others).scalar() or 0
 
     async def accept(self, job: JobRecord) -> None:
         row = {

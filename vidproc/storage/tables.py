@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 VERSION = 1
-"""Of these tables. A change of them is a new version."""
+"""Of these tables. A change of them is a new version; a column that is new may be null, or has a default, so that the
+tables of an older one get it (`database.py`)."""
 
 LONGEST_CODE = 64
 """Characters of the name of an error. PostgreSQL refuses what is longer."""
@@ -76,10 +77,10 @@ attempts = sa.Table(
     sa.Column("slot", sa.Integer, nullable=False),
     sa.Column("began_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double, nullable=False),
-    sa.Column("second", sa.Boolean, nullable=False),
+    sa.Column("second", sa.Boolean, nullable=False, default=False),
     sa.Column("outcome", sa.String(16), nullable=False),
-    sa.Column("code", sa.String(LONGEST_CODE), nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("code", sa.String(LONGEST_CODE), nullable=False, default=""),
+    sa.Column("message", sa.Text, nullable=False, default=""),
 )
 
 

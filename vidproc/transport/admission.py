@@ -3,6 +3,9 @@
 A peer is whatever one person can hardly have many of: an IPv4 address, the 64 bits of an IPv6 network (a host picks the
 other half as it likes), or the user behind an AF_UNIX socket. It may open as many connections at once as it may have,
 and after that so many a second.
+
+An eighth of all places, and of each peer's, clients can't have: a worker that comes back, which jobs wait for, finds
+one. Who is a client is known at the end of the handshake, so until then it may stand in any.
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from vidproc.quantities import counted
+
 _MOST_PEERS = 4096
 """How many peers without a connection are remembered. Behind more than that, somebody's rate is forgotten."""
+
+_KEPT = "and what is left is kept for workers"
 
 
 class ConnectionLimits(Struct, frozen=True):
@@ -32,16 +39,19 @@ class _Peer(Struct):
     tokens: float
     at: float
     connections: int = 0
+    clients: int = 0
 
 
 class Admission:
-    """`admit` a connection, and `leave` when it has ended. `clock` gives seconds and never goes back."""
+    """`admit` a connection, `settle` it when its role is known, and `leave` when it has ended. `clock` gives seconds
+    and never goes back."""
 
     def __init__(self, limits: ConnectionLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._peers: dict[str, _Peer] = {}
         self.connections = 0
+        self.clients = 0
 
     def admit(self, name: str) -> str:
         """Count a new connection of that peer. Where it is one too many nothing is counted, and this says why."""
@@ -58,9 +68,27 @@ class Admission:
         self.connections += 1
         return ""
 
-    def leave(self, name: str) -> None:
-        self._peers[name].connections -= 1
+    def settle(self, name: str, role: str) -> str:
+        """One that was admitted is of that role. Where there is no such place for it, this says why."""
+        limits, peer = self._limits, self._peers[name]
+        if role != "client":
+            return ""
+        if self.clients >= (most := _for_clients(limits.total)):
+            return f"the coordinator has {counted(most, 'client')} already, {_KEPT} (max_connections): try again later"
+        if peer.clients >= (most := _for_clients(limits.per_peer)):
+            has = f"{name} has {counted(most, 'client')} here already, {_KEPT}"
+            return f"{has} (max_connections_per_peer): close one, or try again later"
+        peer.clients += 1
+        self.clients += 1
+        return ""
+
+    def leave(self, name: str, role: str = "") -> None:
+        """`role`: as which it was settled, if it was."""
+        peer, client = self._peers[name], role == "client"
+        peer.connections -= 1
+        peer.clients -= client
         self.connections -= 1
+        self.clients -= client
 
     def _peer(self, name: str) -> _Peer:
         now, most = self._clock(), float(self._limits.per_peer)
@@ -74,6 +102,11 @@ class Admission:
     def _forget_some(self) -> None:
         while len(self._peers) > _MOST_PEERS + self.connections:
             del self._peers[next(name for name, peer in self._peers.items() if not peer.connections)]
+
+
+def _for_clients(most: int) -> int:
+    """Of so many places."""
+    return max(1, most - -(-most // 8))
 
 
 def peer_of(sock: socket.socket, sockaddr: object) -> str:

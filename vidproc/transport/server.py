@@ -20,6 +20,7 @@ import structlog
 
 from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError
 from vidproc.protocol.connection import Connection
+from vidproc.protocol.opening import Admits, admits_all
 from vidproc.protocol.party import NONCE_BYTES, Party
 from vidproc.tasks import ended
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
@@ -131,7 +132,8 @@ class Server:
     def _begin(self, sock: socket.socket, peer: str, address: str) -> None:
         refusal = self._admission.admit(peer)
         if not refusal:
-            self._spawn(self._session(sock, address), self._serve).add_done_callback(partial(self._left, peer))
+            session = self._session(sock, address, partial(self._admission.settle, peer))
+            self._spawn(session, self._serve).add_done_callback(partial(self._left, peer, session))
         elif len(self._tasks) >= self._admission.connections + _REFUSALS_AT_ONCE:
             sock.close()
         else:
@@ -147,13 +149,13 @@ class Server:
         self._tasks.discard(task)
         session.abort()  # a task that was cancelled before its first step has closed nothing
 
-    def _left(self, peer: str, _: asyncio.Task[None]) -> None:
-        self._admission.leave(peer)
+    def _left(self, peer: str, session: Session, _: asyncio.Task[None]) -> None:
+        self._admission.leave(peer, session.role)
 
-    def _session(self, sock: socket.socket, address: str) -> Session:
+    def _session(self, sock: socket.socket, address: str, admits: Admits = admits_all) -> Session:
         if sock.family != socket.AF_UNIX:
             tune_tcp(sock, self._settings.send_timeout_s)
-        connection = Connection(self._party, secrets.token_bytes(NONCE_BYTES))
+        connection = Connection(self._party, secrets.token_bytes(NONCE_BYTES), admits)
         return Session(SocketWire(sock, self._loop), connection, address, self._settings)
 
     async def _serve(self, session: Session) -> None:

@@ -91,6 +91,11 @@ class Session:
         return self._connection.peer
 
     @property
+    def role(self) -> str:
+        """The other end's; empty as long as the session was never open."""
+        return self._connection.peer.role if self._connection.peer is not None else ""
+
+    @property
     def closed(self) -> bool:
         """Whether it has ended, for whatever reason; nothing can be sent any more."""
         return self._error is not None

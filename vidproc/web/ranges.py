@@ -9,7 +9,7 @@ from collections.abc import Sequence
 _MOST = 16
 """Ranges in one request; for more the whole is sent, as the RFC allows."""
 
-_RANGE = re.compile(r"(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile("([0-9]{0,18})-([0-9]{0,18})")
 
 
 class UnsatisfiableError(ValueError):

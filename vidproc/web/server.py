@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,7 +16,7 @@ from vidproc.errors import ClientError
 from vidproc.transport.address import Address
 from vidproc.transport.listen import Listener, listen
 from vidproc.web.app import make_app
-from vidproc.web.guard import GuardedProtocol
+from vidproc.web.guard import Guard, GuardedProtocol
 
 _LARGEST_HEAD = 32 * 1024
 _KEEP_ALIVE_S = 15
@@ -23,12 +24,17 @@ _TO_END_S = 1
 """For so long answers that are under way may go on when the coordinator stops; streams of events never end."""
 
 
+def pages_of(view: View, settings: CoordinatorSettings) -> WebServer:
+    """All that there is to see of a coordinator."""
+    return WebServer(make_app(view, settings), settings)
+
+
 class WebServer:
     """`start`, then it serves until `stop`."""
 
-    def __init__(self, view: View, settings: CoordinatorSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: CoordinatorSettings) -> None:
+        self._app = app
         self._settings = settings
-        self._app = make_app(view, settings)
 
     def start(self) -> None:
         """In a running event loop. Raises `ClientError` when the port is taken."""
@@ -38,7 +44,7 @@ class WebServer:
             self._listeners = listen([Address.tcp(self._settings.bind, port)])
         except ClientError as error:
             raise ClientError(f"--preview-port {port}: {error}, or give --preview-port off") from None
-        self._server = _Server(_config(self._app))
+        self._server = _Server(_config(self._app, Guard(self._settings)))
         self._serving = asyncio.create_task(self._server.serve([each.socket for each in self._listeners]))
 
     @property
@@ -60,10 +66,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=partial(GuardedProtocol, guard),  # type: ignore[arg-type] # whatever makes one serves
         ws="none",
         lifespan="off",
         log_config=None,

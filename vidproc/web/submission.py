@@ -1,81 +1,121 @@
-"""New jobs over HTTP: on a film that is here, or that comes along."""
+"""New jobs over HTTP: on a film that is here, by JSON, or that comes along, by a form."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from msgspec.structs import replace
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ValidationError
 
 from vidproc.coordinator.view import View
-from vidproc.errors import ClientError, TooLargeError
+from vidproc.errors import ClientError, TooLargeError, UnknownUploadError
 from vidproc.model import MOST_FILE_BYTES, FilterSpec, JobSpec
 from vidproc.protocol.structure import to_plain
+from vidproc.web.bodies import LARGEST, streamed
+from vidproc.web.forms import Form, Part
+from vidproc.web.job_request import FILM, JOB, JobChoices, JobRequest, form_schema
 from vidproc.web.schemas import JobSummary
 
 _FILE = "file"
 """The parameter of filters that names a file; a function of somebody's own may call a number so."""
 
-_Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_FORM = "multipart/form-data"
 
-
-class FilterRequest(BaseModel):
-    """One filter. `code` is the text of a custom one's file, `function` the name in it; workers run that only if they
-    were started so. The parameter `file` is the SHA-256 or the upload of what a filter needs beside the film."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    name: str
-    params: dict[str, bool | _Number | float | str] = {}
-    code: str = ""
-    function: str = ""
-
-
-class JobChoices(BaseModel):
-    """What is to be done with a film. What is left open is the coordinator's choice, or that of the codec; see
-    docs/options.md, whose names these are. Times are seconds of the film."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    name: str = Field("", max_length=255, description="of the film, for people")
-    filters: list[FilterRequest] = []
-    container: str = "mp4"
-    codec: str = ""
-    crf: float | None = None
-    encoder_preset: str = ""
-    pix_fmt: str = ""
-    audio: str = "copy"
-    start: float | None = None
-    duration: float | None = None
-    on_error: str = "original"
-    on_decode_error: str = "conceal"
-
-    def spec(self) -> JobSpec:
-        """The same as the coordinator takes it, but for the files."""
-        chosen: dict[str, Any] = self.model_dump(exclude={"name", "source", "filters"})
-        filters = tuple(FilterSpec(it.name, it.params, it.code, it.function) for it in self.filters)
-        return JobSpec(filters=filters, **chosen)
-
-
-class JobRequest(JobChoices):
-    """A new job on a film that is here."""
-
-    source: str = Field(description="the film: the id of an upload that is whole, or a SHA-256")
+_BY_FORM = {"requestBody": {"content": {_FORM: {"schema": form_schema()}}}}
 
 
 def router(view: View) -> APIRouter:
-    made = APIRouter(prefix="/jobs", tags=["jobs"])
+    async def by_form(request: Request) -> Response:
+        async with _form(view, request) as (asked, parts):
+            if asked is None or FILM not in parts:
+                raise ClientError(f"a form for a job has two parts at least: {JOB}, which is JSON, and {FILM}, a file")
+            job = await _submit(view, asked, parts[FILM], parts)
+        headers = {"Location": _place(job)}
+        return Response(job.model_dump_json(), 201, headers, media_type="application/json")
 
-    @made.post("", status_code=201, summary="A new job")
+    made = APIRouter(prefix="/jobs", tags=["jobs"], route_class=_or_by_form(by_form))
+
+    @made.post("", status_code=201, summary="A new job", openapi_extra=_BY_FORM)
     async def new_job(asked: JobRequest, response: Response) -> JobSummary:
+        """By JSON on a film that is here; or by a form with the film in it, and with whatever other files its filters
+        name, which they do by the names of their parts."""
         job = await _submit(view, asked, asked.source, {})
-        response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+        response.headers["Location"] = _place(job)
         return job
 
     return made
+
+
+def _or_by_form(by_form: Callable[[Request], Awaitable[Response]]) -> type[APIRoute]:
+    """Routes for which a form is not read by FastAPI, which would have it in memory."""
+
+    class Route(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            by_json = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                if request.headers.get("content-type", "").lower().startswith(_FORM):
+                    return await by_form(request)
+                return await by_json(request)
+
+            return handle
+
+    return Route
+
+
+def _place(job: JobSummary) -> str:
+    return f"/api/v1/jobs/{job.id}"
+
+
+@contextlib.asynccontextmanager
+async def _form(view: View, request: Request) -> AsyncIterator[tuple[JobChoices | None, Mapping[str, str]]]:
+    """The job that a form asks for, and its files as uploads by the names of their parts; those are gone after that."""
+    asked, parts = None, dict[str, str]()
+    form = Form(request.headers["content-type"], streamed(request))
+    announced = request.headers.get("content-length", "0")
+    try:
+        async for part in form.parts():
+            if part.name == JOB:
+                asked = await _choices(part)
+                _check_early(view, asked)
+            else:
+                await _take(view, part, parts, int(announced))
+        yield asked, parts
+    finally:
+        for upload in parts.values():
+            with contextlib.suppress(UnknownUploadError):
+                await view.uploads.remove(upload)
+
+
+async def _choices(part: Part) -> JobChoices:
+    text = b"".join([piece async for piece in part.bounded(LARGEST)])
+    try:
+        return JobChoices.model_validate_json(text)
+    except ValidationError as error:
+        raise RequestValidationError([each | {"loc": (JOB, *each["loc"])} for each in error.errors()]) from None
+
+
+def _check_early(view: View, asked: JobChoices) -> None:
+    """What is known to be wrong before the film comes need not wait for it; what names a file has to."""
+    spec = asked.spec()
+    if not any(map(_names_a_file, spec.filters)):
+        view.check(spec, asked.name)
+
+
+async def _take(view: View, part: Part, parts: dict[str, str], most: int) -> None:
+    if part.name in parts:
+        raise ClientError(f"the form has two parts that are named {part.name[:64]}")
+    upload = (await view.uploads.create(part.file_name[:255], None, most)).id
+    parts[part.name] = upload
+    data = part.data() if part.name == FILM else part.bounded(MOST_FILE_BYTES)
+    await view.uploads.receive(upload, 0, data)
+    await view.uploads.finish(upload)
 
 
 async def _submit(view: View, asked: JobChoices, source: str, parts: Mapping[str, str]) -> JobSummary:
@@ -93,13 +133,17 @@ async def _with_files(view: View, spec: JobSpec, parts: Mapping[str, str]) -> tu
     files: dict[str, bytes] = {}
     filters = []
     for each in spec.filters:
-        if _FILE in each.params and not each.code:
+        if _names_a_file(each):
             named = str(each.params[_FILE])
             sha256, data = await _file(view, parts.get(named, named))
             files[sha256] = data
             each = replace(each, params={**each.params, _FILE: sha256})
         filters.append(each)
     return replace(spec, filters=tuple(filters), files={sha256: len(data) for sha256, data in files.items()}), files
+
+
+def _names_a_file(spec: FilterSpec) -> bool:
+    return _FILE in spec.params and not spec.code
 
 
 async def _file(view: View, source: str) -> tuple[str, bytes]:

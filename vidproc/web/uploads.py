@@ -19,6 +19,7 @@ from vidproc.coordinator.uploads import Check
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.storage.incoming import Incoming
+from vidproc.web.bodies import streamed
 
 _VERSION = "1.0.0"
 _ALGORITHMS = ("sha1", "sha256")
@@ -63,7 +64,7 @@ def router(view: View, largest: int) -> APIRouter:
         check = _check(checksum)
         made = await uploads.create(_name(metadata), length)
         if kind == _BYTES:
-            made = await uploads.receive(made.id, 0, request.stream(), check)
+            made = await uploads.receive(made.id, 0, streamed(request), check)
         return _answer(201, made, {"Location": f"{request.url.path.rstrip('/')}/{made.id}"})
 
     @made.head("/{upload_id}", summary="Where to go on", dependencies=[Depends(_speaks_tus)])
@@ -80,7 +81,7 @@ def router(view: View, largest: int) -> APIRouter:
         if kind != _BYTES:
             raise HTTPException(415, f"the bytes of an upload are {_BYTES}")
         try:
-            return _answer(204, await uploads.receive(upload_id, offset, request.stream(), _check(checksum)))
+            return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
         except ClientDisconnect:
             return Response(status_code=400)  # for nobody: what came counts
 

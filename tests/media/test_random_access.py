@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.media import clips
+from vidproc.errors import NotHereError
+from vidproc.filters.contract import Picture
+from vidproc.media.convert import Converter
+from vidproc.media.ingest import Ingested, Listener, ingest
+from vidproc.media.random_access import RandomAccess
+from vidproc.model import Chunk
+
+
+def opened(path: Path, folder: Path) -> RandomAccess:
+    chunks: list[Chunk] = []
+    source: Ingested = ingest(path, folder / "packets", listener=Listener(chunks=chunks.extend))
+    stream = source.info.stream
+    return RandomAccess(source, chunks, folder / "packets", Converter(stream.colour, stream.width, stream.height))
+
+
+def samples(picture: Picture) -> list[bytes]:
+    return [np.ascontiguousarray(plane).tobytes() for plane in picture.planes]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.mark.parametrize("kind", clips.CLIPS)
+def test_any_frame_is_the_one_that_a_whole_pass_gives(kind: str, folder: Path, tmp_path: Path) -> None:
+    film = opened(clips.make(kind, folder), tmp_path)
+    segments = film.source.segments
+    whole = {rank: samples(it) for each in segments for rank, it in film.pictures(range(each.start, each.stop))}
+    assert sorted(whole) == list(range(film.source.frames))
+    for rank in {0, film.source.frames - 1, *(rank * 7919 % film.source.frames for rank in range(5))}:
+        ((at, picture),) = opened(clips.make(kind, folder), tmp_path).pictures(range(rank, rank + 1))
+        assert at == rank
+        assert samples(picture) == whole[rank]
+
+
+@pytest.mark.parametrize("kind", clips.DAMAGED)
+def test_every_frame_of_a_damaged_film_is_shown_somehow(kind: str, folder: Path, tmp_path: Path) -> None:
+    film = opened(clips.make(kind, folder), tmp_path)
+    for rank in range(film.source.frames):
+        ((at, picture),) = film.pictures(range(rank, rank + 1))
+        assert (at, picture.width, picture.height) == (rank, clips.WIDTH, clips.HEIGHT)
+
+
+def test_what_was_decoded_last_is_not_decoded_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = opened(clips.make("constant rate", folder), tmp_path)
+    first = dict(film.pictures(range(10, 14)))
+    (tmp_path / "packets").unlink()
+    assert [picture is first[rank] for rank, picture in film.pictures(range(11, 13))] == [True, True]
+    with pytest.raises(NotHereError):
+        list(film.pictures(range(13, 15)))
+
+
+def test_a_film_has_its_frames_and_no_others(folder: Path, tmp_path: Path) -> None:
+    film = opened(clips.make("joined", folder), tmp_path)
+    assert film.segment_of(0).index == 0
+    assert film.segment_of(film.source.frames - 1).index == len(film.source.segments) - 1 > 0
+    for rank in (-1, film.source.frames):
+        with pytest.raises(NotHereError, match=f"has {film.source.frames} frames"):
+            film.segment_of(rank)
+
+
+def test_landmarks_lie_all_over_the_film(folder: Path, tmp_path: Path) -> None:
+    film = opened(clips.make("constant rate", folder), tmp_path)
+    assert film.landmarks(6) == (0, 10, 20, 30, 40, 50)
+    assert film.landmarks(1000) == tuple(range(60))
+    far_apart = {**clips.B_FRAMES, "g": "100", "sc_threshold": "0"}
+    clips.write(tmp_path / "long.mp4", clips.Film(options=far_apart, count=300))
+    film = opened(tmp_path / "long.mp4", tmp_path)
+    for rank in film.landmarks(12):
+        assert rank % 100 <= 48
+    assert {rank // 100 for rank in film.landmarks(12)} == {0, 1, 2}
