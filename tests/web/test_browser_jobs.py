@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, sha256, until
-from tests.web.browsing import Visitor, accessible
+from tests.web.browsing import Visitor, accessible, sent, state
 
 BREAKING = """
 def breaking(frame):
@@ -25,14 +24,6 @@ def dazzled(frame):
         raise ValueError("too bright")
     return frame
 """
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """The first two chunks of a job pass it, and nobody waits at it in the end."""
-    made = Gate(tmp_path, chunks=2)
-    yield made
-    made.open()
 
 
 def opened(visitor: Visitor, film: Path, **options: object) -> Page:
@@ -69,17 +60,6 @@ def started(page: Page) -> str:
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url("**/jobs/*")
     return page.url.rpartition("/")[2]
-
-
-def sent(site: Cluster, film: Path, *words: object) -> str:
-    """The number of a job that goes on without whoever sent it."""
-    program = site.sending(film, "out.mp4", "--detach", *words)
-    assert program.wait() == 0, program.said
-    return re.findall(r"\b[0-9a-f]{16}\b", program.said)[0]
-
-
-def state(page: Page, words: str) -> None:
-    expect(page.locator("#state")).to_have_text(words)
 
 
 def test_a_film_goes_in_and_comes_out(visitor: Visitor, http: httpx.Client, film: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.view import View
+from vidproc.errors import UnknownJobError
 from vidproc.web.feeds import Event, Feeds
 from vidproc.web.jobs import details
 from vidproc.web.schemas import JobNow, WorkerPage
@@ -30,8 +31,9 @@ def router(view: View) -> APIRouter:
     @made.get("/jobs/{job_id}/events", summary="The same, as it changes", response_class=Response, responses=_EVENTS)
     async def job_events(job_id: str) -> Response:
         """First `now` with all of it; then, at most twice a second, `change` with what changed: `now` without its
-        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details."""
-        return _stream(_until_the_end(feeds.job((await view.job(job_id)).summary.id), view, job_id))
+        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details; of a job that
+        ended before, that alone."""
+        return _stream(_until_the_end(_from_now_on(feeds, (await view.job(job_id)).summary.id), view, job_id))
 
     @made.get("/workers", summary="The daemons that are connected")
     async def list_workers() -> WorkerPage:
@@ -57,6 +59,18 @@ def _as_json(what: object) -> Response:
 
 def _stream(events: AsyncIterator[Event]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+def _from_now_on(feeds: Feeds, job_id: str) -> AsyncIterator[Event]:
+    try:
+        return feeds.job(job_id)
+    except UnknownJobError:  # what is known of it is written down
+        return _nothing()
+
+
+async def _nothing() -> AsyncIterator[Event]:
+    for each in ():
+        yield each
 
 
 async def _until_the_end(events: AsyncIterator[Event], view: View, job_id: str) -> AsyncIterator[Event]:
