@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -61,19 +62,15 @@ def _stream(events: AsyncIterator[Event]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-def _from_now_on(feeds: Feeds, job_id: str) -> AsyncIterator[Event]:
-    try:
+def _from_now_on(feeds: Feeds, job_id: str) -> AsyncIterator[Event] | None:
+    """None of a job that ended before: what is known of it is written down."""
+    with contextlib.suppress(UnknownJobError):
         return feeds.job(job_id)
-    except UnknownJobError:  # what is known of it is written down
-        return _nothing()
+    return None
 
 
-async def _nothing() -> AsyncIterator[Event]:
-    for each in ():
-        yield each
-
-
-async def _until_the_end(events: AsyncIterator[Event], view: View, job_id: str) -> AsyncIterator[Event]:
-    async for each in events:
-        yield each
+async def _until_the_end(events: AsyncIterator[Event] | None, view: View, job_id: str) -> AsyncIterator[Event]:
+    if events is not None:
+        async for each in events:
+            yield each
     yield b"event: end\ndata: %s\n\n" % (await details(view, job_id)).model_dump_json().encode()
