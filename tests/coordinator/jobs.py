@@ -67,8 +67,7 @@ def submit(dispatch: Dispatch, job: Job) -> None:
 
 def join(dispatch: Dispatch, name: str, slots: int = 1) -> Link:
     link = Link(name)
-    dispatch.workers[name] = link
-    dispatch.feed(ev.WorkerJoined(name, slots))
+    dispatch.worker_joined(link, ev.WorkerJoined(name, slots))
     return link
 
 

@@ -17,6 +17,7 @@ from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
+from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
 from vidproc.errors import BusyError, ClientError, PeerError, VidprocError, one_line
 from vidproc.pipelines.plan import remembered
@@ -45,6 +46,9 @@ log = structlog.get_logger()
 
 class Desk(Protocol):
     """What a client's connection needs of the coordinator."""
+
+    @property
+    def tally(self) -> Tally: ...
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
@@ -225,6 +229,7 @@ class ClientLink:
         if upload is None:
             return
         job.sender = self
+        self._desk.tally.upload_bytes += len(payload)
         if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
         good = zlib.crc32(payload) == block.crc32
