@@ -19,8 +19,9 @@ seen = begun = 0
 def held(frame):
     global seen, begun
     if not seen:
-        open({chunk!r} + str(time.monotonic_ns()), "w").close()
-        begun = len([name for name in os.listdir({folder!r}) if name.startswith("chunk-")])
+        mine = "chunk-%020d-%d" % (time.monotonic_ns(), os.getpid())
+        open(os.path.join({folder!r}, mine), "w").close()
+        begun = len([name for name in os.listdir({folder!r}) if "chunk-" <= name <= mine])
     seen += 1
     if seen > {after} and begun > {chunks} and not os.path.exists({gate!r}):
         open({mark!r} + str(os.getpid()), "w").close()
@@ -38,7 +39,7 @@ class Gate:
         self._folder = folder
         self._gate = folder / "open"
         self.filter = folder / "held.py"
-        paths = {"gate": folder / "open", "mark": folder / "at-", "chunk": folder / "chunk-", "folder": folder}
+        paths = {"gate": folder / "open", "mark": folder / "at-", "folder": folder}
         named = {name: str(path) for name, path in paths.items()}
         self.filter.write_text(_FILTER.format(after=after, chunks=chunks, **named))
 

@@ -201,6 +201,12 @@ def test_a_worker_whose_settings_name_a_host(free_port: int, tmp_path: Path) -> 
     assert bad == [f"tcp://127.0.0.1:{free_port} by IPv4"], "the address has one family"
 
 
+def test_an_address_of_another_family_than_is_wanted(free_port: int) -> None:
+    outcome = doctor("--host", "127.0.0.1", "--port", free_port, "--ipv6", "--json")
+    assert outcome.code == 3
+    assert "no IPv6 address" in found(outcome)[f"tcp://127.0.0.1:{free_port} by IPv6"]["said"]
+
+
 def test_a_token_that_is_another_one(tmp_path: Path) -> None:
     for name, text in (("right", "a token of the coordinator"), ("wrong", "a token of somebody else")):
         (tmp_path / name).write_text(text)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
+from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster
 from tests.media import clips
+from tests.web.browsing import Visitor, chromium
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def http(site: Cluster) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=site.pages[0], timeout=30, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For one file of tests: as long as it is there, no test can run an event loop of its own."""
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Cluster) -> Iterator[Visitor]:
+    """Of the cluster `site`."""
+    made = Visitor(browser, site.pages[0])
+    yield made
+    made.leave()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """The first two chunks of a job pass it, and nobody waits at it in the end."""
+    made = Gate(tmp_path, chunks=2)
+    yield made
+    made.open()

@@ -7,8 +7,11 @@ from typing import Any
 import cv2
 import httpx
 import numpy as np
+import pytest
 
 from tests.end_to_end.programs import Cluster
+from tests.filters.sample_files import SAMPLES
+from tests.media import clips
 from vidproc.filters.contract import Array
 from vidproc.media.still import still
 
@@ -64,3 +67,98 @@ def test_what_is_not_here_is_said(http: httpx.Client) -> None:
     assert preview(http, "0" * 64, 0).status_code == 404
     assert http.get("/frame/0", params={"job": "0123456789abcdef"}).status_code == 404
     assert http.get("/api/v1/films/..%2f..%2fetc").status_code in (400, 404)
+
+
+CHAINS: dict[str, list[dict[str, Any]]] = {
+    "odd size": [{"name": "blur", "params": {"ksize": 7}}],
+    "ten bits": [{"name": "sharpen"}, {"name": "motion"}],
+    "rotation": [{"name": "crop", "params": {"width": 60, "height": 50}}, {"name": "flip"}],
+    "mpeg2 interlaced": [{"name": "blur"}, {"name": "edges"}],
+    "variable rate": [{"name": "text", "params": {"text": "{time}"}}],
+    "gif": [{"name": "invert"}],
+    "full range": [{"name": "motion", "params": {"kind": "mog2", "every": 8}}, {"name": "denoise"}],
+    "change of size": [{"name": "motion", "params": {"kind": "flow"}}],
+}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_a_preview_is_what_the_job_makes_to_the_last_bit(
+    kind: str, site: Cluster, http: httpx.Client, tmp_path: Path
+) -> None:
+    """Where the job's codec loses nothing."""
+    film, words = clips.make(kind, tmp_path), []
+    for each in CHAINS[kind]:
+        params = ",".join(f"{name}={value}" for name, value in each.get("params", {}).items())
+        words += ["--filter", f"{each['name']}:{params}" if params else each["name"]]
+    source = sent(site, film, tmp_path / "out.mkv", *words, "--codec", "ffv1", "--pix-fmt", "source")
+    job = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]
+    output = {"container": "mkv", "codec": "ffv1", "pix_fmt": "source"}
+    for number in (0, 1, job["frames_total"] // 2, job["frames_total"] - 1):
+        seen = preview(http, source, number, *CHAINS[kind], **output)
+        made = http.get(f"/frame/{number}", params={"job": job["id"], "width": 4096})
+        assert decoded(seen).tolist() == decoded(made).tolist()
+
+
+def test_pixels_that_are_no_squares_are_shown_as_players_show_them(
+    site: Cluster, http: httpx.Client, tmp_path: Path
+) -> None:
+    half = {"name": "resize", "params": {"width": 48}}
+    source = sent(site, clips.make("anamorphic", tmp_path), tmp_path / "out.mp4", "--filter", "resize:width=48")
+    facts = http.get(f"/api/v1/films/{source}").json()
+    assert (facts["width"], facts["shown_width"], facts["shown_height"]) == (96, 140, 64)
+    job = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
+    made = decoded(http.get("/frame/3", params={"job": job, "width": 4096}))
+    assert made.shape == (32, 70, 3)
+    assert psnr(decoded(preview(http, source, 3, half)), made) > 28
+
+
+def test_a_window_of_a_film_is_numbered_as_its_job_numbers_it(
+    site: Cluster, http: httpx.Client, film: Path, tmp_path: Path
+) -> None:
+    sent(site, film, tmp_path / "out.mp4", "--processing", "invert", "--start", 1, "--duration", 1)
+    job = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]
+    seen = http.get("/frame/5", params={"job": job["id"], "side": "source", "width": 4096})
+    assert psnr(decoded(seen), still(film, 24 + 5)) > 35
+    assert http.get(f"/frame/{job['frames_total']}", params={"job": job["id"], "side": "source"}).status_code == 404
+
+
+def test_previews_that_cannot_be_say_why(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> None:
+    source = sent(site, film, tmp_path / "out.mp4", "--processing", "invert")
+    for status, said, wrong in (
+        (400, "there is no filter 'blurr'", {"name": "blurr"}),
+        (400, "ksize", {"name": "blur", "params": {"ksize": 4}}),
+        (400, "a filter of your own runs on daemons alone", {"name": "custom"}),
+        (404, "send it again", {"name": "lut", "params": {"file": "0" * 64}}),
+    ):
+        answer = preview(http, source, 0, wrong)
+        assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+    assert preview(http, source, 60, {"name": "blur"}).status_code == 404
+    assert preview(http, source, 2**54, {"name": "blur"}).status_code == 422
+
+
+def uploaded(http: httpx.Client, data: bytes) -> str:
+    kind = "application/offset+octet-stream"
+    headers = {"tus-resumable": "1.0.0", "upload-length": str(len(data)), "content-type": kind}
+    return http.post("/api/v1/uploads", content=data, headers=headers).headers["location"].rpartition("/")[2]
+
+
+def test_films_and_filters_files_may_be_uploads(http: httpx.Client, film: Path) -> None:
+    source, lut, bad = (uploaded(http, it) for it in (film.read_bytes(), SAMPLES["lut"], b"LUT_3D_SIZE 2\n0 1"))
+    assert http.get(f"/api/v1/films/{source}").json()["frames"] == 60
+    plain = decoded(preview(http, source, 7))
+    assert psnr(plain, still(film, 7)) > 35
+    for _ in range(2):  # the second time its meaning is known
+        seen = decoded(preview(http, source, 7, {"name": "lut", "params": {"file": lut}}))
+        assert seen.tolist() != plain.tolist()
+    answer = preview(http, source, 7, {"name": "lut", "params": {"file": bad}})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:vidproc:bad-parameter")
+
+
+def test_a_filter_that_goes_through_the_film_says_that_its_preview_is_near(
+    site: Cluster, http: httpx.Client, tmp_path: Path
+) -> None:
+    clips.write(tmp_path / "film.mp4", clips.Film(options=clips.B_FRAMES, count=400))
+    source = sent(site, tmp_path / "film.mp4", tmp_path / "out.mp4", "--processing", "invert")
+    learning = {"name": "motion", "params": {"kind": "mog2", "every": 0}}
+    assert preview(http, source, 399, learning).headers["x-vidproc-approximate"] == "true"
+    assert "x-vidproc-approximate" not in preview(http, source, 20, learning).headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -19,10 +20,10 @@ from vidproc.media.still import still
 
 
 class Held:
-    """A job in the middle: its first chunk is done, and no other is."""
+    """A job in the middle: of its chunks two are done, the later of which begins with frame `done`."""
 
     def __init__(self, site: Cluster, http: httpx.Client, film: Path, folder: Path) -> None:
-        self.gate = Gate(folder, after=0, chunks=1)
+        self.gate = Gate(folder, after=0, chunks=2)
         self.out = folder / "out.mp4"
         self._http = http
         self.sending: Program = site.sending(
@@ -30,10 +31,12 @@ class Held:
         )
         self.gate.reached()
         self.id: str = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
-        until(lambda: self.now()["newest_frame"] is not None, "a chunk to be done")
+        until(lambda: [it["state"] for it in self.now()["chunks"]].count("done") == 2, "two chunks to be done")
+        self.done: int = self.now()["newest_frame"]
+        self.waiting: int = next(each["start"] for each in self.now()["chunks"] if each["state"] != "done")
 
-    def now(self) -> dict[str, object]:
-        found: dict[str, object] = self._http.get(f"/api/v1/jobs/{self.id}/now").json()
+    def now(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._http.get(f"/api/v1/jobs/{self.id}/now").json()
         return found
 
     def end(self) -> None:
@@ -50,18 +53,19 @@ def held(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> Itera
 
 def test_frames_of_a_job_that_goes_on(held: Held, http: httpx.Client, film: Path) -> None:
     done = {"job": held.id, "width": 4096}
-    first = decoded(http.get("/frame/0", params=done))
-    third = decoded(http.get("/frame/3", params=done))
+    first = decoded(http.get(f"/frame/{held.done}", params=done))
+    fourth = decoded(http.get(f"/frame/{held.done + 3}", params=done))
     source = decoded(http.get("/frame/59", params={**done, "side": "source"}))
     assert psnr(source, still(film, 59)) > 35
-    early = http.get("/frame/59", params=done)
+    early = http.get(f"/frame/{held.waiting}", params=done)
     assert early.status_code == 425
     assert early.headers["retry-after"] == "1"
     assert "not done yet" in early.json()["detail"]
     assert http.get("/frame/60", params=done).status_code == 404
-    assert decoded(http.get("/frame/0", params={"width": 4096})).tolist() == first.tolist()  # the newest job
+    newest_job = http.get(f"/frame/{held.done}", params={"width": 4096})
+    assert decoded(newest_job).tolist() == first.tolist()
     held.end()
-    for number, seen in ((0, first), (3, third)):
+    for number, seen in ((held.done, first), (held.done + 3, fourth)):
         assert psnr(seen, still(held.out, number)) > 35
     tag = http.get("/frame/3", params=done).headers["etag"]
     assert http.get("/frame/3", params=done, headers={"if-none-match": tag}).status_code == 304
@@ -76,7 +80,7 @@ def test_a_gif_of_what_is_done(held: Held, http: httpx.Client) -> None:
     asked = {"job": held.id, "width": 96}
     early = http.get("/preview.gif", params=asked)
     assert early.headers["content-type"] == "image/gif"
-    assert len(frames_of(early.content)) == 1
+    assert len(frames_of(early.content)) == 2
     held.end()
     late = http.get("/preview.gif", params=asked).content
     assert b"NETSCAPE2.0" in late
@@ -103,4 +107,4 @@ def test_a_running_job_is_watched_to_its_end(held: Held, http: httpx.Client) -> 
     assert b"content-length: %d" % (len(body) - 2) in head
     picture = cv2.imdecode(np.frombuffer(body[:-2], np.uint8), cv2.IMREAD_COLOR)
     held.end()
-    assert psnr(picture, still(held.out, 0)) > 35
+    assert psnr(picture, still(held.out, held.done)) > 35

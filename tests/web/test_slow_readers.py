@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
-import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from vidproc.web import guard
-from vidproc.web.guard import GuardedProtocol
+from vidproc.config import CoordinatorSettings
+from vidproc.web.server import WebServer
 
 BLOCK = b"x" * 100_000
 
@@ -42,23 +41,19 @@ class Endless:
 @contextlib.asynccontextmanager
 async def serving(app: Endless) -> AsyncIterator[socket.socket]:
     """A connection to it that has asked, and has not read."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http=GuardedProtocol, ws="none", lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server._serve([listener]))
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(listener.getsockname())
-            client.setblocking(False)
-            await asyncio.get_running_loop().sock_sendall(client, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            yield client
-        server.should_exit = True
-        await task
+    server = WebServer(app, CoordinatorSettings(bind="127.0.0.1", preview_port=0, send_timeout=0.3))
+    server.start()
+    at = urlsplit(server.addresses[0])
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((at.hostname, at.port))
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(client, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        yield client
+    await server.stop()
 
 
-def test_a_reader_that_takes_nothing_is_cut_off_and_little_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "_TAKES_S", 0.3)
-
+def test_a_reader_that_takes_nothing_is_cut_off_and_little_waits_for_it() -> None:
     async def scenario() -> None:
         app = Endless()
         async with serving(app), asyncio.timeout(20):
@@ -68,9 +63,7 @@ def test_a_reader_that_takes_nothing_is_cut_off_and_little_waits_for_it(monkeypa
     asyncio.run(scenario())
 
 
-def test_a_reader_that_takes_little_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "_TAKES_S", 0.3)
-
+def test_a_reader_that_takes_little_is_not() -> None:
     async def scenario() -> None:
         app = Endless()
         async with serving(app) as client, asyncio.timeout(20):

@@ -64,7 +64,8 @@ def _there(subject: str, version: str) -> Finding:
 def coordinator_at(host: str, port: int, token: bytes | None, families: Sequence[str]) -> Iterator[Finding]:
     """A coordinator elsewhere: one family is enough."""
     address = Address.tcp(host, port)
-    answers = {name: ask(address, token, _FAMILIES[name]) for name in families if _may_be(host, name)}
+    fitting = [name for name in families if _may_be(host, name)] or families
+    answers = {name: ask(address, token, _FAMILIES[name]) for name in fitting}
     reached = any(each.version for each in answers.values())
     for name, answer in answers.items():
         subject = f"{address} by {name}"

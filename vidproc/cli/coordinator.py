@@ -135,7 +135,7 @@ async def _web(coordinator: Coordinator, settings: CoordinatorSettings) -> WebSe
         return None
     # Half a second, in which daemons and clients are served already.
     room = await asyncio.to_thread(importlib.import_module, "vidproc.web.server")
-    web: WebServer = room.WebServer(coordinator.view, settings)
+    web: WebServer = room.pages_of(coordinator.view, settings)
     try:
         web.start()
     except ClientError as error:

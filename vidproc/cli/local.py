@@ -18,6 +18,7 @@ from vidproc.cli import options
 from vidproc.errors import UnreachableError
 
 _OUT = "out/result.mp4"
+_PAGES = 8080
 _READY_S = 30.0
 _DRAIN_S = 5.0
 _STOP_S = 15.0
@@ -47,16 +48,17 @@ def _run(given: argparse.Namespace) -> int:
     with scratch.folder() as folder, contextlib.ExitStack() as stack:
         video = given.video or _sample(folder / "sample.mp4")
         port, unix_socket = (given.port if given.serve else _free_port()), folder / "vidproc.sock"
+        pages = _free_port(_PAGES) if given.serve else None
         where = ["--port", str(port), "--unix-socket", str(unix_socket), "--data-dir", str(folder / "data")]
-        stack.enter_context(_program("coordinator", *where))
+        stack.enter_context(_program("coordinator", *where, "--preview-port", str(pages or "off")))
         _wait_for(unix_socket)
         stack.enter_context(_program("worker", "--unix-socket", str(unix_socket), "--drain-timeout", str(_DRAIN_S)))
         out.parent.mkdir(parents=True, exist_ok=True)
         code = _send(given, video, out, port, folder / "metrics.json")
         if code == 0:
             _show(folder / "metrics.json", out)
-        if code == 0 and given.serve:
-            _stay(port, unix_socket)
+        if code == 0 and pages:
+            _stay(port, pages, unix_socket)
         return code
 
 
@@ -68,10 +70,14 @@ def _sample(path: Path) -> str:
     return str(path)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def _free_port(wanted: int = 0) -> int:
+    """The one that is wanted if it is free, or else another."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    except OSError:
+        return _free_port()
 
 
 @contextlib.contextmanager
@@ -115,8 +121,9 @@ def _show(metrics: Path, out: Path) -> None:
     print(f"{'result':>15}: {out.resolve()}", flush=True)
 
 
-def _stay(port: int, unix_socket: Path) -> None:
+def _stay(port: int, pages: int, unix_socket: Path) -> None:
     print(f"serving on localhost port {port} and {unix_socket}; Ctrl-C stops it", flush=True)
+    print(f"  http://localhost:{pages}  to drop a film and watch", flush=True)
     print(f"  vidproc-send --port {port} --video IN --processing edges --out OUT", flush=True)
     try:
         signal.pause()

@@ -41,12 +41,12 @@ def submission(spec: JobSpec, source: Source, detached: bool = False, paths: Pat
 
 def submit(endpoint: Endpoint, submission: Submit) -> HeadStart | None:
     """Submit a job to a coordinator on this machine, if it answers at once."""
-    connection = Connection(endpoint.party(), secrets.token_bytes(NONCE_BYTES))
     for family, place in _places(endpoint.address, endpoint.family):
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError, VidprocError, UnicodeEncodeError):
             sock = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
             sock.settimeout(_PATIENCE_S)
             sock.connect(place)
+            connection = Connection(endpoint.party(), secrets.token_bytes(NONCE_BYTES))
             _open(sock, connection)
             sock.sendall(b"".join(connection.send(submission)))
             sock.setblocking(False)

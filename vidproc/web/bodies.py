@@ -1,4 +1,4 @@
-"""What comes with requests: little, but for films, which are read piece by piece and never held.
+"""What comes with requests: little, but for films, which are read piece by piece and never held; and what goes back.
 
 A body that says its end in two ways may be read in two (RFC 9112, 11.2), so it is not read at all; and one that is
 compressed would have to be unpacked to know its size.
@@ -6,6 +6,7 @@ compressed would have to be unpacked to know its size.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -35,7 +36,7 @@ class Bodies:
             await answer(scope, receive, send)
             return
         scope[_UNBOUNDED] = receive
-        await self._app(scope, _bounded(receive, Headers(scope=scope)), send)
+        await self._app(scope, _bounded(receive, Headers(scope=scope)), _by_turns(send))
 
 
 def _refusal(headers: Headers) -> Response | None:
@@ -65,6 +66,18 @@ def _bounded(receive: Receive, headers: Headers) -> Receive:
         return message
 
     return bounded
+
+
+def _by_turns(send: Send) -> Send:
+    """Between the pieces of an answer others have their turn. To send never waits where the other side reads fast or,
+    as uvicorn has it, is gone, which would not be noticed either."""
+
+    async def in_turn(message: Message) -> None:
+        await send(message)
+        if message.get("more_body"):
+            await asyncio.sleep(0)
+
+    return in_turn
 
 
 def _too_large() -> HTTPException:

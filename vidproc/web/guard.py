@@ -1,4 +1,8 @@
-"""Requests that drip and answers that nobody takes: uvicorn waits for ever, so somebody must look at the clock.
+"""Connections that mean harm, or have died: uvicorn waits for ever for the rest of a head or a body, and for whoever
+does not read, and takes as many connections as come; so somebody must count, and look at the clock.
+
+Time is counted in looks, as with uploads elsewhere (`coordinator/upload_pace.py`): a coordinator that was stopped for a
+while has seen nothing meanwhile, which is nobody's fault.
 
 What waits for a reader waits here and is little: the kernel takes no more than is soon sent, and who makes an answer is
 held up while any of it waits.
@@ -8,112 +12,199 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+from enum import Enum, auto
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_HEAD_S = 10.0
-"""A head must be whole so long after its first byte, and after the connection was made."""
+from vidproc.config import CoordinatorSettings
+from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
+from vidproc.web.problems import problem
 
-_BODY_EVERY_S = 10.0
-_LEAST_RATE = 1024
-"""Bytes a second that a body must come at, when it is waited for."""
-
-_TAKES_S = 10.0
-"""A reader that takes nothing for so long is cut off."""
-
+_LOOK_EVERY_S = 1.0
+_SEND_LOOKS = 10
+"""Without anything taken, in `send_timeout`."""
 _UNSENT = 64 * 1024
 """Bytes that the kernel takes beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT)."""
+_LEAVING_LOOKS = 2
+_LEAVING_AT_ONCE = 64
+"""Of connections that were refused as they came. Beyond that they are closed without a word."""
+
+
+class _Phase(Enum):
+    """What is waited for. `UNWANTED` is the rest of a body that is answered already: its sender is to come to read
+    that."""
+
+    HEAD = auto()
+    BODY = auto()
+    UNWANTED = auto()
+
+
+_LOOKS = {_Phase.HEAD: 10, _Phase.BODY: 10, _Phase.UNWANTED: 3}
+"""So long each may take, or until its pace is looked at."""
+
+
+class Guard:
+    """What the connections of one server share."""
+
+    def __init__(self, settings: CoordinatorSettings) -> None:
+        most = (settings.max_connections, settings.max_connections_per_peer, settings.max_connection_rate)
+        self.admission = Admission(ConnectionLimits(*most), asyncio.get_running_loop().time)
+        self.least = max(1, settings.min_upload_rate)
+        self.send_look_s = settings.send_timeout / _SEND_LOOKS
+        self.refused = 0
 
 
 class GuardedProtocol(H11Protocol):
-    """One connection. A request whose head does not come in time, or whose body trickles, is answered with 408 if it
-    has no answer yet, and cut off; so is who does not take the answer."""
+    """One connection. What does not come in time is answered with 408, if it has no answer yet, and cut off; so is who
+    takes nothing of an answer."""
 
-    _timer: asyncio.TimerHandle | None = None
-    _reader_timer: asyncio.TimerHandle | None = None
-    _waits_for_body = False
-    _received = 0
+    def __init__(self, guard: Guard, **given: Any) -> None:
+        super().__init__(**given)
+        self._guard = guard
+        self._peer = ""
+        self._refused = False
+        self._leaving = False
+        self._phase: _Phase | None = None
+        self._looks = self._received = self._unsent = self._send_looks = 0
+        self._look_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
-        self._look_in(_HEAD_S)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        name = peer_of(sock, transport.get_extra_info("peername"))
+        if refusal := self._guard.admission.admit(name):
+            self._refuse(refusal)
+            return
+        self._peer = name
+        self._wait_for(_Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_looking()
-        self._forget_reader()
+        self._wait_for(None)
+        self._stop_sending_watch()
+        if self._peer:
+            self._guard.admission.leave(self._peer)
+        self._guard.refused -= self._refused
         super().connection_lost(exc)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_reader()
-
-    def resume_writing(self) -> None:
-        self._forget_reader()
-        super().resume_writing()
-
-    def _watch_reader(self) -> None:
-        waiting = self.transport.get_write_buffer_size()
-        self._reader_timer = self.loop.call_later(_TAKES_S, self._look_at_reader, waiting)
-
-    def _forget_reader(self) -> None:
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
-            self._reader_timer = None
-
-    def _look_at_reader(self, waited: int) -> None:
-        if self.transport.get_write_buffer_size() < waited:
-            self._watch_reader()
-        else:
-            self.transport.abort()
-
     def data_received(self, data: bytes) -> None:
+        if self._leaving:
+            return
         self._received += len(data)
         super().data_received(data)
-        self._note_state()
+        self._note_phase()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._note_state()
+        self._note_phase()
 
-    def _note_state(self) -> None:
-        """Start or stop looking as the request moves on from its head to its body to its end."""
+    def _should_upgrade(self) -> bool:
+        """To nothing that is spoken here; then the request is one as any other."""
+        return False
+
+    def shutdown(self) -> None:
+        if self._leaving:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Of what cannot be read; which status suits it is known to the error that is being handled."""
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        self._leave(status, "this is no HTTP request that can be read" if status == 400 else "its head is too large")
+
+    # What comes in
+
+    def _note_phase(self) -> None:
+        if self._leaving:
+            return
         state = self.conn.their_state
-        in_head = state is h11.IDLE and bool(self.conn.trailing_data[0])
-        in_body = state is h11.SEND_BODY
-        if not in_head and not in_body:
-            self._stop_looking()
-        elif self._timer is None or in_body != self._waits_for_body:
-            self._waits_for_body = in_body
-            self._look_in(_BODY_EVERY_S if in_body else _HEAD_S)
+        if state is h11.SEND_BODY:
+            self._wait_for(_Phase.UNWANTED if self.conn.our_state is h11.DONE else _Phase.BODY)
+        else:
+            self._wait_for(_Phase.HEAD if state is h11.IDLE and self.conn.trailing_data[0] else None)
 
-    def _look_in(self, seconds: float) -> None:
-        self._stop_looking()
-        self._received = 0
-        self._timer = self.loop.call_later(seconds, self._look)
-
-    def _stop_looking(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _wait_for(self, phase: _Phase | None) -> None:
+        """None: for nothing that anybody owes. Of what is waited for already the looks go on."""
+        if phase is self._phase:
+            return
+        self._phase = phase
+        self._looks = self._received = 0
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+        self._look_timer = self.loop.call_later(_LOOK_EVERY_S, self._look) if phase else None
 
     def _look(self) -> None:
-        self._timer = None
-        ours = self.flow is not None and self.flow.read_paused  # the body waits for us, and not we for it
-        if self._waits_for_body and (ours or self._received >= _LEAST_RATE * _BODY_EVERY_S):
-            self._look_in(_BODY_EVERY_S)
+        self._look_timer = self.loop.call_later(_LOOK_EVERY_S, self._look)
+        self._looks += 1
+        ours = self.flow.read_paused  # it waits for us, and not we for it
+        if self._phase is None or self._looks < _LOOKS[self._phase]:
+            return
+        if self._phase is _Phase.BODY and (ours or self._received >= self._guard.least * self._looks):
+            self._looks = self._received = 0
+        elif self._phase is _Phase.HEAD and not self.conn.trailing_data[0]:
+            self.transport.close()  # a browser opens connections that it may never need
         else:
-            self._refuse()
+            self._leave(408, "the request came too slowly")
 
-    def _refuse(self) -> None:
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
-            self._say("the request came too slowly")
-        self.transport.close()
+    # What goes out
 
-    def _say(self, what: str) -> None:
-        headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
-        events: list[Any] = [h11.Response(status_code=408, headers=headers), h11.Data(data=what.encode())]
-        for event in [*events, h11.EndOfMessage()]:
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unsent, self._send_looks = self.transport.get_write_buffer_size(), 0
+        self._send_timer = self.loop.call_later(self._guard.send_look_s, self._look_at_sending)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_sending_watch()
+
+    def _look_at_sending(self) -> None:
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        self._send_looks = self._send_looks + 1 if self._unsent >= before else 0
+        if self._send_looks >= _SEND_LOOKS:
+            self.transport.abort()
+        else:
+            self._send_timer = self.loop.call_later(self._guard.send_look_s, self._look_at_sending)
+
+    def _stop_sending_watch(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+
+    # The end
+
+    def _refuse(self, why: str) -> None:
+        if self._guard.refused >= _LEAVING_AT_ONCE:
+            self.transport.abort()
+            return
+        self._refused = True
+        self._guard.refused += 1
+        self._leave(503, why)
+
+    def _leave(self, status: int, why: str) -> None:
+        """With a word, if there is no answer yet. What else comes is passed over for a while: were the connection
+        closed at once, the system would take back the answer that is on its way (RFC 9112, 9.6)."""
+        if self._leaving or self.transport.is_closing():
+            return
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        self._leaving = True
+        self._wait_for(None)
+        self._unset_keepalive_if_required()
+        self._say(status, why)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._look_timer = self.loop.call_later(_LEAVING_LOOKS * _LOOK_EVERY_S, self.transport.close)
+
+    def _say(self, status: int, why: str) -> None:
+        answer = problem(status, why)
+        headers = [*answer.raw_headers, (b"connection", b"close")]
+        head = h11.Response(status_code=status, headers=headers)
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")

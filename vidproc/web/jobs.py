@@ -49,4 +49,4 @@ async def details(view: View, job_id: str) -> JobDetails:
     found = await view.job(job_id)
     ended = await view.end(found.summary.id) if found.summary.state.final else None
     metrics: dict[str, Any] = dict(ended.metrics) if ended else {}
-    return JobDetails(**to_plain(found.summary), job=to_plain(found.job), metrics=metrics)
+    return JobDetails(**to_plain(found.summary), source=found.sha256, job=to_plain(found.job), metrics=metrics)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -32,9 +31,6 @@ from vidproc.errors import (
     VidprocError,
     one_line,
 )
-
-log = structlog.get_logger()
-
 
 CHECKSUM_MISMATCH = 460
 """A status of tus 1.0's own."""
@@ -130,5 +126,5 @@ async def _of_nobody(_: Request, __: Exception) -> Response:
 
 
 async def _of_bug(request: Request, error: Exception) -> Response:
-    log.error("bug", path=request.url.path, exc_info=error)
+    error.add_note(f"while {request.method} {request.url.path} was answered")  # the server logs it
     return problem(500, "a bug in vidproc; see the coordinator's log", "bug")

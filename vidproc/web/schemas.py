@@ -38,8 +38,10 @@ class JobPage(BaseModel):
 
 
 class JobDetails(JobSummary):
-    """`job` is what was asked for, `metrics` the figures of one that has ended."""
+    """`job` is what was asked for, but for the text of filters that came as code; `metrics` are the figures of one that
+    has ended."""
 
+    source: str = Field(description="the film's SHA-256; empty while that is not known")
     job: dict[str, Any]
     metrics: dict[str, Any]
 
@@ -135,3 +137,24 @@ class Component(BaseModel):
 class Ready(BaseModel):
     ready: bool
     components: list[Component]
+
+
+class Sample(BaseModel):
+    """A value of a metric; `name` has what OpenMetrics appends to the metric's own."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class MetricFamily(BaseModel):
+    name: str
+    type: str = Field(description="gauge, counter or histogram")
+    help: str
+    samples: list[Sample]
+
+
+class MetricPage(BaseModel):
+    """What `/metrics` tells."""
+
+    metrics: list[MetricFamily]

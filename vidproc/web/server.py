@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -14,12 +15,13 @@ from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.transport.address import Address
-from vidproc.transport.listen import Listener, listen
+from vidproc.transport.listen import BACKLOG, Listener, listen
 from vidproc.web.app import make_app
-from vidproc.web.guard import GuardedProtocol
+from vidproc.web.guard import Guard, GuardedProtocol
 
 _LARGEST_HEAD = 32 * 1024
 _KEEP_ALIVE_S = 15
+_ACCEPTS_AT_ONCE = 16
 _TO_END_S = 1.0
 """For so long answers that are under way may go on when the coordinator stops; streams of events never end."""
 
@@ -27,12 +29,17 @@ _TO_TIDY_UP_S = 2
 """So long, at most, whoever made such an answer may take to let go of what it holds."""
 
 
+def pages_of(view: View, settings: CoordinatorSettings) -> WebServer:
+    """All that there is to see of a coordinator."""
+    return WebServer(make_app(view, settings), settings)
+
+
 class WebServer:
     """`start`, then it serves until `stop`."""
 
-    def __init__(self, view: View, settings: CoordinatorSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: CoordinatorSettings) -> None:
+        self._app = app
         self._settings = settings
-        self._app = make_app(view, settings)
 
     def start(self) -> None:
         """In a running event loop. Raises `ClientError` when the port is taken."""
@@ -42,7 +49,7 @@ class WebServer:
             self._listeners = listen([Address.tcp(self._settings.bind, port)])
         except ClientError as error:
             raise ClientError(f"--preview-port {port}: {error}, or give --preview-port off") from None
-        self._server = _Server(_config(self._app))
+        self._server = _Server(_config(self._app, Guard(self._settings)))
         self._serving = asyncio.create_task(self._server.serve([each.socket for each in self._listeners]))
 
     @property
@@ -63,6 +70,13 @@ class _Server(uvicorn.Server):
         """Signals are for the coordinator as a whole."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """The event loop takes uvicorn's `backlog` for both: how many connections it accepts before anything else has
+        its turn, and how many may wait for that."""
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(BACKLOG)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers that do not end are broken off as if their readers had left. Every answer is made for that; those
         that uvicorn cancels are each told of as a bug, or end in status 500."""
@@ -78,14 +92,15 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=partial(GuardedProtocol, guard),  # type: ignore[arg-type] # whatever makes one serves
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
+        backlog=_ACCEPTS_AT_ONCE,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,

@@ -200,8 +200,7 @@ async function result({ metrics, frames_total: total }) {
   pictures.scrub(metrics.frames_out ?? total);
 }
 
-function change({ metrics, name, job }) {
-  const source = metrics.source_sha256 ?? job.source;
+function change({ source, name }) {
   if (!source) return;
   $("#change").href = `/?${new URLSearchParams({ film: source, name, job: id })}`;
   $("#change").hidden = false;

@@ -1,0 +1,235 @@
+"""What people come for: a film goes in, they see what happens to it, a film comes out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, sha256, until
+from tests.web.browsing import Visitor, accessible, sent, state
+
+BREAKING = """
+def breaking(frame):
+    raise ValueError("this film is not for me")
+"""
+
+DAZZLED = """
+def dazzled(frame):
+    if frame.mean() > 109.8:
+        raise ValueError("too bright")
+    return frame
+"""
+
+
+def opened(visitor: Visitor, film: Path, **options: object) -> Page:
+    """A new job, with the film there and its first pictures shown."""
+    page = visitor.page("/", **options)
+    page.locator("#file").set_input_files(film)
+    settled(page)
+    return page
+
+
+def settled(page: Page) -> tuple[str, str]:
+    """Wait until the newest pictures are shown; their addresses, of which each is another picture's."""
+    expect(page.locator(".compare:not(.loading):not(.empty)")).to_be_visible()
+    before, after = page.locator(".compare img").all()
+    return str(before.get_attribute("src")), str(after.get_attribute("src"))
+
+
+def brightness(page: Page) -> float:
+    """The mean of the picture behind the filters, from 0 to 255."""
+    return float(
+        page.evaluate(
+            """() => {
+                const canvas = new OffscreenCanvas(16, 16), pen = canvas.getContext("2d");
+                pen.drawImage(document.querySelector(".compare .after"), 0, 0, 16, 16);
+                const values = pen.getImageData(0, 0, 16, 16).data.filter((_, at) => at % 4 < 3);
+                return values.reduce((sum, each) => sum + each, 0) / values.length;
+            }"""
+        )
+    )
+
+
+def started(page: Page) -> str:
+    """The job's number."""
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2]
+
+
+def test_a_film_goes_in_and_comes_out(visitor: Visitor, http: httpx.Client, film: Path, tmp_path: Path) -> None:
+    page = opened(visitor, film)
+    expect(page.locator("#facts")).to_contain_text("60 frames")
+    page.get_by_label("Add a filter").select_option("invert")
+    job = started(page)
+    state(page, "done")
+    expect(page.locator("#asked")).to_contain_text("invert")
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download").click()
+    coming.value.save_as(tmp_path / "result")
+    metrics = http.get(f"/api/v1/jobs/{job}").json()["metrics"]
+    assert (sha256(tmp_path / "result"), metrics["frames_out"]) == (metrics["sha256"], 60)
+
+
+def test_a_knob_that_turns_is_seen_at_once(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    page.get_by_label("Add a filter").select_option("adjust")
+    before, plain = settled(page)
+    was = brightness(page)
+    page.get_by_role("slider", name="brightness").press("PageUp")
+    expect(page.locator(".compare .after")).not_to_have_attribute("src", plain)
+    assert settled(page)[0] == before, "the picture from before the filters is another one"
+    assert brightness(page) > was + 5
+    page.get_by_role("slider", name="Frame").press("ArrowRight")
+    expect(page.locator(".compare img").first).not_to_have_attribute("src", before)
+
+
+def test_what_cannot_be_is_said_before_the_start(visitor: Visitor, film: Path) -> None:
+    visitor.may_refuse = {400}
+    page = opened(visitor, film)
+    page.locator("#options summary").click()
+    page.get_by_label("Codec").select_option("h264")
+    page.get_by_label("Container").select_option("webm")
+    expect(page.get_by_role("alert")).to_contain_text("webm")
+    page.get_by_label("Container").select_option("mkv")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_label("Add a filter").select_option("overlay")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("[data-name=file] input")).to_be_focused()
+
+
+def test_the_divider_moves_by_keys(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    split = "getComputedStyle(document.querySelector('.compare')).getPropertyValue('--split')"
+    assert page.evaluate(split) == "50%"
+    page.get_by_role("slider", name="Divider").press("ArrowRight")
+    assert page.evaluate(split) == "51%"
+
+
+def test_filters_change_places(visitor: Visitor, http: httpx.Client, film: Path) -> None:
+    page = opened(visitor, film)
+    for name in ("invert", "flip", "grayscale"):
+        page.get_by_label("Add a filter").select_option(name)
+    page.get_by_role("button", name=re.compile("^Move grayscale")).press("ArrowUp")
+    expect(page.get_by_role("button", name=re.compile("^Move grayscale"))).to_be_focused()
+    expect(page.locator("#said")).to_have_text("grayscale is now number 2 of 3")
+    handle, onto = page.get_by_role("button", name=re.compile("^Move flip")), page.locator(".filter").first
+    handle.hover()
+    page.mouse.down()
+    box = onto.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 9, box["y"] + 5, steps=8)
+    page.mouse.up()
+    job = started(page)
+    assert http.get(f"/api/v1/jobs/{job}").json()["filters"] == ["flip", "invert", "grayscale"]
+    state(page, "done")
+
+
+def test_a_reload_loses_nothing_of_what_was_put_together(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    page.get_by_label("Add a filter").select_option("blur")
+    page.get_by_label("kind").select_option("median")
+    settled(page)
+    page.reload()
+    settled(page)
+    expect(page.get_by_label("kind")).to_have_value("median")
+    expect(page.locator("#facts")).to_contain_text("60 frames")
+
+
+def test_a_job_is_watched_while_it_goes_on(visitor: Visitor, site: Cluster, film: Path, gate: Gate) -> None:
+    job = sent(site, film, "--filter", gate.filter)
+    page = visitor.page(f"/jobs/{job}")
+    gate.reached(2)
+    state(page, "running")
+    expect(page.locator("#map-text")).to_contain_text("5 chunks: 2 done")
+    settled(page)
+    page.reload()
+    expect(page.locator("#map-text")).to_contain_text("5 chunks: 2 done")
+    page.locator("#map").press("ArrowRight")
+    expect(page.locator("#map-said")).to_contain_text("Chunk 0")
+    accessible(page)
+    gate.open()
+    state(page, "done")
+    expect(page.get_by_role("link", name="Download")).to_be_visible()
+    accessible(page)
+
+
+def test_a_job_is_stopped(visitor: Visitor, site: Cluster, film: Path, gate: Gate) -> None:
+    page = visitor.page(f"/jobs/{sent(site, film, '--filter', gate.filter)}")
+    gate.reached(1)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Leave it").click()
+    state(page, "running")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Stop it").click()
+    state(page, "cancelled")
+
+
+def test_a_job_is_run_again_and_with_changes(visitor: Visitor, site: Cluster, film: Path) -> None:
+    first = sent(site, film, "--filter", "blur:kind=median,ksize=9")
+    page = visitor.page(f"/jobs/{first}")
+    state(page, "done")
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: not url.endswith(first))
+    state(page, "done")
+    page.get_by_role("link", name="Change and run").click()
+    settled(page)
+    expect(page.get_by_label("kind")).to_have_value("median")
+    expect(page.locator("[data-name=ksize] input[type=number]")).to_have_value("9")
+
+
+def test_a_job_that_fails_says_why(visitor: Visitor, site: Cluster, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "breaking.py").write_text(BREAKING)
+    job = sent(site, film, "--filter", tmp_path / "breaking.py", "--on-error", "fail")
+    page = visitor.page(f"/jobs/{job}")
+    state(page, "failed")
+    expect(page.locator("#failure")).to_contain_text("this film is not for me")
+    accessible(page)
+
+
+@pytest.mark.long
+def test_frames_that_fell_back_are_told_of(visitor: Visitor, site: Cluster, film: Path, tmp_path: Path) -> None:
+    """Of this film two frames alone are so bright."""
+    (tmp_path / "dazzled.py").write_text(DAZZLED)
+    page = visitor.page(f"/jobs/{sent(site, film, '--filter', tmp_path / 'dazzled.py')}")
+    expect(page.locator("#log li").first).to_contain_text("too bright")
+    state(page, "done")
+    expect(page.locator("#fallbacks")).to_contain_text("2 frames could not be filtered. Frame 53: ")
+
+
+def test_a_job_is_removed(visitor: Visitor, site: Cluster, http: httpx.Client, film: Path) -> None:
+    job = sent(site, film, "--filter", "rotate")
+    page = visitor.page(f"/jobs/{job}")
+    state(page, "done")
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Remove it").click()
+    page.wait_for_url("**/history")
+    until(lambda: http.get(f"/api/v1/jobs/{job}").status_code == 404, "the job to be forgotten")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_put_a_job_together(visitor: Visitor, film: Path, theme: str) -> None:
+    page = opened(visitor, film, color_scheme=theme, reduced_motion="reduce", viewport={"width": 375, "height": 800})
+    for name in ("blur", "edges", "text", "overlay"):
+        page.get_by_label("Add a filter").select_option(name)
+    page.locator("#options summary").click()
+    accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+
+
+def test_jobs_are_found_again(visitor: Visitor, site: Cluster, film: Path) -> None:
+    jobs = [sent(site, film, "--filter", name) for name in ("sharpen", "equalize")]
+    page = visitor.page("/history")
+    rows = page.locator("#jobs tr")
+    page.get_by_role("searchbox").fill("sharpen")
+    expect(rows).to_have_count(1)
+    expect(rows.get_by_role("link")).to_have_attribute("href", f"/jobs/{jobs[0]}")
+    expect(rows).to_contain_text("done")
+    page.get_by_role("combobox", name="State").select_option("failed")
+    page.get_by_role("searchbox").fill("sharpen")
+    expect(page.locator("#none")).to_contain_text("No job is like that")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from vidproc.web import feeds
+from vidproc.web.feeds import Feed, event
+
+pytestmark = pytest.mark.unit
+
+
+class News:
+    """Something new at each look."""
+
+    def __init__(self, until: int = 1000) -> None:
+        self.looks = 0
+        self._until = until
+
+    def first(self) -> Iterator[bytes]:
+        yield event("first", self.looks)
+
+    def look(self) -> Iterator[bytes]:
+        self.looks += 1
+        yield event("look", self.looks)
+
+    def ended(self) -> bool:
+        return self.looks >= self._until
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_LOOK_EVERY_S", 0.001)
+
+
+def test_all_who_watch_are_told_of_the_same_looks() -> None:
+    async def main() -> None:
+        news = News(until=5)
+        feed = Feed(news.first, news.look, news.ended)
+
+        async def watched() -> list[bytes]:
+            return [each async for each in feed.watch()]
+
+        one, other = await asyncio.gather(watched(), watched())
+        assert one == other == [event("first", 0), *(event("look", n) for n in range(1, 7))]
+        assert feed.watchers == 0
+
+    asyncio.run(main())
+
+
+def test_nobody_looks_when_nobody_watches() -> None:
+    async def main() -> None:
+        news = News()
+        feed = Feed(news.first, news.look)
+        watching = feed.watch()
+        assert [await anext(watching), await anext(watching)] == [event("first", 0), event("look", 1)]
+        await watching.aclose()
+        assert feed.watchers == 0
+        await asyncio.sleep(0)  # a task that was cancelled needs a turn to end
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+def test_who_does_not_read_is_cut_off_and_the_others_are_not() -> None:
+    async def main() -> None:
+        news = News(until=100)
+        feed = Feed(news.first, news.look, news.ended)
+        slow = feed.watch()
+        assert await anext(slow) == event("first", 0)
+        told = [each async for each in feed.watch()]
+        assert told[-1] == event("look", 101)
+        assert [each async for each in slow] == []
+
+    asyncio.run(main())
