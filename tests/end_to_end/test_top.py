@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,6 +140,16 @@ def test_without_a_terminal_it_looks_once(shared: Cluster, where: Where, words: 
     assert lines[3] == "no jobs"
     assert lines[5].split()[:2] == ["WORKER", "SLOTS"]
     assert all(line.isprintable() and line == line.rstrip() for line in lines)
+
+
+def test_it_needs_nothing_heavy(shared: Cluster) -> None:
+    code = (
+        "import sys\nfrom vidproc.cli.top import main\n"
+        f"assert main({list(map(str, (*shared.by_unix, '--once')))}) == 0\n"
+        "print(*({'cv2', 'av', 'numpy', 'fastapi', 'pydantic', 'sqlalchemy'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
 
 
 def test_for_programs(shared: Cluster, film: Path, gate: Gate) -> None:
