@@ -78,6 +78,13 @@ def test_whoever_interrupts_it_gets_the_terminal_back(
     assert terminal.seen.endswith(b"interrupted\r\n")
 
 
+def test_a_terminal_that_is_closed_is_its_end(shared: Cluster, terminal: Terminal, looking: Looking) -> None:
+    program = looking(shared)
+    terminal.showing("no jobs")
+    terminal.close()
+    assert program.wait() == 0
+
+
 def test_a_coordinator_that_dies_is_waited_for(tmp_path: Path, terminal: Terminal, looking: Looking) -> None:
     with cluster(tmp_path / "own") as own:
         own.add_worker(1, "--name", "alder")
