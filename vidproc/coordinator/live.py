@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import bottleneck
-from vidproc.metrics.histogram import Histogram
 from vidproc.model import Attempt, JobState, Outcome
 from vidproc.protocol.status_messages import MOST_ROWS, Status
 from vidproc.scheduling.events import Grant
@@ -230,10 +229,7 @@ def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
 def _latency(job: Job) -> dict[str, float] | None:
     if not job.results:
         return None
-    histogram = Histogram()
-    for done in job.results.values():
-        histogram.merge(done.report.latency)
-    return {f"p{p}": round(1e3 * histogram.percentile(p), 3) for p in (50, 95, 99)}
+    return {f"p{p}": round(1e3 * job.latency.percentile(p), 3) for p in (50, 95, 99)}
 
 
 def _shares(job: Job) -> dict[str, Share]:
