@@ -84,6 +84,7 @@ class Uploads:
         self._folder = IncomingFolder(spool.root / "incoming")
         self._uploads: dict[str, _Upload] = {}
         self._sweeping: asyncio.Task[None] | None = None
+        self.bytes_received = 0
 
     async def open(self) -> None:
         """Take over what an earlier coordinator had."""
@@ -175,6 +176,7 @@ class Uploads:
         await _in_thread(file.begin)
         try:
             async for block in blocks:
+                self.bytes_received += len(block)
                 self._demand_fit(file, len(held) + len(block))
                 held += block
                 if len(held) >= _BLOCK:

@@ -16,13 +16,15 @@ from msgspec import Struct
 
 from vidproc._version import __version__
 from vidproc.config import CoordinatorSettings
-from vidproc.coordinator import health
+from vidproc.coordinator import health, readings
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
-from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
+from vidproc.coordinator.live import JobNow, job_now, jobs_now, workers_now
+from vidproc.coordinator.readings import Readings
+from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.uploads import Uploads
 from vidproc.errors import ClientError, ConflictError, GoneError, UnknownWorkerError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
@@ -38,6 +40,7 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Finished, Submit
+from vidproc.status import JobBrief, WorkerNow
 from vidproc.storage.journal import Journal
 
 _T = TypeVar("_T")
@@ -147,6 +150,15 @@ class View:
         link.ask_to_drain()
 
     # The coordinator itself
+
+    @property
+    def tally(self) -> Tally:
+        """What has happened since it began."""
+        return self._dispatch.tally
+
+    async def readings(self) -> Readings:
+        """What is at this moment, in figures."""
+        return await readings.take(self._settings.data_dir, self._dispatch, self.uploads)
 
     async def health(self) -> tuple[Component, ...]:
         """What a job needs, and whether it is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.view import View
+from vidproc.errors import UnknownJobError
 from vidproc.web.feeds import Event, Feeds
 from vidproc.web.jobs import details
 from vidproc.web.places import Places
@@ -35,8 +37,9 @@ def router(view: View) -> APIRouter:
     @made.get("/jobs/{job_id}/events", summary="The same, as it changes", **lasting)
     async def job_events(job_id: str) -> Response:
         """First `now` with all of it; then, at most twice a second, `change` with what changed: `now` without its
-        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details."""
-        return _stream(_until_the_end(feeds.job((await view.job(job_id)).summary.id), view, job_id))
+        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details; of a job that
+        ended before, that alone."""
+        return _stream(_until_the_end(_from_now_on(feeds, (await view.job(job_id)).summary.id), view, job_id))
 
     @made.get("/workers", summary="The daemons that are connected")
     async def list_workers() -> WorkerPage:
@@ -64,7 +67,15 @@ def _stream(events: AsyncIterator[Event]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-async def _until_the_end(events: AsyncIterator[Event], view: View, job_id: str) -> AsyncIterator[Event]:
-    async for each in events:
-        yield each
+def _from_now_on(feeds: Feeds, job_id: str) -> AsyncIterator[Event] | None:
+    """None of a job that ended before: what is known of it is written down."""
+    with contextlib.suppress(UnknownJobError):
+        return feeds.job(job_id)
+    return None
+
+
+async def _until_the_end(events: AsyncIterator[Event] | None, view: View, job_id: str) -> AsyncIterator[Event]:
+    if events is not None:
+        async for each in events:
+            yield each
     yield b"event: end\ndata: %s\n\n" % (await details(view, job_id)).model_dump_json().encode()

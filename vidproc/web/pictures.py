@@ -11,8 +11,8 @@ from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.picture_orders import Picture, Side
 from vidproc.coordinator.view import View
-from vidproc.model import FilterSpec, JobSpec
 from vidproc.protocol.structure import to_plain
+from vidproc.web.filter_files import with_files
 from vidproc.web.motion_jpeg import MEDIA_TYPE, Viewers
 from vidproc.web.picture_schemas import HIGHEST, WIDEST, FilmFacts, PreviewRequest, Stream
 from vidproc.web.places import Places
@@ -36,15 +36,15 @@ def router(view: View) -> APIRouter:
 
     @made.get("/films/{source}", summary="What a film is that is held")
     async def show_film(source: str) -> FilmFacts:
-        facts = await view.gallery.facts(source)
+        """`source` is its SHA-256, or the id of its upload."""
+        facts = await view.gallery.facts((await view.uploads.film(source)).path)
         streams = [Stream(type=kind, codec=codec) for kind, codec in facts.streams]
         return FilmFacts(**{**to_plain(facts), "source": source, "streams": streams})
 
     @made.post("/preview", summary="A frame of a film through filters", response_class=Response, responses=_JPEG)
     async def preview(asked: PreviewRequest, request: Request) -> Response:
-        job = None if asked.side == "source" else _job(asked)
-        shown = await _while_wanted(request, view.gallery.preview(asked.source, asked.frame, asked.width, job))
-        return _answer(shown, {"cache-control": "no-store"})
+        """Where a filter remembers more of the film than was gone through, `X-Vidproc-Approximate` says so."""
+        return _answer(await _while_wanted(request, _preview(view, asked)), {"cache-control": "no-store"})
 
     return made
 
@@ -84,9 +84,13 @@ def previews(view: View) -> APIRouter:
     return made
 
 
-def _job(asked: PreviewRequest) -> JobSpec:
-    specs = tuple(FilterSpec(each.name, each.params) for each in asked.filters)
-    return JobSpec(specs, asked.container, asked.codec, pix_fmt=asked.pix_fmt)
+async def _preview(view: View, asked: PreviewRequest) -> Picture:
+    film = await view.uploads.film(asked.source)
+    if asked.side == "source":
+        return await view.gallery.source(film.path, asked.frame, asked.width)
+    job, files = await with_files(view, asked.spec())
+    where = {sha256: file.path for sha256, file in files.items()}
+    return await view.gallery.preview(film.path, asked.frame, asked.width, job, where)
 
 
 def _answer(shown: Picture, headers: Mapping[str, str]) -> Response:
