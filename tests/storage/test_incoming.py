@@ -112,8 +112,8 @@ def test_a_whole_one_is_kept_as_a_source_by_its_own_name_too(tmp_path: Path) -> 
             one.write(FILM)
             one.commit(1e10)
             one.end()
-            spool.adopt(one.path, one.sha256())
-            spool.adopt(one.path, one.sha256())
+            for _ in range(2):
+                spool.adopt(one.path, one.sha256())
             assert spool.size_of(sha256) == len(FILM)
             spool.trim(0)
             assert spool.size_of(sha256) is None

@@ -17,13 +17,18 @@ from enum import Enum, auto
 from typing import Any
 
 import h11
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vidproc.config import CoordinatorSettings
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.web.problems import problem
+from vidproc.web.turns import Turns
 
 _LOOK_EVERY_S = 1.0
+_FIRST_AT_ONCE = 16
+"""First requests of connections that are begun before anything else has its turn: in a crowd that comes at once,
+whoever was here before goes on being served."""
 _SEND_LOOKS = 10
 """Without anything taken, in `send_timeout`."""
 _UNSENT = 64 * 1024
@@ -55,6 +60,16 @@ class Guard:
         self.least = max(1, settings.min_upload_rate)
         self.send_look_s = settings.send_timeout / _SEND_LOOKS
         self.refused = 0
+        self._turns = Turns(_FIRST_AT_ONCE)
+
+    def in_turn(self, app: ASGIApp) -> ASGIApp:
+        """The same, which waits for its turn."""
+
+        async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._turns.mine()
+            await app(scope, receive, send)
+
+        return waiting
 
 
 class GuardedProtocol(H11Protocol):
@@ -64,6 +79,7 @@ class GuardedProtocol(H11Protocol):
     def __init__(self, guard: Guard, **given: Any) -> None:
         super().__init__(**given)
         self._guard = guard
+        self._served, self.app = self.app, guard.in_turn(self.app)
         self._peer = ""
         self._refused = False
         self._leaving = False
@@ -99,6 +115,7 @@ class GuardedProtocol(H11Protocol):
         self._note_phase()
 
     def on_response_complete(self) -> None:
+        self.app = self._served
         super().on_response_complete()
         self._note_phase()
 
@@ -195,12 +212,19 @@ class GuardedProtocol(H11Protocol):
             return
         self._leaving = True
         self._wait_for(None)
+        self._tell_of_end()
         self._unset_keepalive_if_required()
         self._say(status, why)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
         self._look_timer = self.loop.call_later(_LEAVING_LOOKS * _LOOK_EVERY_S, self.transport.close)
+
+    def _tell_of_end(self) -> None:
+        """Whoever is at an answer need not go on, and is not to send it behind the last word."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _say(self, status: int, why: str) -> None:
         answer = problem(status, why)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from vidproc.errors import (
@@ -70,6 +70,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(VidprocError, _of_ours)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(ClientDisconnect, _of_nobody)
     app.add_exception_handler(Exception, _of_bug)
 
 
@@ -117,6 +118,11 @@ async def _of_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     return problem(422, "; ".join(f"{each['where']}: {each['what']}" for each in wrong)[:1000], errors=wrong[:50])
+
+
+async def _of_nobody(_: Request, error: Exception) -> Response:
+    """Who asked is gone."""
+    return Response(status_code=400)
 
 
 async def _of_bug(request: Request, error: Exception) -> Response:

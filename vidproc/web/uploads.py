@@ -13,7 +13,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 
 from vidproc.coordinator.uploads import Check
 from vidproc.coordinator.view import View
@@ -80,10 +79,7 @@ def router(view: View, largest: int) -> APIRouter:
     ) -> Response:
         if kind != _BYTES:
             raise HTTPException(415, f"the bytes of an upload are {_BYTES}")
-        try:
-            return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
-        except ClientDisconnect:
-            return Response(status_code=400)  # for nobody: what came counts
+        return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
 
     @made.delete("/{upload_id}", status_code=204, summary="Forget it", dependencies=[Depends(_speaks_tus)])
     async def forget(upload_id: str) -> Response:
