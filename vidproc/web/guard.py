@@ -14,10 +14,10 @@ import asyncio
 import socket
 import sys
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import h11
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vidproc.config import CoordinatorSettings
@@ -26,8 +26,8 @@ from vidproc.web.problems import problem
 from vidproc.web.turns import Turns
 
 _LOOK_EVERY_S = 1.0
-_FIRST_AT_ONCE = 16
-"""First requests of connections that are begun before anything else has its turn: in a crowd that comes at once,
+_READ_AT_ONCE = 16
+"""New connections whose first bytes are looked at before anything else has its turn: in a crowd that comes at once,
 whoever was here before goes on being served."""
 _SEND_LOOKS = 10
 """Without anything taken, in `send_timeout`."""
@@ -60,16 +60,7 @@ class Guard:
         self.least = max(1, settings.min_upload_rate)
         self.send_look_s = settings.send_timeout / _SEND_LOOKS
         self.refused = 0
-        self._turns = Turns(_FIRST_AT_ONCE)
-
-    def in_turn(self, app: ASGIApp) -> ASGIApp:
-        """The same, which waits for its turn."""
-
-        async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._turns.mine()
-            await app(scope, receive, send)
-
-        return waiting
+        self.turns = Turns(_READ_AT_ONCE)
 
 
 class GuardedProtocol(H11Protocol):
@@ -79,8 +70,8 @@ class GuardedProtocol(H11Protocol):
     def __init__(self, guard: Guard, **given: Any) -> None:
         super().__init__(**given)
         self._guard = guard
-        self._served, self.app = self.app, guard.in_turn(self.app)
         self._peer = ""
+        self._new = True
         self._refused = False
         self._leaving = False
         self._phase: _Phase | None = None
@@ -108,14 +99,24 @@ class GuardedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._leaving:
-            return
+        if self._new and not self._leaving:
+            self._new = False
+            self.transport.pause_reading()
+            self._guard.turns.do(partial(self._begin, data))
+        elif not self._leaving:
+            self._take(data)
+
+    def _begin(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         self._received += len(data)
-        super().data_received(data)
+        super().data_received(data)  # which may stop reading again
         self._note_phase()
 
     def on_response_complete(self) -> None:
-        self.app = self._served
         super().on_response_complete()
         self._note_phase()
 

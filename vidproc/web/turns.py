@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 
 class Turns:
-    """`most` who come go on in each round of the event loop; the others wait, in the order of their coming."""
+    """Of what is to be done, `most` is done in each round of the event loop; the rest waits, in the order in which it
+    came."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._went_on = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._done = 0
+        self._waiting: deque[Callable[[], None]] = deque()
 
-    async def mine(self) -> None:
-        """Wait for it."""
-        if self._went_on < self._most:
-            self._count()
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        await turn
+    def do(self, what: Callable[[], None]) -> None:
+        """At once, or when it is its turn."""
+        self._waiting.append(what)
+        if len(self._waiting) == 1 and self._done < self._most:
+            self._do_next()
 
-    def _count(self) -> None:
-        self._went_on += 1
-        if self._went_on == 1:
+    def _do_next(self) -> None:
+        if not self._done:
             asyncio.get_running_loop().call_soon(self._next_round)
+        self._done += 1
+        self._waiting.popleft()()
 
     def _next_round(self) -> None:
-        self._went_on = 0
-        while self._waiting and self._went_on < self._most:
-            turn = self._waiting.popleft()
-            if not turn.done():  # as of one that was cancelled
-                turn.set_result(None)
-                self._count()
+        self._done = 0
+        while self._waiting and self._done < self._most:
+            self._do_next()
