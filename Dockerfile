@@ -38,7 +38,7 @@ CMD ["--host", "coordinator", "--port", "9090", "--token-file", "/run/secrets/to
 
 FROM runtime AS coordinator
 VOLUME /data
-EXPOSE 9090
+EXPOSE 9090 8080
 # Healthy means that the port takes connections.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 9090), 3).close()"]

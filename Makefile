@@ -8,7 +8,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 READY := .venv/ready
 
 # What run-local and serve work on; empty values mean that program's own defaults. ARGS goes to test, test-long,
-# simulate, fuzz, bench, guard and docs.
+# simulate, fuzz, bench, guard, docs and screenshots.
 VIDEO ?=
 PROCESSING ?= blur
 OUT ?=
@@ -18,7 +18,7 @@ LOCAL := .venv/bin/python -P -m vidproc.cli.local \
 	$${VIDEO:+--video "$$VIDEO"} $${PROCESSING:+--processing "$$PROCESSING"} $${OUT:+--out "$$OUT"}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run-local serve test test-long simulate fuzz style types bench guard docs clean lock
+.PHONY: help setup run-local serve test test-long simulate fuzz style types bench guard docs screenshots clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +65,9 @@ guard: $(READY) ## find what takes more than benchmarks/baseline.json says; on a
 
 docs: $(READY) ## write again the documents that are made from the code
 	.venv/bin/python -m vidproc.cli.docs $(ARGS)
+
+screenshots: $(READY) ## take the pictures of the pages in docs/screenshots anew; needs Chromium (ARGS="job workers")
+	.venv/bin/python -m tests.web.screenshots $(ARGS)
 
 clean: ## remove caches and build products; keeps .venv and out/
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

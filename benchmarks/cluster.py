@@ -28,11 +28,12 @@ def has_python() -> bool:
 
 
 class Cluster:
-    """Where to send jobs, and what the daemons have used so far. `where`: as options; `pids`: the coordinator's, then
-    the workers'."""
+    """Where to send jobs, and what the daemons have used so far. `where`: as options; `pages`: where to look at it;
+    `pids`: the coordinator's, then the workers'."""
 
-    def __init__(self, address: Address, pids: Sequence[int], slots: int) -> None:
+    def __init__(self, address: Address, pages: str, pids: Sequence[int], slots: int) -> None:
         self.address = address
+        self.pages = pages
         self.where = _options(address)
         self.pids = pids
         self.slots = slots
@@ -50,16 +51,17 @@ def started(slots: int, unix: bool = False, daemons: int = 1) -> Iterator[Cluste
     The slots are dealt out among the daemons, each of which has at least one.
     """
     with scratch.folder() as folder, contextlib.ExitStack() as stack:
-        path, port = folder / "socket", _free_port()
+        path, port, pages = folder / "socket", _free_port(), _free_port()
         address = Address.unix(path) if unix else Address.tcp("localhost", port)
-        listen = ["--port", str(port), "--unix-socket", str(path), "--data-dir", str(folder / "data")]
+        listen = ["--port", str(port), "--preview-port", str(pages)]
+        listen += ["--unix-socket", str(path), "--data-dir", str(folder / "data")]
         pids = [stack.enter_context(_program("coordinator", folder / "coordinator.log", *listen)).pid]
         _wait_for(path, folder / "coordinator.log")
         shares = _dealt(slots, daemons)
         for number, share in enumerate(shares, 1):
             options = [*_options(address), "--processes", str(share), "--name", f"daemon-{number}"]
             pids.append(stack.enter_context(_program("worker", folder / f"worker-{number}.log", *options)).pid)
-        yield Cluster(address, pids, sum(shares))
+        yield Cluster(address, f"http://localhost:{pages}", pids, sum(shares))
 
 
 def _options(address: Address) -> list[str]:

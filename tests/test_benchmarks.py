@@ -18,7 +18,7 @@ from benchmarks.comparison import FIRST_CRF, Comparison, Spread, run_once, share
 from benchmarks.page import Bar, Chart, Goal, Section, Table, goal, goals_table, spread
 from benchmarks.plain import COUNTERPARTS, Counterpart
 from benchmarks.results import Measured, Results, load, save
-from benchmarks.sections import SECTIONS, WITH_GOALS
+from benchmarks.sections import SECTIONS, WITH_GOALS, viewers
 from benchmarks.sections import load as load_section
 from benchmarks.subjects import COLD, FFMPEG, FLOOR, OPENCV, PEERS, WARM, Run, ffmpeg_program, peers
 from benchmarks.tasks import TASKS
@@ -116,6 +116,23 @@ def test_a_load_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert found["burst"] == {"served": 12}
     assert min(it["count"] for it in found["answers"].values()) > 1
     assert min(found["memory"].values()) > 0
+
+
+@pytest.mark.process
+def test_viewers_watch_while_jobs_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not cluster.has_python():
+        pytest.skip("bin/ leads to a Python without vidproc's dependencies")
+    monkeypatch.setattr(settings, "WARM_UP", SMALL)
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    monkeypatch.setattr(viewers, "CROWD", viewers.Crowd(jobs=2, of_cluster=2))
+    out = tmp_path / "out.json"
+    words = ["viewers", "--slots", "1", "--rounds", "1", "--seconds", "1,3", "--height", "180"]
+    assert bench.main([*words, "--json", str(out)]) == 0
+    section = load(out).sections["viewers"].section
+    (alone,), (watched,) = section.data["alone"], section.data["watched"]
+    assert 0 < alone["own"] < alone["family"]
+    assert alone["received"] == 0 < watched["received"]
+    assert section.goals[0].measured == pytest.approx(watched["own"] / alone["own"])
 
 
 @pytest.mark.process

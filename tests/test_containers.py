@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from vidproc._version import __version__
+from vidproc.config import CoordinatorSettings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -140,25 +141,76 @@ def test_a_service_is_confined_and_watched(service: str) -> None:
 
 
 def test_the_images_carry_the_version() -> None:
-    images = {service: given["image"] for service, given in COMPOSE["services"].items()}
+    images = {service: COMPOSE["services"][service]["image"] for service in PROGRAMS}
     assert images == {service: f"{program}:{__version__}" for service, program in PROGRAMS.items()}
 
 
 def test_the_services_fit_together() -> None:
     services = COMPOSE["services"]
-    assert services.keys() == PROGRAMS.keys()
     assert services["worker"]["depends_on"] == {"coordinator": {"condition": "service_healthy"}}
     assert "ports" not in services["worker"], "two workers can't publish one port"
     assert "container_name" not in services["worker"], "two workers can't share one name"
     command = services["worker"]["command"]
     assert command[command.index("--host") + 1] in services
-    for service in services.values():
+    for service in map(services.get, PROGRAMS):
         assert set(service["secrets"]) <= COMPOSE["secrets"].keys()
         assert f"/run/secrets/{service['secrets'][0]}" in service["command"]
         for volume in service.get("volumes", []):
             name, _, inside = volume.partition(":")
             assert name in COMPOSE["volumes"]
             assert inside in service["command"]
+
+
+def monitors() -> dict[str, dict[str, Any]]:
+    """The services of others, beside ours."""
+    return {name: given for name, given in COMPOSE["services"].items() if name not in PROGRAMS}
+
+
+def test_monitors_are_pinned_confined_and_run_only_when_asked_for() -> None:
+    assert monitors().keys() == {"prometheus", "grafana"}
+    for given in monitors().values():
+        assert given["profiles"] == ["monitoring"]
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", given["image"])
+        assert given["read_only"]
+        assert given["cap_drop"] == ["ALL"]
+        assert all(port.startswith("127.0.0.1:") for port in given["ports"])
+
+
+def test_what_monitors_are_given_exists() -> None:
+    for given in monitors().values():
+        for source, inside, *way in (volume.split(":") for volume in given["volumes"]):
+            if source.startswith("./"):
+                assert (ROOT / source).is_dir()
+                assert way == ["ro"]
+            else:
+                assert source in COMPOSE["volumes"]
+            assert inside.startswith("/")
+
+
+def test_prometheus_asks_the_coordinator_by_its_name_and_port_and_with_its_token() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    (scraped,) = config["scrape_configs"]
+    ((host, port),) = (it.split(":") for it in scraped["static_configs"][0]["targets"])
+    assert COMPOSE["services"]["coordinator"]["hostname"] == host
+    assert parser_of("coordinator").parse_args([]).preview_port is None  # not given: the default holds
+    assert int(port) == CoordinatorSettings().preview_port
+    assert any(it.endswith(f":{port}") for it in COMPOSE["services"]["coordinator"]["ports"])
+    secret = Path(scraped["authorization"]["credentials_file"])
+    assert secret.parent == Path("/run/secrets")
+    assert secret.name in COMPOSE["services"]["prometheus"]["secrets"]
+
+
+def test_grafana_is_pointed_at_prometheus_and_finds_the_board() -> None:
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (boards,) = yaml.safe_load((provisioning / "dashboards/vidproc.yml").read_text())["providers"]
+    mounted = dict(volume.split(":")[1::-1] for volume in COMPOSE["services"]["grafana"]["volumes"])
+    board = ROOT / mounted[boards["options"]["path"]] / "vidproc.json"
+    chosen = {it["name"]: it for it in json.loads(board.read_text())["templating"]["list"]}
+    assert chosen["datasource"]["current"]["value"] == source["uid"]
+    home = COMPOSE["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{boards['options']['path']}/{board.name}"
 
 
 def test_the_token_stays_out_of_the_repository_and_the_images() -> None:

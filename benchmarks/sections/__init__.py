@@ -18,6 +18,7 @@ from benchmarks.sections import (
     second,
     short,
     transports,
+    viewers,
 )
 from benchmarks.settings import Settings
 
@@ -36,6 +37,7 @@ SECTIONS: Mapping[str, Measure] = MappingProxyType(
         "heights": heights.measure,
         "crowd": crowd.measure,
         "load": load.measure,
+        "viewers": viewers.measure,
     }
 )
 """In the order of the page."""

@@ -73,3 +73,17 @@ def test_what_are_no_counts_is_refused_whole(counts: dict[int, int]) -> None:
 def test_a_percentile_is_a_percentage(percent: int) -> None:
     with pytest.raises(ValueError, match="between 0 and 100"):
         Histogram().percentile(percent)
+
+
+@given(st.lists(times), st.lists(times, unique=True))
+def test_counts_up_to_bounds_are_those_of_times_nearly_so_long(seconds: list[float], bounds: list[float]) -> None:
+    bounds.sort()
+    for bound, count in zip(bounds, of(seconds).up_to(bounds), strict=True):
+        least = sum(time <= bound / (1 + RELATIVE_ERROR + 1e-9) for time in seconds)
+        most = sum(time <= bound * (1 + RELATIVE_ERROR + 1e-9) for time in seconds)
+        assert least <= count <= most
+
+
+@given(st.lists(times))
+def test_the_sum_is_off_by_two_percent_at_most(seconds: list[float]) -> None:
+    assert of(seconds).sum == pytest.approx(sum(seconds), rel=RELATIVE_ERROR + 1e-9)

@@ -22,6 +22,12 @@ def echo(channel: Channel, gauge: Gauge) -> None:
         channel.send(header, payload)
 
 
+def tell_environment(channel: Channel, gauge: Gauge) -> None:
+    """Answers with the variable that it is asked for."""
+    for header, _ in channel:
+        channel.send({"value": os.environ.get(header["name"], "")})
+
+
 def obey(channel: Channel, gauge: Gauge) -> None:
     """Comes to the end that it is told, with frame 42 in hand."""
     for header, _ in channel:

@@ -156,6 +156,23 @@ def test_many_at_once_leave_the_program_as_it_was() -> None:
     assert dict(os.environ) == environment
 
 
+def test_the_environment_of_children_is_never_in_the_program_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads go through `os.environ` at any moment: modules do as they are imported."""
+
+    def changed(*_: object) -> None:
+        raise AssertionError("the environment was changed")
+
+    async def main() -> None:
+        async with child("tell_environment") as it:
+            await it.send({"name": "MALLOC_TRIM_THRESHOLD_"})
+            assert await it.receive() == ({"value": str(2**30)}, b"")
+
+    with monkeypatch.context() as patch:
+        for method in ("__setitem__", "__delitem__"):
+            patch.setattr(type(os.environ), method, changed)
+        run(main())
+
+
 def test_a_start_that_is_cancelled_leaves_nothing_and_harms_no_other() -> None:
     async def main() -> None:
         async with child("echo") as other:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.end_to_end.programs import Cluster
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _REFUSED = "Failed to load resource: the server responded with a status of "
@@ -64,7 +67,7 @@ class Visitor:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._said.append(message.text)
+            self._said.append(f"{message.text} {message.location.get('url', '')}")
 
     def leave(self) -> None:
         """Fails if anything was wrong."""
@@ -78,10 +81,25 @@ class Visitor:
     def _is_expected(self, line: str) -> bool:
         if self.may_be_offline and "net::ERR_" in line:
             return True
-        return line.startswith(_REFUSED) and int(line.removeprefix(_REFUSED).split()[0]) in self.may_refuse
+        if not line.startswith(_REFUSED):
+            return False
+        status = int(line.removeprefix(_REFUSED).split()[0])
+        return status in self.may_refuse or (status == 404 and "/frame/" in line)  # the job ended at this moment
 
 
 def accessible(page: Page) -> None:
-    """Nothing that axe-core holds against it, while nothing moves."""
+    """Nothing that axe-core holds against it, from its top, where what sticks there hides nothing."""
+    page.evaluate("scrollTo(0, 0)")
     found = Axe().run(page, options=_RULES)
     assert found.violations_count == 0, found.generate_report()
+
+
+def sent(site: Cluster, film: Path, *words: object) -> str:
+    """The number of a job that goes on without whoever sent it."""
+    program = site.sending(film, "out.mp4", "--detach", *words)
+    assert program.wait() == 0, program.said
+    return re.findall(r"\b[0-9a-f]{16}\b", program.said)[0]
+
+
+def state(page: Page, words: str) -> None:
+    expect(page.locator("#state")).to_have_text(words)

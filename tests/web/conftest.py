@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster
 from tests.media import clips
 from tests.web.browsing import Visitor, chromium
@@ -47,3 +48,11 @@ def visitor(browser: Browser, site: Cluster) -> Iterator[Visitor]:
     made = Visitor(browser, site.pages[0])
     yield made
     made.leave()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """The first two chunks of a job pass it, and nobody waits at it in the end."""
+    made = Gate(tmp_path, chunks=2)
+    yield made
+    made.open()

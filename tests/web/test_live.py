@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.end_to_end.gates import Gate
-from tests.end_to_end.programs import Cluster, until
+from tests.end_to_end.programs import Cluster, cluster, until
 
 
 def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
@@ -44,6 +45,22 @@ def test_a_job_is_seen_from_its_chunks_to_its_end(
         chunks.update({int(number): chunk for number, chunk in change["changed"].items()})
     assert {chunk["state"] for chunk in chunks.values()} == {"done"}
     assert (name, last["state"], last["metrics"]["frames_out"]) == ("end", "done", 60)
+
+
+@pytest.mark.long
+def test_a_job_that_ended_before_has_nothing_but_its_end(film: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "cluster", "--preview-port", 0) as made:
+        made.add_worker(1)
+        assert made.send(film, "out.mp4", "--detach").code == 0
+        until(lambda: made.jobs("list", "--state", "done").out, "the job to end")
+        assert made.coordinator.stop() == 0
+        made.start_coordinator("--preview-port", 0, port=made.port)
+        with httpx.Client(base_url=made.pages[0], trust_env=False) as http:
+            job = http.get("/api/v1/jobs").json()["jobs"][0]
+            assert http.get(f"/api/v1/jobs/{job['id']}/now").status_code == 404
+            with http.stream("GET", f"/api/v1/jobs/{job['id']}/events") as answer:
+                ((name, end),) = events(answer)
+    assert (name, end["state"], end["metrics"]["frames_out"]) == ("end", "done", 60)
 
 
 def test_daemons_tell_of_their_machine(site: Cluster, http: httpx.Client) -> None:

@@ -16,10 +16,11 @@ from vidproc.config import CoordinatorSettings, WorkerSettings, default_of, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
 from vidproc.media.still import still
+from vidproc.web import exposition
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
-_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "explain", "doctor", "verify")
+_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "top", "explain", "doctor", "verify")
 _HEAD = """\
 # Options of the programs
 
@@ -49,7 +50,11 @@ def options_page() -> str:
     )
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"filters.md": reference.page, "options.md": options_page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "filters.md": reference.page,
+    "options.md": options_page,
+    "prometheus.md": exposition.page,
+}
 
 
 def stale(folder: Path) -> list[str]:

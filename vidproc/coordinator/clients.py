@@ -17,6 +17,7 @@ from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
+from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
 from vidproc.errors import BusyError, ClientError, PeerError, VidprocError, one_line
 from vidproc.pipelines.plan import remembered
@@ -36,6 +37,7 @@ from vidproc.protocol.messages import (
     Wanted,
     Watch,
 )
+from vidproc.protocol.status_messages import GetStatus
 from vidproc.quantities import counted
 from vidproc.tasks import ended
 from vidproc.transport.session import Session
@@ -45,6 +47,9 @@ log = structlog.get_logger()
 
 class Desk(Protocol):
     """What a client's connection needs of the coordinator."""
+
+    @property
+    def tally(self) -> Tally: ...
 
     def check(self, submission: Submit) -> None:
         """Raises `ClientError` for what cannot be a job, whatever its files hold."""
@@ -147,7 +152,7 @@ class ClientLink:
                 self._desk.cancel(await self._desk.recall(job_id))
             case Fetched(job_id):
                 self._desk.fetched(await self._desk.recall(job_id))
-            case ListJobs() | Describe() | ListAttempts() | Remove():
+            case ListJobs() | Describe() | ListAttempts() | Remove() | GetStatus():
                 await self._session.send(await self._inquiries.answer(message))  # large: who does not read, waits
             case Rerun():
                 await self._rerun(message)
@@ -225,6 +230,7 @@ class ClientLink:
         if upload is None:
             return
         job.sender = self
+        self._desk.tally.upload_bytes += len(payload)
         if block.offset + len(payload) > job.size:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
         good = zlib.crc32(payload) == block.crc32

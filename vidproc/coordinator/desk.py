@@ -21,6 +21,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.intake import Intake
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import MediaLimits, MediaProcesses
+from vidproc.coordinator.tally import Tally
 from vidproc.errors import (
     CancelledError,
     MediaError,
@@ -61,6 +62,10 @@ class Desk:
         self._forgetting: dict[str, asyncio.TimerHandle] = {}
         self._read: Counter[str] = Counter()
         self._sweeping: asyncio.Task[None] | None = None
+
+    @property
+    def tally(self) -> Tally:
+        return self._dispatch.tally
 
     def open(self) -> None:
         """Get ready for the first job.
@@ -282,6 +287,7 @@ class Desk:
             await asyncio.to_thread(self._spool.forget, job.sha256)  # it is no film, and will never be one
         finished = recovery.finished(job.id, ending)
         job.recall(finished)
+        self.tally.job_ended(ending.state, ending.size)
         job.tell(finished)
         self._clearing.soon()
         if ending.state is JobState.DONE:

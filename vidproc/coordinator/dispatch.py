@@ -20,6 +20,7 @@ import structlog
 from msgspec import structs
 
 from vidproc.coordinator.job import Done, Job
+from vidproc.coordinator.tally import UNKNOWN, WORKER_LOST, Tally, reason_of
 from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import CannotContinueError, StorageError, VidprocError, from_code
 from vidproc.model import Attempt, ChunkReport, LeaseKind, Outcome
@@ -90,6 +91,7 @@ class Dispatch:
         self.scheduler = Scheduler(Policy(), random.Random(), leases_from=time.time_ns() // 1000)
         self.jobs: dict[str, Job] = {}
         self.workers: dict[str, WorkerLink] = {}
+        self.tally = Tally()
         self._leases: dict[int, _Lease] = {}
         self._results: dict[int, tuple[ResultFile, ChunkReport]] = {}
         self._pending: deque[ev.Event] = deque()
@@ -129,9 +131,15 @@ class Dispatch:
         grant = self.grant_of(lease)
         return self.jobs.get(grant.job) if grant else None
 
+    def worker_joined(self, link: WorkerLink, event: ev.WorkerJoined) -> None:
+        self.workers[link.name] = link
+        self.tally.worker_joined(link.name)
+        self.feed(event)
+
     def worker_lost(self, link: WorkerLink) -> None:
         """Its leases are void, and so is what had come of their results."""
         self.workers.pop(link.name, None)
+        self.tally.worker_left(link.name)
         self.feed(ev.WorkerLost(link.name))
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
             self._forget(lease, Outcome.LOST)
@@ -185,8 +193,12 @@ class Dispatch:
         held, job = self._leases[lease], self.job_of(lease)
         if job is not None:
             whole_s = time.monotonic() - held.since
-            job.spend("network", max(0.0, whole_s - held.disk_s - sum(report.seconds.values())))
+            self._spend(job, "network", max(0.0, whole_s - held.disk_s - sum(report.seconds.values())))
         self._note_turn(held.grant)
+
+    def _spend(self, job: Job, part: str, seconds: float) -> None:
+        job.spend(part, seconds)
+        self.tally.spend(part, seconds)
 
     def _note_turn(self, done: ev.Grant) -> None:
         """A slot is done with a lease, and has waited so far for nothing of what lay ahead."""
@@ -238,12 +250,27 @@ class Dispatch:
             job.staging.note_attempt(grant)
         elif grant.second:
             job.second_runs += 1
+            self.tally.second_runs += 1
         else:
             job.frames_in_hand[grant.lease] = 0
         if grant.kind is not LeaseKind.STAGE:
+            self._note_retry(job, grant)
             job.attempts[grant.chunk] = grant.attempt
         log.debug("lease", kind=str(grant.kind), **named(grant))
         self.workers[grant.worker].lease(grant)
+
+    def _note_retry(self, job: Job, grant: ev.Grant) -> None:
+        """Once for each attempt, however often it is taken back and granted again."""
+        if grant.attempt > job.attempts.get(grant.chunk, 1):
+            self.tally.retries[self._why_again(job, grant)] += 1
+
+    def _why_again(self, job: Job, grant: ev.Grant) -> str:
+        """The leases of a daemon that is gone are forgotten when what it had in hand has been granted anew."""
+        before = (held.grant for held in self._leases.values())
+        if any((it.job, it.chunk) == (job.id, grant.chunk) and it.worker not in self.workers for it in before):
+            return WORKER_LOST
+        last = next((it for it in reversed(job.troubles) if it.chunk == grant.chunk), None)
+        return reason_of(last.outcome, last.code) if last else UNKNOWN
 
     def _withdraw(self, lease: int, worker: str) -> None:
         if link := self.workers.get(worker):
@@ -290,7 +317,10 @@ class Dispatch:
         if grant.kind is not LeaseKind.STAGE:
             job.results[grant.chunk] = done
             job.second_runs_won += grant.second
+            self.tally.second_runs_won += grant.second
+            self.tally.chunk_done(done.report, done.worker, job.spec.on_error)
         elif job.staging is not None:
+            self.tally.slots_spent(done.report)
             job.staging.keep(job.chunks[grant.chunk], done.report, grant.replays)
             job.stage_done.append(replace(done, report=structs.replace(done.report, frames=0, made_sizes=())))
 
@@ -312,7 +342,8 @@ class Dispatch:
         if held is not None and held.grant.job in self.jobs:
             job = self.jobs[held.grant.job]
             job.frames_in_hand.pop(lease, None)
-            job.spend("disk", held.disk_s)
+            self._spend(job, "disk", held.disk_s)
+            self.tally.lease_ended(outcome, code)
             attempt = held.attempt(outcome, time.time(), code, message[:_LONGEST])
             self._journal.note_attempt(job.id, attempt)
             if outcome in (Outcome.FAILED, Outcome.LOST):

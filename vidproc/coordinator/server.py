@@ -16,6 +16,7 @@ from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.inquiries import Inquiries
+from vidproc.coordinator.loop_lag import LoopLag
 from vidproc.coordinator.uploads import Uploads
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
@@ -47,6 +48,7 @@ class Coordinator:
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
         self._uploads = Uploads(settings, self._spool, self._desk.demand_room)
         self._gallery = Gallery(settings, self._dispatch, self._desk, self._spool)
+        self._lag = LoopLag(self._dispatch.tally.loop_lag)
         self.view = View(
             settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads, self._gallery
         )
@@ -81,6 +83,7 @@ class Coordinator:
         )  # fmt: skip
         limits = ConnectionLimits(given.max_connections, given.max_connections_per_peer, given.max_connection_rate)
         session = SessionSettings(send_timeout_s=given.send_timeout)
+        self._lag.start()
         self._server = await serve(listeners, self._serve, party, settings=session, limits=limits)
 
     @property
@@ -99,6 +102,7 @@ class Coordinator:
         await self._gallery.close()
         await self._desk.close()
         self._dispatch.close()
+        self._lag.stop()
         await self._let_go()
 
     async def _let_go(self) -> None:

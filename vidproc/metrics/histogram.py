@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 GROWTH = 1.04
 UNIT = 1e-6
@@ -52,6 +52,21 @@ class Histogram:
             if not 0 <= bucket < BUCKETS or count < 0:
                 raise ValueError(f"not a count of a histogram: {count} in bucket {bucket}")
         self._counts.update(counts)
+
+    @property
+    def sum(self) -> float:
+        """Seconds of all times together, each taken for the middle of its bucket."""
+        return sum(count * _middle(bucket) for bucket, count in self._counts.items())
+
+    def up_to(self, bounds: Sequence[float]) -> list[int]:
+        """How many times were at most so many seconds, for each of the `bounds`, which rise; each time taken for the
+        middle of its bucket."""
+        found, seen, left = [], 0, sorted(self._counts.items())[::-1]
+        for bound in bounds:
+            while left and _middle(left[-1][0]) <= bound:
+                seen += left.pop()[1]
+            found.append(seen)
+        return found
 
     def percentile(self, percent: float) -> float:
         """Seconds that `percent` (0 to 100) of the times do not exceed (nearest rank); 0.0 if there are none."""

@@ -139,13 +139,14 @@ def _deaf_to_stop_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _its_environment() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
+    """Not in `os.environ`, which another thread may be going through: an import does so."""
+    for name, value in _ENVIRONMENT.items():
+        os.putenv(name, value)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
+        for name in _ENVIRONMENT:
+            if name in os.environ:
+                os.putenv(name, os.environ[name])
             else:
-                os.environ[name] = value
+                os.unsetenv(name)

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
-from vidproc.web import catalogue, health, jobs, live, pages, pictures, problems, results, submission, uploads
+from vidproc.web import catalogue, health, jobs, live, metrics, pages, pictures, problems, results, submission, uploads
 from vidproc.web.bodies import Bodies
 from vidproc.web.reception import Reception
 
@@ -42,4 +42,5 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
     app.include_router(pictures.previews(view))
     app.include_router(pages.router())
     app.include_router(health.router(view))
+    app.include_router(metrics.router(view))
     return Reception(Bodies(app), settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

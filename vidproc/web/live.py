@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.view import View
+from vidproc.errors import UnknownJobError
 from vidproc.web.feeds import Event, Feeds
 from vidproc.web.jobs import details
+from vidproc.web.places import Places
 from vidproc.web.schemas import JobNow, WorkerPage
+
+_MOST_WATCHERS = 256
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "events, as long as it goes on"}
@@ -22,16 +27,19 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 def router(view: View) -> APIRouter:
     made = APIRouter(tags=["live"])
     feeds = Feeds(view)
+    places = Depends(Places(_MOST_WATCHERS))
+    lasting: dict[str, Any] = {"response_class": Response, "responses": _EVENTS, "dependencies": [places]}
 
     @made.get("/jobs/{job_id}/now", summary="A job that goes on, or ended not long ago: its chunks, pace, troubles")
     async def job_now(job_id: str) -> JobNow:
         return _as_json(view.job_now(job_id))  # type: ignore[return-value]
 
-    @made.get("/jobs/{job_id}/events", summary="The same, as it changes", response_class=Response, responses=_EVENTS)
+    @made.get("/jobs/{job_id}/events", summary="The same, as it changes", **lasting)
     async def job_events(job_id: str) -> Response:
         """First `now` with all of it; then, at most twice a second, `change` with what changed: `now` without its
-        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details."""
-        return _stream(_until_the_end(feeds.job((await view.job(job_id)).summary.id), view, job_id))
+        chunks, and those of them that `changed`, by number. At the end `end`, with the job's details; of a job that
+        ended before, that alone."""
+        return _stream(_until_the_end(_from_now_on(feeds, (await view.job(job_id)).summary.id), view, job_id))
 
     @made.get("/workers", summary="The daemons that are connected")
     async def list_workers() -> WorkerPage:
@@ -42,7 +50,7 @@ def router(view: View) -> APIRouter:
         view.drain(name)
         return Response(status_code=202)
 
-    @made.get("/events", summary="Daemons and jobs, as they change", response_class=Response, responses=_EVENTS)
+    @made.get("/events", summary="Daemons and jobs, as they change", **lasting)
     async def cluster_events() -> Response:
         """Each `cluster` has all `workers`, and those `jobs` that go on."""
         return _stream(feeds.cluster())
@@ -59,7 +67,15 @@ def _stream(events: AsyncIterator[Event]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-async def _until_the_end(events: AsyncIterator[Event], view: View, job_id: str) -> AsyncIterator[Event]:
-    async for each in events:
-        yield each
+def _from_now_on(feeds: Feeds, job_id: str) -> AsyncIterator[Event] | None:
+    """None of a job that ended before: what is known of it is written down."""
+    with contextlib.suppress(UnknownJobError):
+        return feeds.job(job_id)
+    return None
+
+
+async def _until_the_end(events: AsyncIterator[Event] | None, view: View, job_id: str) -> AsyncIterator[Event]:
+    if events is not None:
+        async for each in events:
+            yield each
     yield b"event: end\ndata: %s\n\n" % (await details(view, job_id)).model_dump_json().encode()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.picture_orders import Picture, Side
@@ -15,6 +15,7 @@ from vidproc.protocol.structure import to_plain
 from vidproc.web.filter_files import with_files
 from vidproc.web.motion_jpeg import MEDIA_TYPE, Viewers
 from vidproc.web.picture_schemas import HIGHEST, WIDEST, FilmFacts, PreviewRequest, Stream
+from vidproc.web.places import Places
 
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
 
@@ -26,6 +27,7 @@ Width = Annotated[int, Query(ge=16, le=WIDEST, description="pixels at most")]
 Number = Annotated[int, Path(ge=0, le=HIGHEST)]
 _FOR_GOOD = "private, max-age=86400, immutable"
 """Frames of a job that has ended never change."""
+_MOST_VIEWERS = 64
 T = TypeVar("T")
 
 
@@ -50,7 +52,7 @@ def router(view: View) -> APIRouter:
 def previews(view: View) -> APIRouter:
     """What lies outside the API's prefix, for pages and `img` elements."""
     made = APIRouter(tags=["pictures"])
-    viewers = Viewers(view.gallery)
+    viewers, places = Viewers(view.gallery), Places(_MOST_VIEWERS)
 
     @made.get("/frame/{number}", summary="A frame of a job", response_class=Response, responses=_JPEG)
     async def show_frame(
@@ -70,7 +72,9 @@ def previews(view: View) -> APIRouter:
         shown = await _while_wanted(request, view.gallery.animation(found.job_id, width))
         return Response(shown.data, media_type="image/gif", headers={"cache-control": "no-cache"})
 
-    @made.get("/preview.mjpeg", summary="A job's newest frames", response_class=Response, responses=_MJPEG)
+    lasting: dict[str, Any] = {"response_class": Response, "responses": _MJPEG, "dependencies": [Depends(places)]}
+
+    @made.get("/preview.mjpeg", summary="A job's newest frames", **lasting)
     async def show_mjpeg(job: str = "", width: Width = 640) -> Response:
         """Of a job that goes on the newest frame, at most twice a second, until it ends; of one that has ended some
         from all over it."""

@@ -137,3 +137,24 @@ class Component(BaseModel):
 class Ready(BaseModel):
     ready: bool
     components: list[Component]
+
+
+class Sample(BaseModel):
+    """A value of a metric; `name` has what OpenMetrics appends to the metric's own."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class MetricFamily(BaseModel):
+    name: str
+    type: str = Field(description="gauge, counter or histogram")
+    help: str
+    samples: list[Sample]
+
+
+class MetricPage(BaseModel):
+    """What `/metrics` tells."""
+
+    metrics: list[MetricFamily]

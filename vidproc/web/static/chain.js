@@ -18,6 +18,13 @@ export class Chain {
     return [...this.list.children].map((item) => ({ name: item.dataset.name, params: this.steps.get(item).value() }));
   }
 
+  /** Whether all knobs have values that can be. `aloud`: if not, show which. */
+  valid(aloud = false) {
+    const wrong = $(":invalid", this.list);
+    if (aloud) wrong?.reportValidity();
+    return wrong === null;
+  }
+
   add(name, params = {}) {
     const form = fields(this.schemas[name], params, this.changed);
     const item = h("li", { class: "filter", "data-name": name }, this.#header(name, () => item), form.element);

@@ -17,7 +17,7 @@ export class ChunkMap {
     this.workers = new Map(); // their numbers in the order they were first seen
     this.at = -1; // the chunk that is looked at
     this.tip = h("div", { class: "tip", hidden: true });
-    document.body.append(this.tip);
+    canvas.after(this.tip);
     new ResizeObserver(() => this.#draw()).observe(canvas);
     addEventListener("themechange", () => this.#draw());
     canvas.addEventListener("pointermove", (event) => this.#look(this.#under(event)));

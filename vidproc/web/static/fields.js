@@ -81,7 +81,7 @@ function file(name, rule, now, changed) {
   let content = now;
   const types = (rule.anyOf ?? [rule]).map((each) => each.contentMediaType);
   const input = h("input", {
-    type: "file", class: "wide", accept: types.includes("text/plain") ? ".cube,text/plain" : types.join(","),
+    type: "file", class: "wide", required: now === undefined, accept: types.includes("text/plain") ? ".cube,text/plain" : types.join(","),
     async onchange() {
       input.setCustomValidity("");
       content = undefined;

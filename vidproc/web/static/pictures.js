@@ -49,7 +49,7 @@ export class Pictures {
     while (this.next !== null) {
       const wanted = this.next;
       this.next = null;
-      await this.#fetch(wanted).catch(() => say(this.caption, `Frame ${wanted} can't be shown now`));
+      await this.#fetch(wanted).catch(() => say(this.caption, this.slider.hidden ? "" : `Frame ${wanted} can't be shown`));
     }
     this.compare.loading(false);
     this.busy = false;

@@ -14,7 +14,7 @@ export class Preview {
     this.element = this.compare.element;
     this.failed = failed;
     this.film = null;
-    this.wanted = { frame: 0, filters: [] };
+    this.wanted = { frame: 0, filters: [], output: {} };
     this.shown = -1; // the frame whose picture from before the filters is there
     this.asking = new AbortController();
     this.timer = 0;
@@ -26,7 +26,7 @@ export class Preview {
     this.shown = -1;
   }
 
-  /** Show another frame, or other filters. */
+  /** Show another `frame`, or other `filters`, or as it is in another format of `output`. */
   want(change) {
     Object.assign(this.wanted, change);
     clearTimeout(this.timer);
@@ -54,8 +54,8 @@ export class Preview {
   }
 
   #picture(side, signal) {
-    const { frame, filters } = this.wanted;
+    const { frame, filters, output } = this.wanted;
     const width = Math.min(WIDEST, this.film.width, Math.ceil(this.element.clientWidth * devicePixelRatio));
-    return picture(PREVIEW, { body: { source: this.film.source, frame, filters, side, width }, signal });
+    return picture(PREVIEW, { body: { ...output, source: this.film.source, frame, filters, side, width }, signal });
   }
 }

@@ -125,13 +125,19 @@ function changed() {
   const filters = chain.value();
   sessionStorage.setItem(AS_IT_WAS, JSON.stringify(filters, (key, value) => (key === "file" ? undefined : value)));
   $("#no-filters").hidden = filters.length > 0;
-  preview.want({ filters });
+  if (chain.valid()) preview.want({ filters });
 }
 
 function output() {
   const given = Object.fromEntries(new FormData($("#output")));
   for (const name of ["crf", "start", "duration"]) given[name] = given[name] === "" ? null : Number(given[name]);
   return given;
+}
+
+/** The output's format decides on what filters work, and whether it can be at all. */
+function asked() {
+  const { container, codec, pix_fmt } = output();
+  preview.want({ output: { container, codec, pix_fmt } });
 }
 
 function summary() {
@@ -141,7 +147,7 @@ function summary() {
 }
 
 async function start() {
-  if (!$("#output").reportValidity()) return;
+  if (!chain.valid(true) || !$("#output").reportValidity()) return;
   const made = await call("/jobs", {
     method: "POST", body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
   });
@@ -202,9 +208,13 @@ $("#another").addEventListener("click", () => {
   history.replaceState(null, "", "/");
   stage("drop");
 });
-$("#output").addEventListener("input", summary);
+$("#output").addEventListener("input", () => {
+  summary();
+  asked();
+});
 $("#output").addEventListener("submit", (event) => event.preventDefault());
 action($("#start"), start);
 summary();
+asked();
 follow("/events", { cluster }, () => {});
 begin().catch(notice);

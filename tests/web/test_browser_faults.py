@@ -1,0 +1,148 @@
+"""What dies or breaks off while somebody looks on."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.end_to_end.gates import Gate
+from tests.end_to_end.programs import Cluster, cluster
+from tests.web.browsing import Visitor, sent, state
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def frail(tmp_path: Path) -> Iterator[Cluster]:
+    """One that a test may strike, of which all may die; its daemons are `ada` and `grace`."""
+    with cluster(tmp_path / "frail", "--preview-port", 0) as made:
+        made.add_worker(1, "--name", "ada", "--allow-custom")
+        made.add_worker(1, "--name", "grace", "--allow-custom")
+        yield made
+
+
+@pytest.fixture
+def looker(browser: Browser, frail: Cluster) -> Iterator[Visitor]:
+    """Of the cluster `frail`."""
+    made = Visitor(browser, frail.pages[0])
+    yield made
+    made.leave()
+
+
+def test_a_daemon_that_dies_is_told_of(looker: Visitor, frail: Cluster, film: Path, gate: Gate) -> None:
+    job = sent(frail, film, "--filter", gate.filter)
+    workers, page = looker.page("/workers"), looker.page(f"/jobs/{job}")
+    gate.reached(2)
+    expect(workers.locator("#workers tr")).to_have_count(2)
+    ada = next(each for each in frail.programs if "ada" in each.command)
+    ada.kill()
+    expect(workers.locator("#workers tr")).to_have_count(1)
+    expect(page.locator("#log")).to_contain_text("lost on ada")
+    gate.open()
+    state(page, "done")
+    expect(page.locator("#workers")).to_contain_text("grace")
+
+
+def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
+    looker: Visitor, frail: Cluster, film: Path, gate: Gate
+) -> None:
+    looker.may_be_offline = True
+    job = sent(frail, film, "--filter", gate.filter)
+    pages = [looker.page(path) for path in ("/workers", f"/jobs/{job}")]
+    gate.reached(2)
+    state(pages[1], "running")
+    frail.coordinator.kill()
+    for page in pages:
+        expect(page.locator("#connection")).to_contain_text("does not answer")
+    frail.start_coordinator("--preview-port", frail.pages[0].rpartition(":")[2], port=frail.port)
+    for page in pages:
+        expect(page.locator("#connection")).to_be_empty()
+    gate.open()
+    state(pages[1], "done")
+    expect(pages[0].locator("#workers tr")).to_have_count(2)
+
+
+def test_a_daemon_is_sent_home(looker: Visitor, frail: Cluster) -> None:
+    page = looker.page("/workers")
+    page.get_by_role("button", name="Drain ada").click()
+    page.get_by_role("button", name="Drain it").click()
+    expect(page.locator("#workers tr")).to_have_count(1)
+    assert next(each for each in frail.programs if "ada" in each.command).wait() == 0
+    next(each for each in frail.programs if "grace" in each.command).signal(signal.SIGTERM)
+    expect(page.locator("#none")).to_contain_text("No worker is connected")
+
+
+def padded(film: Path, size: int) -> bytes:
+    """The same film with so many bytes behind it that no player reads."""
+    return film.read_bytes() + (8 + size).to_bytes(4, "big") + b"free" + bytes(size)
+
+
+class Line:
+    """Between a page and the coordinator: lets the first pieces of an upload through, then none."""
+
+    def __init__(self, page: Page, pieces: int) -> None:
+        self.offsets: list[int] = []
+        self._pieces = pieces
+        page.route("**/api/v1/uploads/*", self._carry)
+
+    def _carry(self, route: Route) -> None:
+        if route.request.method == "PATCH":
+            if len(self.offsets) >= self._pieces:
+                return route.abort()
+            self.offsets.append(int(route.request.headers["upload-offset"]))
+        return route.continue_()
+
+
+def test_an_upload_goes_on_where_it_broke_off(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    visitor.may_be_offline = True
+    large = tmp_path / "large.mp4"
+    large.write_bytes(padded(film, 6 << 20))
+    page = visitor.page("/")
+    broken = Line(page, 2)
+    page.locator("#file").set_input_files(large)
+    expect(page.locator("#upload-text")).to_contain_text("waiting for the coordinator")
+    page.unroute_all()
+    page.reload()
+    whole = Line(page, 100)
+    page.locator("#file").set_input_files(large)
+    expect(page.locator("#studio")).to_be_visible()
+    assert broken.offsets[0] == 0
+    assert whole.offsets[0] > broken.offsets[1] > 0
+
+
+def test_a_line_that_breaks_for_a_moment_is_waited_for(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    visitor.may_be_offline = True
+    large = tmp_path / "other.mp4"
+    large.write_bytes(padded(film, 5 << 20))
+    page = visitor.page("/")
+    Line(page, 1)
+    page.locator("#file").set_input_files(large)
+    expect(page.locator("#upload-text")).to_contain_text("waiting for the coordinator")
+    page.unroute_all()
+    expect(page.locator("#studio")).to_be_visible()
+
+
+def test_an_upload_is_stopped(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    visitor.may_be_offline = True
+    large = tmp_path / "unwanted.mp4"
+    large.write_bytes(padded(film, 4 << 20))
+    page = visitor.page("/")
+    Line(page, 1)
+    page.locator("#file").set_input_files(large)
+    expect(page.locator("#upload-text")).to_contain_text("waiting")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#drop")).to_be_visible()
+    assert page.evaluate("Object.keys(localStorage)") == []
+
+
+def test_what_is_no_film_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None:
+    visitor.may_refuse = {422}
+    (tmp_path / "letter.mp4").write_text("Dear reader, " * 100)
+    page = visitor.page("/")
+    page.locator("#file").set_input_files(tmp_path / "letter.mp4")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#drop")).to_be_visible()
