@@ -22,6 +22,7 @@ from vidproc.errors import ClientError, NotHereError, NotYetError
 from vidproc.media import output_codecs
 from vidproc.media.encode import decoded_as
 from vidproc.model import Chunk, JobSpec, JobState
+from vidproc.storage.journal import Journal
 from vidproc.storage.spool import Spool
 
 _IN_ANIMATION = 12
@@ -41,8 +42,11 @@ class OnShow:
 class Gallery:
     """Frames are numbered as a job numbers them, from 0. All raise `NotHereError`, `BusyError`, `MediaError`."""
 
-    def __init__(self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, spool: Spool) -> None:
+    def __init__(
+        self, settings: CoordinatorSettings, journal: Journal, dispatch: Dispatch, desk: Desk, spool: Spool
+    ) -> None:
         self._settings = settings
+        self._journal = journal
         self._dispatch = dispatch
         self._desk = desk
         self._spool = spool
@@ -74,8 +78,10 @@ class Gallery:
         if job_id:
             return _on_show(await self._desk.recall(job_id))
         for job in reversed(self._dispatch.jobs.values()):
-            if job.newest_frame is not None or job.state is JobState.DONE:
+            if job.state is JobState.DONE or (not job.state.final and job.newest_frame is not None):
                 return _on_show(job)
+        for done in await self._journal.history().page(1, "", JobState.DONE):
+            return _on_show(await self._desk.recall(done.summary.id))
         raise NotHereError("no job has anything to show")
 
     async def frame(self, job_id: str, rank: int, side: Side, width: int) -> Picture:
