@@ -92,9 +92,9 @@ class Gallery:
         try:
             return await self._pictures.cut(job.id, _cut(job, rank, side, width))
         except NotHereError:
-            if not job.state.final:
+            if not (await self._desk.recall(job_id)).state.final:
                 raise
-            return await self.frame(job_id, rank, side, width)  # it has just ended, and what it was made of is gone
+        return await self.frame(job_id, rank, side, width)  # it has just ended, and what it was made of is gone
 
     async def landmarks(self, job_id: str) -> Sequence[int]:
         """Frames of its result from all over what there is of it, which are shown at once. Raises `UnknownJobError`."""
