@@ -19,11 +19,13 @@ from vidproc.coordinator.media import MediaLimits
 from vidproc.coordinator.picture_orders import Facts, Picture, Side, ToAnimate, ToCut, ToShow
 from vidproc.coordinator.pictures import Film, Pictures
 from vidproc.errors import ClientError, NotHereError, NotYetError
-from vidproc.media import output_codecs
 from vidproc.media.encode import decoded_as
 from vidproc.model import Chunk, JobSpec, JobState
 from vidproc.storage.journal import Journal
 from vidproc.storage.spool import Spool
+
+_LOSSLESS = "mkv", "ffv1"
+"""What a preview is for where it is not said: any film can be shown so, HDR too."""
 
 _IN_ANIMATION = 12
 _RATE = 3
@@ -45,7 +47,6 @@ class Gallery:
     def __init__(
         self, settings: CoordinatorSettings, journal: Journal, dispatch: Dispatch, desk: Desk, spool: Spool
     ) -> None:
-        self._settings = settings
         self._journal = journal
         self._dispatch = dispatch
         self._desk = desk
@@ -68,7 +69,9 @@ class Gallery:
         for what is no job."""
         if any(spec.name == filters.CUSTOM for spec in job.filters):
             raise ClientError("a filter of your own runs on daemons alone: there is no preview of it")
-        job = job if job.codec else replace(job, codec=output_codecs.choice(job.container, self._settings.codec))
+        if not job.codec:
+            container, codec = _LOSSLESS
+            job = replace(job, container=container, codec=codec)
         validation.check(job)
         where = {sha256: str(path) for sha256, path in files.items()}
         return await self._pictures.show(Film(film), ToShow(rank, width, job, where))
