@@ -74,6 +74,13 @@ def test_a_preview_is_the_frame_that_a_whole_pass_makes(film: picture_child._Fil
         assert np.array_equal(bgr, whole[rank]), rank
 
 
+def test_of_large_frames_fewer_are_gone_through(film: picture_child._Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = JobSpec((FilterSpec("motion", {"kind": "mog2", "every": 0}),))
+    assert film.show(ToShow(40, 96, job))[1]
+    monkeypatch.setattr(picture_child, "_MOST_PIXELS_BEFORE", 39 * clips.WIDTH * clips.HEIGHT)
+    assert not film.show(ToShow(40, 96, job))[1]
+
+
 def test_a_film_is_not_read_where_the_disk_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_child, "_RESERVE", 2**62)
     with pytest.raises(picture_child.StorageError, match="too little disk"):

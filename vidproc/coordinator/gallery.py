@@ -124,7 +124,7 @@ class Gallery:
         if side == "source":
             return Film(self._spool.held(job.sha256), job.spec.start, job.spec.duration)
         if job.state is not JobState.DONE:
-            raise NotHereError(f"job {job.id} has {job.state}: there is no result")
+            raise NotHereError(f"job {job.id} ended as {job.state}: it has no result")
         return Film(job.folder.result)
 
 
