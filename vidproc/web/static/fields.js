@@ -137,9 +137,11 @@ export function scale(rule) {
   const power = usual > 0 && usual < 0.15 ? Math.log(usual) / Math.log(1 / 3) : usual === 0 && width > 1000 ? 3 : 1;
   const fine = rule.type === "integer" ? step : 10 ** Math.floor(Math.log10(width / FINE));
   const at = (place) => {
-    const raw = least + width * (place / FINE) ** power;
-    const grain = power === 1 ? fine : Math.max(rule.type === "integer" ? step : 0, 10 ** Math.floor(Math.log10(Math.max(raw - least, fine)) - 1));
-    return Math.min(most, Number((least + Math.round((raw - least) / grain) * grain).toPrecision(6)));
+    if (place >= FINE) return most;
+    const raw = width * (place / FINE) ** power;
+    const digits = 10 ** Math.floor(Math.log10(Math.max(raw, fine)) - 1); // two that count, where it goes faster
+    const grain = power === 1 ? fine : Math.max(rule.type === "integer" ? step : 0, digits);
+    return Number((least + Math.round(raw / grain) * grain).toPrecision(6));
   };
   return { steps: FINE, at, place: (value) => Math.round(FINE * ((value - least) / width) ** (1 / power)) };
 }
