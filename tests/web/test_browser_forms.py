@@ -17,7 +17,8 @@ _TURNED = """async ({ schemas, file }) => {
     const found = [];
     for (const [name, schema] of Object.entries(schemas)) {
         for (const kind of schema.oneOf?.map((each) => each.title) ?? [undefined]) {
-            const form = fields(schema, { ...(kind && { kind }), ...(file.includes(name) && { file: "AAAA" }) }, () => {});
+            const begun = { ...(kind && { kind }), ...(file.includes(name) && { file: "AAAA" }) };
+            const form = fields(schema, begun, () => {});
             found.push([name, kind ?? "", "untouched", form.value()]);
             for (const slider of form.element.querySelectorAll("input[type=range]")) {
                 for (const part of [0, 0.25, 0.5, 0.75, 1]) {

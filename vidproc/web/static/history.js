@@ -12,28 +12,37 @@ const FINAL = new Set(["done", "failed", "cancelled"]);
 
 let jobs = [];
 let more = false;
+let drawn = ""; // what the chart shows
 
-async function load(older) {
-  const asked = new URLSearchParams({ limit: PAGE });
+/** A page of them: those behind the last one, or the newest. */
+async function page(before) {
+  const asked = new URLSearchParams({ limit: PAGE, ...(before && { before }) });
   if ($("#state").value) asked.set("state", $("#state").value);
-  if (older) asked.set("before", jobs.at(-1).id);
   const found = await call(`/jobs?${asked}`);
-  jobs = older ? [...jobs, ...found.jobs] : found.jobs;
-  more = found.more;
   notice(null);
+  return found;
+}
+
+async function begin() {
+  ({ jobs, more } = await page());
+  show();
+}
+
+async function older() {
+  const found = await page(jobs.at(-1).id);
+  jobs = [...jobs, ...found.jobs];
+  more = found.more;
   show();
 }
 
 /** What goes on, and what is new, without losing the older ones that were asked for. */
 async function refresh() {
   if (document.hidden) return;
-  const asked = new URLSearchParams({ limit: PAGE });
-  if ($("#state").value) asked.set("state", $("#state").value);
-  const newest = (await call(`/jobs?${asked}`)).jobs;
-  const seen = new Set(newest.map((job) => job.id));
-  const oldest = newest.at(-1)?.submitted_at ?? Infinity;
-  jobs = [...newest, ...jobs.filter((job) => !seen.has(job.id) && job.submitted_at < oldest)];
-  notice(null);
+  const found = await page();
+  const oldest = found.jobs.at(-1)?.submitted_at ?? Infinity;
+  const behind = jobs.filter((job) => job.submitted_at < oldest);
+  jobs = [...found.jobs, ...behind];
+  if (!behind.length) more = found.more;
   show();
 }
 
@@ -56,7 +65,11 @@ function throughput(found) {
     x: job.ended_at, y: job.frames_done / took(job), href: `/jobs/${job.id}`, label: `${job.name}, ${when(job.ended_at)}`,
   }));
   $("#chart-card").hidden = points.length < 2;
-  if (points.length > 1) $("#chart").replaceChildren(chart(points, when, "frames/s"));
+  const width = $("#chart").clientWidth;
+  const key = JSON.stringify([width, points]);
+  if (points.length < 2 || key === drawn) return; // who has a finger on it is left in peace
+  drawn = key;
+  $("#chart").replaceChildren(chart(points, when, "frames/s", width));
 }
 
 const LABELS = [null, "Filters", "State", "Frames", "Frames/s", "Submitted", "Took"];
@@ -83,8 +96,9 @@ function update(row, job) {
 }
 
 $("#text").addEventListener("input", show);
-$("#state").addEventListener("change", () => load(false).catch(notice));
+$("#state").addEventListener("change", () => begin().catch(notice));
 $("#filter").addEventListener("submit", (event) => event.preventDefault());
-action($("#more"), () => load(true));
-load(false).catch(notice);
+action($("#more"), older);
+addEventListener("resize", show);
+begin().catch(notice);
 setInterval(() => refresh().catch(notice), AGAIN_MS);

@@ -93,8 +93,8 @@ function fallbacks(total, byFrame) {
   say($("#fallbacks"), total ? `${several(total, "frame")} could not be filtered. ${sentence(first.join("; "))}` : "");
 }
 
-const named = { decode: "decoding", filter: "the filters", encode: "encoding", network: "the network", disk: "the disk", coordinator: "the coordinator" };
-const neck = (it) => (it ? [percent(it.share), named[it.part] ?? it.part] : [null]);
+const named = { decode: "decoding", filter: "filters", encode: "encoding" };
+const neck = (it) => (it ? [named[it.part] ?? it.part, percent(it.share)] : [null]);
 const latency = (it) => (it ? [`${figure(it.p50)} / ${figure(it.p95)} / ${figure(it.p99)}`, "ms"] : [null]);
 
 // Live

@@ -4,7 +4,7 @@ import { call, follow } from "./api.js";
 import { Chain } from "./chain.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, timecode } from "./format.js";
-import { action, notice } from "./page.js";
+import { action, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
 import { forget, upload } from "./upload.js";
 
@@ -97,6 +97,7 @@ function facts() {
     Streams: (film.streams ?? []).map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" ")).join(", "),
   };
   const shown = Object.entries(told).filter(([, text]) => text);
+  say($("#film-losses"), (film.losses ?? []).map(sentence).join(" "));
   $("#facts").replaceChildren(...shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
 }
 

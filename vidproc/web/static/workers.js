@@ -26,7 +26,7 @@ function row(worker) {
   cells[0].append(h("strong", {}, worker.name), " ", h("span", { class: "badge", hidden: true }));
   cells[1].append(h("span", { class: "meter bar", "aria-hidden": "true" }, h("span")), h("span"));
   cells[1].classList.add("still");
-  cells[6].classList.add("small", "muted");
+  cells[6].classList.add("small", "muted", "whole");
   return h("tr", {}, ...cells, h("td", { class: "number" }, drain));
 }
 
