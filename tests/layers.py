@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GROUND = frozenset(
-    {"_version", "errors", "model", "metrics", "config", "cgroups", "cores", "quantities", "reach", "scratch"}
+    {"_version", "errors", "model", "status", "metrics", "config", "cgroups", "cores", "quantities", "reach", "scratch"}
 )
 ASYNC = frozenset({"tasks"})  # ground for those who have an event loop
 LAYER_1 = frozenset({"filters", "protocol"})
@@ -32,6 +32,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "quantities": frozenset(),
     "reach": frozenset(),
     "scratch": frozenset(),
+    "status": frozenset({"model"}),
     "tasks": frozenset({"errors"}),
     "config": frozenset({"errors", "model", "cores", "quantities"}),
     "filters": GROUND,
@@ -65,6 +66,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "scheduling": frozenset(),
     "model": frozenset({"msgspec"}),
     "reach": frozenset({"msgspec"}),
+    "status": frozenset({"msgspec"}),
     "errors": frozenset(),
 }
 """The packages that are not Python's own which a room may import; a room that isn't named is free to choose."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidproc.quantities import (
+    as_clock,
     as_duration,
     as_size,
     counted,
@@ -127,3 +128,11 @@ def test_sizes_that_are_compared_are_told_apart(one: int, other: int, said: tupl
 
 def test_numbers_of_things() -> None:
     assert [counted(n, "job") for n in (0, 1, 2)] == ["0 jobs", "1 job", "2 jobs"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0:00"), (59.6, "1:00"), (600, "10:00"), (3723, "1:02:03"), (273906, "76:05:06")],
+)
+def test_a_time_as_a_clock_shows_it(seconds: float, said: str) -> None:
+    assert as_clock(seconds) == said

@@ -55,6 +55,13 @@ def as_duration(seconds: float) -> str:
     return f"{seconds / _SECONDS.get(unit, 1.0)!r}".removesuffix(".0") + unit
 
 
+def as_clock(seconds: float) -> str:
+    """How long something takes, for people: `0:07`, `1:02:03`."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 frame`, `2 frames`; of nouns whose plural ends so."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

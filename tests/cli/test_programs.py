@@ -29,7 +29,7 @@ from vidproc.errors import (
     VidprocError,
 )
 
-WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "explain", "doctor", "verify")
+WITH_PARSERS = ("send", "run", "coordinator", "worker", "jobs", "top", "explain", "doctor", "verify")
 PROGRAMS = (*WITH_PARSERS, "filters")
 
 

@@ -41,7 +41,7 @@ def progress(**changes: Any) -> Progress:
         ),
         (progress(), "running: 30 of 60 frames, 10.0 fps, 0:03 left"),
         (progress(frames_total=0, fps=0.0), "running: 30 frames, 0.0 fps"),
-        (progress(frames_total=60_000, fps=1.0), "running: 30 of 60000 frames, 1.0 fps, 999:30 left"),
+        (progress(frames_total=60_000, fps=1.0), "running: 30 of 60000 frames, 1.0 fps, 16:39:30 left"),
         (progress(frames_done=60), "running: 60 of 60 frames, 10.0 fps"),
         (progress(waiting="no worker"), "waiting: no worker"),
     ],

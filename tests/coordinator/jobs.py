@@ -15,6 +15,7 @@ from tests.loops import until as until
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.media import Opened
+from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.model import Chunk, ChunkReport, EncoderSpec, FilterSpec, JobSpec, StreamFormat
 from vidproc.protocol.messages import Message
 from vidproc.scheduling import events as ev
@@ -48,7 +49,10 @@ class Link:
     """A daemon that does nothing by itself."""
 
     name: str
+    slots: int = 1
+    draining: bool = False
     versions: dict[str, str] = field(default_factory=dict)
+    figures: WorkerFigures = field(default_factory=WorkerFigures)
     leases: list[ev.Grant] = field(default_factory=list)
     heard: list[Message] = field(default_factory=list)
 
@@ -66,7 +70,7 @@ def submit(dispatch: Dispatch, job: Job) -> None:
 
 
 def join(dispatch: Dispatch, name: str, slots: int = 1) -> Link:
-    link = Link(name)
+    link = Link(name, slots)
     dispatch.worker_joined(link, ev.WorkerJoined(name, slots))
     return link
 

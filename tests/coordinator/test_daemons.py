@@ -14,6 +14,7 @@ import pytest
 from tests.coordinator.jobs import FRAMES, delivered, job_in, join, report, run, submit, until
 from vidproc.coordinator.daemons import DaemonLink
 from vidproc.coordinator.dispatch import Dispatch
+from vidproc.coordinator.live import workers_now
 from vidproc.errors import PeerError
 from vidproc.protocol.messages import (
     Committed,
@@ -117,6 +118,18 @@ def test_heartbeats_may_change_the_rate_limit(tmp_path: Path) -> None:
             await far.session.send(Heartbeat({}, 0.0))
             await far.session.send(Heartbeat({}))
             await until(lambda: dispatch.scheduler.figures("j").leased)
+
+    run(main())
+
+
+def test_the_rate_limit_that_a_daemon_comes_with_is_told_of(tmp_path: Path) -> None:
+    async def main() -> None:
+        dispatch = Dispatch()
+        async with daemon(dispatch, rate_limit=64) as far:
+            await until(lambda: dispatch.workers)
+            assert [it.rate_limit for it in workers_now(dispatch)] == [64.0]
+            await far.session.send(Heartbeat({}, 12.5))
+            await until(lambda: [it.rate_limit for it in workers_now(dispatch)] == [12.5])
 
     run(main())
 

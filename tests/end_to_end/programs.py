@@ -29,6 +29,7 @@ from vidproc.cli import doctor as doctor_program
 from vidproc.cli import jobs as jobs_program
 from vidproc.cli import run as run_program
 from vidproc.cli import send as send_program
+from vidproc.cli import top as top_program
 
 BIN = Path(__file__).parents[2] / "bin"
 LIMIT_S = 30.0
@@ -284,6 +285,11 @@ def cluster(folder: Path, *words: object, **options: Any) -> Iterator[Cluster]:
 def send(*words: object) -> Outcome:
     """vidproc-send in this process."""
     return _called(send_program.main, words)
+
+
+def top(*words: object) -> Outcome:
+    """vidproc top in this process."""
+    return _called(top_program.main, words)
 
 
 def run(*words: object) -> Outcome:

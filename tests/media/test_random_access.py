@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from tests.media import clips
 from vidproc.errors import NotHereError
 from vidproc.filters.contract import Picture
+from vidproc.media import decode
 from vidproc.media.convert import Converter
+from vidproc.media.decoders import to_packet
 from vidproc.media.ingest import Ingested, Listener, ingest
 from vidproc.media.random_access import RandomAccess
 from vidproc.model import Chunk
@@ -50,13 +53,47 @@ def test_every_frame_of_a_damaged_film_is_shown_somehow(kind: str, folder: Path,
         assert (at, picture.width, picture.height) == (rank, clips.WIDTH, clips.HEIGHT)
 
 
-def test_what_was_decoded_last_is_not_decoded_again(
+@pytest.mark.parametrize("kind", ["one keyframe", "open gop", "joined", "change of size", "vp8", "b pyramid"])
+def test_whoever_moves_about_sees_the_same_frames(kind: str, folder: Path, tmp_path: Path) -> None:
+    """Forward and back, by steps and leaps, through windows of all lengths, with much kept and with little."""
+    film = opened(clips.make(kind, folder), tmp_path)
+    segments = film.source.segments
+    whole = {rank: samples(it) for each in segments for rank, it in film.pictures(range(each.start, each.stop))}
+    dice = random.Random(5)
+    for most in (64, 10, 3, 0):
+        film, at = opened(clips.make(kind, folder), tmp_path), 0
+        film._most_kept = most
+        for _ in range(60):
+            at = (at + dice.choice([1, 1, 1, -1, -2, 5, 17, -23])) % film.source.frames
+            here = film.segment_of(at)
+            wanted = range(at, min(here.stop, at + dice.choice([1, 1, 2, 7])))
+            seen = {rank: samples(it) for rank, it in film.pictures(wanted)}
+            assert seen == {rank: whole[rank] for rank in wanted}
+            assert len(film._kept) <= most
+
+
+def fed(film: RandomAccess, wanted: range, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many packets it took to show these."""
+    ranks: list[int] = []
+    monkeypatch.setattr(decode, "to_packet", lambda record: (ranks.append(record.rank), to_packet(record))[1])
+    assert [rank for rank, _ in film.pictures(wanted)] == list(wanted)
+    return len(ranks)
+
+
+def test_little_is_decoded_for_steps_and_nothing_for_what_was_shown(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    film = opened(clips.make("one keyframe", folder), tmp_path)
+    assert fed(film, range(40, 41), monkeypatch) > 40
+    assert fed(film, range(40, 41), monkeypatch) == 0
+    assert sum(fed(film, range(rank, rank + 1), monkeypatch) for rank in range(41, 50)) < 15
+    assert fed(film, range(38, 41), monkeypatch) == 0  # a few steps back
+    assert fed(film, range(49, 51), monkeypatch) < 5  # a window that is there but for its end
+
+
+def test_a_frame_whose_packets_were_cleared_away_is_not_here(folder: Path, tmp_path: Path) -> None:
     film = opened(clips.make("constant rate", folder), tmp_path)
-    first = dict(film.pictures(range(10, 14)))
     (tmp_path / "packets").unlink()
-    assert [picture is first[rank] for rank, picture in film.pictures(range(11, 13))] == [True, True]
     with pytest.raises(NotHereError):
         list(film.pictures(range(13, 15)))
 

@@ -59,6 +59,8 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import Party
+from vidproc.protocol.status_messages import GetStatus, Status
+from vidproc.status import JobBrief, WorkerNow
 
 VERSIONS = {"vidproc": "1.2.3", "numpy": "2.0.0"}
 PEER_NONCE, COORDINATOR_NONCE = b"p" * 32, b"c" * 32
@@ -176,6 +178,8 @@ def messages(*kinds: type[Message]) -> st.SearchStrategy[Message]:
 
 SUMMARY = JobSummary("j", JobState.RUNNING, "in.mp4", ("blur",), "mp4", 1.5e9, None, 3, 60, 1000)
 ATTEMPT = Attempt(LeaseKind.CHUNK, 0, 1, "w", 0, 1.5e9, None, Outcome.RUNNING)
+WORKER = WorkerNow("w", 4, 3, False, 30.5, 900, 310.0, 640.0, 0.0, {"vidproc": "1"}, 1.5e9)
+BRIEF = JobBrief("j", JobState.RUNNING, "in.mp4", 3, 60, 30.0, 1.9, "", 3)
 
 ONE_OF_EACH: tuple[Message, ...] = (
     Ping(),
@@ -203,6 +207,8 @@ ONE_OF_EACH: tuple[Message, ...] = (
     Rerun(1, "j"),
     Remove(1, "j"),
     Removed(1, "j"),
+    GetStatus(1),
+    Status(1, 60.0, 4, 3, 30.5, 7, (WORKER,), 1, (BRIEF,), 1),
     LeaseBlock(1),
     Revoke(1),
     Heartbeat({1: 5}),

@@ -8,15 +8,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.end_to_end.programs import Cluster, until
+from tests.end_to_end.programs import Cluster, cluster, until
 from tests.web.asking import OCTETS, TUS, begun, client
 from tests.web.raw import answered, connected, request
 
+pytestmark = pytest.mark.process
 JSON = {"content-type": "application/json"}
 
 
@@ -27,7 +27,7 @@ def others_are_served(site: Cluster, what: str) -> Iterator[None]:
 
     def ask() -> None:
         with client(site) as http:
-            while not done.wait(0.02):
+            while not waits or not done.wait(0.02):
                 began = time.monotonic()
                 status = http.get("/api/v1/workers").status_code
                 waits.append(time.monotonic() - began)
@@ -35,6 +35,7 @@ def others_are_served(site: Cluster, what: str) -> Iterator[None]:
 
     asking = threading.Thread(target=ask)
     asking.start()
+    until(lambda: waits, "the first answer")
     try:
         yield
     finally:
@@ -45,24 +46,31 @@ def others_are_served(site: Cluster, what: str) -> Iterator[None]:
     assert not failed
 
 
-def test_a_thousand_pages_that_watch(site: Cluster) -> None:
-    with contextlib.ExitStack() as stack, others_are_served(site, "1,000 event streams"):
-        lines = [stack.enter_context(connected(site)) for _ in range(1000)]
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A coordinator that lets in whoever comes, as fast as they come."""
+    with cluster(tmp_path_factory.mktemp("crowded"), "--preview-port", 0, "--max-connection-rate", 100_000) as made:
+        yield made
+
+
+def test_a_thousand_pages_that_watch(crowded: Cluster) -> None:
+    with contextlib.ExitStack() as stack, others_are_served(crowded, "1,000 event streams"):
+        lines = [stack.enter_context(connected(crowded)) for _ in range(1000)]
         for line in lines:
             line.sendall(request("GET", "/api/v1/events"))
         statuses = Counter(int(line.recv(12)[9:12]) for line in lines)
     assert statuses == {200: 256, 503: 744}
 
 
-def test_streams_that_ended_make_room(site: Cluster, http: httpx.Client) -> None:
+def test_streams_that_ended_make_room(crowded: Cluster) -> None:
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(connected(site)) for _ in range(257)]
+        lines = [stack.enter_context(connected(crowded)) for _ in range(257)]
         for line in lines:
             line.sendall(request("GET", "/api/v1/events"))
         assert sorted(line.recv(12)[9:12] for line in lines).count(b"503") == 1
 
     def room() -> bool:
-        with http.stream("GET", "/api/v1/events") as answer:
+        with client(crowded) as http, http.stream("GET", "/api/v1/events") as answer:
             return answer.status_code == 200
 
     until(room, "room for one more")
@@ -122,14 +130,15 @@ def test_heads_that_are_too_large(site: Cluster) -> None:
 
 
 @pytest.mark.long
-def test_crowds_that_drip_and_stall(site: Cluster, http: httpx.Client, film: Path) -> None:
+def test_crowds_that_drip_and_stall(crowded: Cluster) -> None:
     """Two hundred each of: nothing at all, half a head, half a body, an upload of which nothing comes."""
-    where = begun(http, 1000)
+    with client(crowded) as http:
+        where = begun(http, 1000)
     body = {"content_length": "1000", **JSON}
     upload = request("PATCH", where, **TUS, **OCTETS, upload_offset="0", content_length="1000")
     kinds = {b"": 0, b"GET / HT": 408, request("POST", "/api/v1/jobs", **body) + b'{"so': 408, upload: 409}
-    with contextlib.ExitStack() as stack, others_are_served(site, "800 that drip and stall"):
-        lines = [(stack.enter_context(connected(site)), said) for said in kinds for _ in range(200)]
+    with contextlib.ExitStack() as stack, others_are_served(crowded, "800 that drip and stall"):
+        lines = [(stack.enter_context(connected(crowded)), said) for said in kinds for _ in range(200)]
         for line, said in lines:
             line.sendall(said)
         ends = Counter((kinds[said], answered(line)[0]) for line, said in lines)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.programs import Cluster
+from tests.filters.sample_files import SAMPLES
 from tests.media import clips
 from vidproc.filters.contract import Array
 from vidproc.media.still import still
@@ -127,12 +128,30 @@ def test_previews_that_cannot_be_say_why(site: Cluster, http: httpx.Client, film
         (400, "there is no filter 'blurr'", {"name": "blurr"}),
         (400, "ksize", {"name": "blur", "params": {"ksize": 4}}),
         (400, "a filter of your own runs on daemons alone", {"name": "custom"}),
-        (400, "a file is named that does not go with the job", {"name": "lut", "params": {"file": "0" * 64}}),
+        (404, "send it again", {"name": "lut", "params": {"file": "0" * 64}}),
     ):
         answer = preview(http, source, 0, wrong)
         assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
     assert preview(http, source, 60, {"name": "blur"}).status_code == 404
     assert preview(http, source, 2**54, {"name": "blur"}).status_code == 422
+
+
+def uploaded(http: httpx.Client, data: bytes) -> str:
+    kind = "application/offset+octet-stream"
+    headers = {"tus-resumable": "1.0.0", "upload-length": str(len(data)), "content-type": kind}
+    return http.post("/api/v1/uploads", content=data, headers=headers).headers["location"].rpartition("/")[2]
+
+
+def test_films_and_filters_files_may_be_uploads(http: httpx.Client, film: Path) -> None:
+    source, lut, bad = (uploaded(http, it) for it in (film.read_bytes(), SAMPLES["lut"], b"LUT_3D_SIZE 2\n0 1"))
+    assert http.get(f"/api/v1/films/{source}").json()["frames"] == 60
+    plain = decoded(preview(http, source, 7))
+    assert psnr(plain, still(film, 7)) > 35
+    for _ in range(2):  # the second time its meaning is known
+        seen = decoded(preview(http, source, 7, {"name": "lut", "params": {"file": lut}}))
+        assert seen.tolist() != plain.tolist()
+    answer = preview(http, source, 7, {"name": "lut", "params": {"file": bad}})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:vidproc:bad-parameter")
 
 
 def test_a_filter_that_goes_through_the_film_says_that_its_preview_is_near(

@@ -20,10 +20,10 @@ from vidproc.media.still import still
 
 
 class Held:
-    """A job in the middle: of its chunks one is done, which begins with frame `done`."""
+    """A job in the middle: of its chunks two are done, the later of which begins with frame `done`."""
 
     def __init__(self, site: Cluster, http: httpx.Client, film: Path, folder: Path) -> None:
-        self.gate = Gate(folder, after=0, chunks=1)
+        self.gate = Gate(folder, after=0, chunks=2)
         self.out = folder / "out.mp4"
         self._http = http
         self.sending: Program = site.sending(
@@ -31,7 +31,7 @@ class Held:
         )
         self.gate.reached()
         self.id: str = http.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
-        until(lambda: self.now()["newest_frame"] is not None, "a chunk to be done")
+        until(lambda: [it["state"] for it in self.now()["chunks"]].count("done") == 2, "two chunks to be done")
         self.done: int = self.now()["newest_frame"]
         self.waiting: int = next(each["start"] for each in self.now()["chunks"] if each["state"] != "done")
 
@@ -80,7 +80,7 @@ def test_a_gif_of_what_is_done(held: Held, http: httpx.Client) -> None:
     asked = {"job": held.id, "width": 96}
     early = http.get("/preview.gif", params=asked)
     assert early.headers["content-type"] == "image/gif"
-    assert len(frames_of(early.content)) == 1
+    assert len(frames_of(early.content)) == 2
     held.end()
     late = http.get("/preview.gif", params=asked).content
     assert b"NETSCAPE2.0" in late

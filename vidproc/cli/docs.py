@@ -20,7 +20,7 @@ from vidproc.web import exposition
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
-_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "explain", "doctor", "verify")
+_PROGRAMS = ("send", "run", "coordinator", "worker", "jobs", "top", "explain", "doctor", "verify")
 _HEAD = """\
 # Options of the programs
 

@@ -13,7 +13,7 @@ from vidproc.errors import one_line
 from vidproc.model import Attempt, FilterSpec, JobSpec, JobState, JobSummary, Outcome
 from vidproc.protocol.job_messages import Description
 from vidproc.protocol.structure import to_plain
-from vidproc.quantities import size_in_words
+from vidproc.quantities import as_clock, size_in_words
 
 _SHORT = 8
 """Digits of an id that are shown, unless two jobs of a table share them."""
@@ -28,8 +28,8 @@ def summary_json(it: JobSummary) -> dict[str, Any]:
         "film": it.name,
         "filters": list(it.filters),
         "container": it.container,
-        "submitted_at": _iso(it.submitted_at),
-        "ended_at": _iso(it.ended_at),
+        "submitted_at": iso(it.submitted_at),
+        "ended_at": iso(it.ended_at),
         "frames_done": it.frames_done,
         "frames_total": it.frames_total,
         "bytes_in": it.size,
@@ -58,10 +58,11 @@ def details_json(
 
 
 def _attempt_json(it: Attempt) -> dict[str, Any]:
-    return {**to_plain(it), "began_at": _iso(it.began_at), "ended_at": _iso(it.ended_at)}
+    return {**to_plain(it), "began_at": iso(it.began_at), "ended_at": iso(it.ended_at)}
 
 
-def _iso(at: float | None) -> str | None:
+def iso(at: float | None) -> str | None:
+    """A moment in seconds since 1970, as ISO 8601 in UTC."""
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
@@ -125,10 +126,7 @@ def _local(at: float) -> str:
 
 def _took(it: JobSummary, now: float) -> str:
     """From the submission to the end, or to now."""
-    seconds = max(0, round((now if it.ended_at is None else it.ended_at) - it.submitted_at))
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    return as_clock(max(0.0, (now if it.ended_at is None else it.ended_at) - it.submitted_at))
 
 
 def _frames(it: JobSummary) -> str:

@@ -16,6 +16,7 @@ _PROGRAMS = {
     "coordinator": ("vidproc.cli.coordinator", "take jobs and have workers do them"),
     "worker": ("vidproc.cli.worker", "lend this host's cores to a coordinator"),
     "jobs": ("vidproc.cli.jobs", "list a coordinator's jobs, watch, fetch, cancel, rerun and remove them"),
+    "top": ("vidproc.cli.top", "show what a coordinator's jobs and workers are doing"),
     "filters": ("vidproc.cli.filters", "list the filters and their parameters"),
     "explain": ("vidproc.cli.explain", "show what a job would do to a film, without doing it"),
     "doctor": ("vidproc.cli.doctor", "look at this machine, and say what to do before vidproc runs here"),

@@ -16,7 +16,7 @@ from typing import Any
 from vidproc.client.news import Downloading, Listener, News, Reconnecting, SubmittedAgain, Uploading
 from vidproc.errors import StorageError, one_line
 from vidproc.protocol.messages import Progress
-from vidproc.quantities import counted, size_in_words
+from vidproc.quantities import as_clock, counted, size_in_words
 
 _LINE_EVERY_S = 2.0
 _MOST_REASONS = 3
@@ -62,8 +62,7 @@ def _percent(done: int, of: int) -> str:
 def _left(news: Progress) -> str:
     if not (news.fps > 0 and news.frames_total > news.frames_done):
         return ""
-    seconds = round((news.frames_total - news.frames_done) / news.fps)
-    return f", {seconds // 60}:{seconds % 60:02d} left"
+    return f", {as_clock((news.frames_total - news.frames_done) / news.fps)} left"
 
 
 class _Lines:

@@ -7,11 +7,9 @@ beginning that several share, and what connecting raises.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from vidproc.client.endpoint import Endpoint
-from vidproc.client.lasting import next_message, open_session
-from vidproc.errors import PeerError
+from vidproc.client.lasting import answer, next_message, open_session
 from vidproc.model import Attempt, JobState, JobSummary
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -25,11 +23,9 @@ from vidproc.protocol.job_messages import (
     Removed,
     Rerun,
 )
-from vidproc.protocol.messages import Accepted, Cancel, Finished, Message, Watch
-from vidproc.transport.session import Session
+from vidproc.protocol.messages import Accepted, Cancel, Finished, Watch
 
 _REQUEST = 1
-_Answer = TypeVar("_Answer", bound=Message)
 
 
 async def listed(endpoint: Endpoint, limit: int, state: JobState | None = None, before: str = "") -> list[JobSummary]:
@@ -38,7 +34,7 @@ async def listed(endpoint: Endpoint, limit: int, state: JobState | None = None, 
     async with await open_session(endpoint) as session:
         while len(found) < limit:
             question = ListJobs(_REQUEST, min(PAGE, limit - len(found)), state, before)
-            page = await _answer(session, question, Jobs)
+            page = await answer(session, question, Jobs)
             found += page.jobs
             if not (page.more and page.jobs):
                 break
@@ -48,7 +44,7 @@ async def listed(endpoint: Endpoint, limit: int, state: JobState | None = None, 
 
 async def described(endpoint: Endpoint, job_id: str) -> Description:
     async with await open_session(endpoint) as session:
-        return await _answer(session, Describe(_REQUEST, job_id), Description)
+        return await answer(session, Describe(_REQUEST, job_id), Description)
 
 
 async def attempts(endpoint: Endpoint, job_id: str) -> Sequence[Attempt]:
@@ -56,7 +52,7 @@ async def attempts(endpoint: Endpoint, job_id: str) -> Sequence[Attempt]:
     found: list[Attempt] = []
     async with await open_session(endpoint) as session:
         while True:
-            page = await _answer(session, ListAttempts(_REQUEST, job_id, len(found)), Attempts)
+            page = await answer(session, ListAttempts(_REQUEST, job_id, len(found)), Attempts)
             found += page.attempts
             if not page.attempts or len(found) >= page.total:
                 return found
@@ -65,13 +61,13 @@ async def attempts(endpoint: Endpoint, job_id: str) -> Sequence[Attempt]:
 async def rerun(endpoint: Endpoint, job_id: str, detached: bool) -> str:
     """The id of a new job, which does the same again."""
     async with await open_session(endpoint) as session:
-        return (await _answer(session, Rerun(_REQUEST, job_id, detached), Accepted)).job_id
+        return (await answer(session, Rerun(_REQUEST, job_id, detached), Accepted)).job_id
 
 
 async def remove(endpoint: Endpoint, job_id: str) -> str:
     """Forget a job that has ended, and its result; its whole id."""
     async with await open_session(endpoint) as session:
-        return (await _answer(session, Remove(_REQUEST, job_id), Removed)).job_id
+        return (await answer(session, Remove(_REQUEST, job_id), Removed)).job_id
 
 
 async def cancel(endpoint: Endpoint, job_id: str) -> JobState:
@@ -82,11 +78,3 @@ async def cancel(endpoint: Endpoint, job_id: str) -> JobState:
         while not isinstance(message := (await next_message(session))[0], Finished):
             pass
     return message.state
-
-
-async def _answer(session: Session, question: Message, kind: type[_Answer]) -> _Answer:
-    await session.send(question)
-    message, _ = await next_message(session)
-    if not isinstance(message, kind):
-        raise PeerError(f"the coordinator answered {question.kind} with {message.kind}")
-    return message

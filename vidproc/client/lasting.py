@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.news import Listener, Reconnecting
-from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError, from_code
+from vidproc.errors import ConnectionLostError, PeerError, UnreachableError, VidprocError, from_code
 from vidproc.protocol.messages import Error, Message
 from vidproc.transport.connect import ANY, IPV4, IPV6, connect
 from vidproc.transport.session import Session
@@ -19,6 +19,7 @@ _PATIENCE_S = 60.0
 
 _FAMILIES = {"": ANY, "ipv4": IPV4, "ipv6": IPV6}
 _T = TypeVar("_T")
+_Answer = TypeVar("_Answer", bound=Message)
 
 
 async def open_session(endpoint: Endpoint) -> Session:
@@ -34,16 +35,26 @@ async def next_message(session: Session) -> tuple[Message, bytes | memoryview]:
     return message, payload
 
 
-class Patience:
-    """Waits longer and longer between tries, and gives up after a while in which nothing has moved."""
+async def answer(session: Session, question: Message, kind: type[_Answer]) -> _Answer:
+    """Raises the error that is the answer, and `PeerError` for one of another kind."""
+    await session.send(question)
+    message, _ = await next_message(session)
+    if not isinstance(message, kind):
+        raise PeerError(f"the coordinator answered {question.kind} with {message.kind}")
+    return message
 
-    def __init__(self) -> None:
+
+class Patience:
+    """Waits longer and longer between tries, and gives up after so many seconds in which nothing has moved."""
+
+    def __init__(self, patience_s: float = _PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._seen: object = None
         self._begin()
 
     def _begin(self) -> None:
         self._wait = 0.1
-        self._give_up = asyncio.get_running_loop().time() + _PATIENCE_S
+        self._give_up = asyncio.get_running_loop().time() + self._patience_s
 
     async def wait(self, progress: object, error: VidprocError) -> None:
         """Before another try. Raises `error` when there have been enough since `progress` last changed."""
@@ -62,10 +73,11 @@ async def lasting(
     progress: Callable[[], object],
     tell: Listener,
     first: Session | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> _T:
     """What `course` gives, which is begun anew with each connection. `progress()` changes whenever it has got on, and
     `first` is a connection that is open already."""
-    session, patience = first or await open_session(endpoint), Patience()
+    session, patience = first or await open_session(endpoint), Patience(patience_s)
     while True:
         try:
             return await course(session)

@@ -37,6 +37,7 @@ from vidproc.protocol.messages import (
     Wanted,
     Watch,
 )
+from vidproc.protocol.status_messages import GetStatus
 from vidproc.quantities import counted
 from vidproc.tasks import ended
 from vidproc.transport.session import Session
@@ -151,7 +152,7 @@ class ClientLink:
                 self._desk.cancel(await self._desk.recall(job_id))
             case Fetched(job_id):
                 self._desk.fetched(await self._desk.recall(job_id))
-            case ListJobs() | Describe() | ListAttempts() | Remove():
+            case ListJobs() | Describe() | ListAttempts() | Remove() | GetStatus():
                 await self._session.send(await self._inquiries.answer(message))  # large: who does not read, waits
             case Rerun():
                 await self._rerun(message)

@@ -62,6 +62,7 @@ class DaemonLink:
         joined = _joined(self.name, self._session.peer.capabilities)
         tasks = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._send_leases())]
         self.slots = joined.slots
+        self.figures.rate_limit = joined.rate_limit
         self._dispatch.worker_joined(self, joined)
         log.info("worker joined", worker=self.name, slots=joined.slots)
         try:

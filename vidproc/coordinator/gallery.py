@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
 
 from vidproc import filters
 from vidproc.config import CoordinatorSettings
@@ -16,6 +19,7 @@ from vidproc.coordinator.media import MediaLimits
 from vidproc.coordinator.picture_orders import Facts, Picture, Side, ToAnimate, ToCut, ToShow
 from vidproc.coordinator.pictures import Film, Pictures
 from vidproc.errors import ClientError, NotHereError, NotYetError
+from vidproc.media import output_codecs
 from vidproc.media.encode import decoded_as
 from vidproc.model import Chunk, JobSpec, JobState
 from vidproc.storage.spool import Spool
@@ -47,20 +51,23 @@ class Gallery:
     async def close(self) -> None:
         await self._pictures.close()
 
-    async def facts(self, sha256: str) -> Facts:
+    async def facts(self, film: Path) -> Facts:
         """What a film is that is held."""
-        return await self._pictures.facts(self._film(sha256))
+        return await self._pictures.facts(Film(film))
 
-    async def preview(self, sha256: str, rank: int, width: int, job: JobSpec | None) -> Picture:
-        """A frame of a film that is held: as it is, or as the job would make it. Raises `ClientError` for what is no
-        job."""
-        film = self._film(sha256)
-        if job is not None:
-            if any(spec.name == filters.CUSTOM for spec in job.filters):
-                raise ClientError("a filter of your own runs on daemons alone: there is no preview of it")
-            job = validation.completed(job, self._settings) if not job.codec else job
-            validation.check(job)
-        return await self._pictures.show(film, ToShow(rank, width, job))
+    async def source(self, film: Path, rank: int, width: int) -> Picture:
+        """A frame of a film that is held."""
+        return await self._pictures.show(Film(film), ToShow(rank, width))
+
+    async def preview(self, film: Path, rank: int, width: int, job: JobSpec, files: Mapping[str, Path]) -> Picture:
+        """The same as the job would make it; `files` are those that its filters name, by SHA-256. Raises `ClientError`
+        for what is no job."""
+        if any(spec.name == filters.CUSTOM for spec in job.filters):
+            raise ClientError("a filter of your own runs on daemons alone: there is no preview of it")
+        job = job if job.codec else replace(job, codec=output_codecs.choice(job.container, self._settings.codec))
+        validation.check(job)
+        where = {sha256: str(path) for sha256, path in files.items()}
+        return await self._pictures.show(Film(film), ToShow(rank, width, job, where))
 
     async def on_show(self, job_id: str = "") -> OnShow:
         """That job or, without an id, the newest that has anything to show. Raises `UnknownJobError`."""
@@ -101,13 +108,10 @@ class Gallery:
 
     def _ended(self, job: Job, side: Side) -> Film:
         if side == "source":
-            return self._film(job.sha256, job.spec.start, job.spec.duration)
+            return Film(self._spool.held(job.sha256), job.spec.start, job.spec.duration)
         if job.state is not JobState.DONE:
             raise NotHereError(f"job {job.id} has {job.state}: there is no result")
         return Film(job.folder.result)
-
-    def _film(self, sha256: str, start: float | None = None, duration: float | None = None) -> Film:
-        return Film(self._spool.held(sha256), start, duration)
 
 
 def _on_show(job: Job) -> OnShow:

@@ -1,8 +1,10 @@
-"""What clients ask about jobs, past and present: the journal's history, and of jobs that go on how far they are now."""
+"""What clients ask about jobs, past and present: the journal's history, of jobs that go on how far they are now, and
+what goes on at all."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -10,6 +12,7 @@ from msgspec.structs import replace
 
 from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.job import Job
+from vidproc.coordinator.live import status
 from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.model import Attempt, JobSpec, JobSummary, Paths
 from vidproc.protocol.framing import pack
@@ -26,12 +29,13 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Message, Submit
+from vidproc.protocol.status_messages import GetStatus
 from vidproc.protocol.structure import to_plain
 from vidproc.storage.history import Entry
 from vidproc.storage.journal import Journal
 from vidproc.storage.spool import Spool
 
-Question = ListJobs | Describe | ListAttempts | Remove
+Question = ListJobs | Describe | ListAttempts | Remove | GetStatus
 
 _LONGEST = 255
 """Characters of what others wrote, in a list: names of films and daemons, errors, parameters."""
@@ -64,6 +68,7 @@ class Inquiries:
         self._dispatch = dispatch
         self._spool = spool
         self._desk = desk
+        self._began_at = time.monotonic()
 
     async def answer(self, question: Question) -> Message:
         match question:
@@ -75,6 +80,8 @@ class Inquiries:
                 return await self._attempts(request, (await self._find(job_id)).summary.id, offset)
             case Remove(request, job_id):
                 return await self._remove(request, (await self._find(job_id)).summary.id)
+            case GetStatus(request):
+                return status(self._dispatch, request, time.monotonic() - self._began_at)
 
     async def rerun(self, question: Rerun) -> Job:
         """A new job that does what another has done, with the source and the files that are held still."""

@@ -9,15 +9,25 @@ from enum import StrEnum
 from itertools import chain, islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import bottleneck
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import Attempt, JobState, Outcome
+from vidproc.protocol.status_messages import MOST_ROWS, Status
+from vidproc.status import JobBrief, WorkerNow
 
 _MOST_CHUNKS = 2000
 _MOST_FRAMES = 50
+
+_LONGEST_TEXT = 255
+_LONGEST_VERSION = 32
+_MOST_VERSIONS = 5
+"""Characters of what others chose, and versions that a daemon named, where there are many."""
+
+_TO_THE_END = tuple(reversed(JobState))
 
 
 class Where(StrEnum):
@@ -84,36 +94,6 @@ class JobNow(Struct, frozen=True):
     newest_frame: int | None
 
 
-class JobBrief(Struct, frozen=True):
-    """The same in a line; `slots` work on it."""
-
-    id: str
-    state: JobState
-    name: str
-    frames_done: int
-    frames_total: int
-    fps: float
-    seconds_left: float | None
-    waiting: str
-    slots: int
-
-
-class WorkerNow(Struct, frozen=True):
-    """A daemon that is connected. `busy` are its slots with a lease; `cpu_percent` is of one core."""
-
-    name: str
-    slots: int
-    busy: int
-    draining: bool
-    fps: float
-    frames: int
-    cpu_percent: float | None
-    memory_mb: float | None
-    rate_limit: float
-    versions: Mapping[str, str]
-    joined_at: float
-
-
 def workers_now(dispatch: Dispatch) -> tuple[WorkerNow, ...]:
     links = sorted(dispatch.workers.values(), key=lambda it: it.name)
     busy = {(grant.worker, grant.slot) for grant in dispatch.grants()}
@@ -131,8 +111,16 @@ def _worker_now(link: WorkerLink, busy: int) -> WorkerNow:
 
 def jobs_now(dispatch: Dispatch) -> tuple[JobBrief, ...]:
     """All that have not ended."""
+    return _briefs(dispatch, _under_way(dispatch))
+
+
+def _under_way(dispatch: Dispatch) -> list[Job]:
+    return [job for job in dispatch.jobs.values() if job.finished is None]
+
+
+def _briefs(dispatch: Dispatch, jobs: Iterable[Job]) -> tuple[JobBrief, ...]:
     slots = Counter(grant.job for grant in dispatch.grants() if not grant.ahead)
-    return tuple(_brief(dispatch, job, slots[job.id]) for job in dispatch.jobs.values() if job.finished is None)
+    return tuple(_brief(dispatch, job, slots[job.id]) for job in jobs)
 
 
 def _brief(dispatch: Dispatch, job: Job, slots: int) -> JobBrief:
@@ -151,6 +139,32 @@ def _seconds_left(job: Job) -> float | None:
 
 def _waiting(dispatch: Dispatch, job: Job) -> str:
     return job.unwritten or (dispatch.scheduler.why_waiting(job.id) if job.state is JobState.RUNNING else "")
+
+
+def status(dispatch: Dispatch, request: int, up_s: float) -> Status:
+    """All of that, as far as it fits a message."""
+    workers, jobs = workers_now(dispatch), sorted(_under_way(dispatch), key=lambda it: _TO_THE_END.index(it.told_state))
+    return Status(
+        request=request,
+        up_s=round(up_s, 1),
+        slots=sum(it.slots for it in workers),
+        busy=sum(it.busy for it in workers),
+        fps=round(sum(it.fps for it in workers), 2),
+        queued=sum(dispatch.scheduler.figures(job.id).queued for job in jobs),
+        workers=tuple(map(_short_worker, workers[:MOST_ROWS])),
+        workers_total=len(workers),
+        jobs=tuple(map(_short_job, _briefs(dispatch, jobs[:MOST_ROWS]))),
+        jobs_total=len(jobs),
+    )
+
+
+def _short_worker(it: WorkerNow) -> WorkerNow:
+    versions = {name[:_LONGEST_VERSION]: version[:_LONGEST_VERSION] for name, version in it.versions.items()}
+    return replace(it, name=it.name[:_LONGEST_TEXT], versions=dict(islice(versions.items(), _MOST_VERSIONS)))
+
+
+def _short_job(it: JobBrief) -> JobBrief:
+    return replace(it, name=it.name[:_LONGEST_TEXT], waiting=it.waiting[:_LONGEST_TEXT])
 
 
 def job_now(dispatch: Dispatch, job: Job) -> JobNow:

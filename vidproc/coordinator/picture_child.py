@@ -6,11 +6,11 @@ through the film in order would have to begin at its start; here it begins a few
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vidproc.coordinator.media import check_frame_size
 from vidproc.coordinator.picture_orders import OPEN_CPU_S, SHOW_CPU_S, Facts, Shown, ToAnimate, ToCut, ToOpen, ToShow
 from vidproc.errors import ClientError, MediaError, NotHereError, StorageError, VidprocError
 from vidproc.filters.contract import Array
+from vidproc.filters.file_type import FileType
 from vidproc.media import ffmpeg
 from vidproc.media.convert import Converter
 from vidproc.media.film_clock import FINEST, FilmClock, FrameTimes, Window
@@ -45,6 +46,9 @@ _MOST_BEFORE = 300
 """Frames that are gone through before the one that is shown; where filters remember more, the picture comes near."""
 
 _MOST_LANDMARKS = 60
+
+_MOST_LOADED = 4
+"""Files whose meaning is kept, as a slot does."""
 
 _RESERVE = 256 * 2**20
 """Free bytes that are left to jobs."""
@@ -108,8 +112,7 @@ class _Process:
 def _cut(it: ToCut) -> Array:
     stream, stretch = it.stream, Stretch(Path(it.path), it.start, it.stop, it.stream)
     converter = Converter(stream.colour, stream.width, stream.height)
-    ((_, picture),) = stretch.pictures(range(it.rank, it.rank + 1), converter, stream.width, stream.height)
-    return shown(picture, converter, Posture(stream.sar, it.display_matrix), it.width)
+    return shown(stretch.picture(it.rank, converter), converter, Posture(stream.sar, it.display_matrix), it.width)
 
 
 def _read(order: ToOpen) -> _Film:
@@ -136,6 +139,7 @@ class _Film:
     def __init__(self, size: int, source: Ingested, chunks: list[Chunk], packets: Path, frame_pixels: int) -> None:
         self._size = size
         self._source = source
+        self._loaded: dict[tuple[FileType, str], Any] = {}
         self._frame_pixels = frame_pixels
         stream = source.info.stream
         self._converter = Converter(stream.colour, stream.width, stream.height)
@@ -168,20 +172,33 @@ class _Film:
         """The frame, and whether a job would show the same."""
         segment = self._frames.segment_of(asked.rank)
         if asked.job is not None:
-            return self._filtered(asked.rank, segment, asked.job, asked.width)
+            return self._filtered(asked.rank, segment, asked.job, asked)
         ((_, picture),) = self._frames.pictures(range(asked.rank, asked.rank + 1))
         return shown(picture, self._converter, self._posture(self._source.info.stream.sar), asked.width), True
 
-    def _filtered(self, rank: int, segment: Segment, job: JobSpec, width: int) -> tuple[Array, bool]:
+    def _filtered(self, rank: int, segment: Segment, job: JobSpec, asked: ToShow) -> tuple[Array, bool]:
         spec = self._encoder(job)
-        pipeline = plan(job.filters, working_format(segment.stream.pix_fmt), spec.pix_fmt)
+        load = partial(self._load, asked.files)
+        pipeline = plan(job.filters, working_format(segment.stream.pix_fmt), spec.pix_fmt, load)
         begin, needed, exact = _way(pipeline, rank, range(segment.start, segment.stop))
         converter = Converter(spec.colour, spec.width, spec.height)
         seed(begin)
         frames = self._frames.pictures(needed)
         for _, picture in pipeline.run(frames, begin, rank + 1, converter, time_of=self._time_of):
             last = picture
-        return shown(last, converter, self._posture(spec.sar), width), exact
+        return shown(last, converter, self._posture(spec.sar), asked.width), exact
+
+    def _load(self, files: Mapping[str, str], type: FileType, sha256: str) -> Any:
+        """What it means is kept, for the next turn of a knob."""
+        if (type, sha256) not in self._loaded:
+            while len(self._loaded) >= _MOST_LOADED:
+                del self._loaded[next(iter(self._loaded))]
+            try:
+                data = Path(files[sha256]).read_bytes()
+            except FileNotFoundError:
+                raise NotHereError("a file that a filter names is no longer here") from None
+            self._loaded[type, sha256] = type.read(data)
+        return self._loaded[type, sha256]
 
     def _encoder(self, job: JobSpec) -> EncoderSpec:
         made = shapes(job.filters, shape_of(self._source.info.stream))
@@ -192,13 +209,13 @@ class _Film:
     def _posture(self, sar: Fraction) -> Posture:
         return Posture(sar, self._source.info.display_matrix)
 
-    @functools.cached_property
+    @cached_property
     def _clock(self) -> FilmClock:
         read = self._source
         times = FrameTimes(read.times, read.durations, read.info.time_base)
         return FilmClock(times, Window(*read.kept) if read.kept else None)
 
-    @functools.cached_property
+    @cached_property
     def _microseconds(self) -> Any:
         return self._clock.microseconds()
 

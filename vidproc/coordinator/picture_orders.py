@@ -52,11 +52,13 @@ class Facts(Struct, frozen=True):
 
 
 class ToShow(Struct, frozen=True):
-    """A frame of the film that is open: as it is, or as the job would make it; at most `width` pixels wide."""
+    """A frame of the film that is open: as it is, or as the job would make it; at most `width` pixels wide. `files` are
+    where those lie that the job's filters name, by SHA-256."""
 
     rank: int
     width: int
     job: JobSpec | None = None
+    files: Mapping[str, str] = {}
 
 
 class ToCut(Struct, frozen=True):

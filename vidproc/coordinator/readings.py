@@ -11,9 +11,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from vidproc.coordinator.dispatch import Dispatch
-from vidproc.coordinator.live import WorkerNow, workers_now
+from vidproc.coordinator.live import workers_now
 from vidproc.coordinator.uploads import Uploads
 from vidproc.model import JobState
+from vidproc.status import WorkerNow
 
 
 class Readings(Struct, frozen=True):

@@ -30,6 +30,7 @@ _BLOCK = 2**20
 _COMMIT_EVERY = 32 * 2**20
 """Bytes. So many come again at most when a coordinator is killed."""
 _SWEEP_EVERY_S = 600.0
+_TAKEN_OVER = "another request goes on with this upload"
 
 _T = TypeVar("_T")
 
@@ -57,11 +58,12 @@ class Film(Struct, frozen=True):
 
 
 class _Upload:
-    """`turn` is had by the request that is at it."""
+    """`turn` is had by the request that is at it, which stops when there is a newer one."""
 
     def __init__(self, file: IncomingFile) -> None:
         self.file = file
         self.turn = asyncio.Lock()
+        self.newest: object = None
         self.transfer: asyncio.Task[None] | None = None
 
     @property
@@ -154,9 +156,12 @@ class Uploads:
         `check`, and the digest that it is to give, all counts or nothing. Raises `ConflictError` where something else
         is missing, `TooLargeError`, `ChecksumError`, `StorageError`, and whatever `blocks` raises."""
         upload = self._find(upload_id)
+        upload.newest = mine = object()
         await self._stop(upload)
         async with upload.turn:
             self._find(upload_id)  # it may have been removed meanwhile
+            if upload.newest is not mine:
+                raise ConflictError(_TAKEN_OVER)
             if offset != upload.known.offset:
                 raise ConflictError(f"the upload goes on at byte {upload.known.offset}, not {offset}")
             upload.transfer = asyncio.create_task(self._transfer(upload, blocks, check))
@@ -305,7 +310,7 @@ async def _joined(task: asyncio.Task[None]) -> None:
         await asyncio.wait({task})
         raise
     if task.cancelled():
-        raise ConflictError("another request goes on with this upload")
+        raise ConflictError(_TAKEN_OVER)
     task.result()
 
 

@@ -7,9 +7,10 @@ knows jobs' tasks, the scheduler or the journal.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -21,7 +22,7 @@ from vidproc.coordinator.dispatch import Dispatch
 from vidproc.coordinator.gallery import Gallery
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
-from vidproc.coordinator.live import JobBrief, JobNow, WorkerNow, job_now, jobs_now, workers_now
+from vidproc.coordinator.live import JobNow, job_now, jobs_now, workers_now
 from vidproc.coordinator.readings import Readings
 from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.uploads import Uploads
@@ -39,7 +40,10 @@ from vidproc.protocol.job_messages import (
     Rerun,
 )
 from vidproc.protocol.messages import Finished, Submit
+from vidproc.status import JobBrief, WorkerNow
 from vidproc.storage.journal import Journal
+
+_T = TypeVar("_T")
 
 
 class Result(Struct, frozen=True):
@@ -82,19 +86,19 @@ class View:
 
     async def jobs(self, limit: int = PAGE, before: str = "", state: JobState | None = None) -> Jobs:
         """The newest, `PAGE` at most; `before` names the last of the page before."""
-        answer = await self._inquiries.answer(ListJobs(0, limit, state, before))
+        answer = await self._inquiries.answer(_asked(ListJobs, 0, limit, state, before))
         assert isinstance(answer, Jobs)
         return answer
 
     async def job(self, job_id: str) -> Description:
         """By its id, or by so much of its beginning that it is the only one."""
-        answer = await self._inquiries.answer(Describe(0, job_id))
+        answer = await self._inquiries.answer(_asked(Describe, 0, job_id))
         assert isinstance(answer, Description)
         return answer
 
     async def attempts(self, job_id: str, offset: int = 0) -> tuple[tuple[Attempt, ...], int]:
         """A page of its leases, in the order of their ends, and how many there are."""
-        answer = await self._inquiries.answer(ListAttempts(0, job_id, offset))
+        answer = await self._inquiries.answer(_asked(ListAttempts, 0, job_id, offset))
         assert isinstance(answer, Attempts)
         return answer.attempts, answer.total
 
@@ -164,11 +168,11 @@ class View:
 
     def check(self, spec: JobSpec, name: str) -> None:
         """Raises `ClientError` for what can be no job, whichever film it is for."""
-        self._desk.check(Submit(0, spec, 1, "0" * 64, name))
+        self._desk.check(_asked(Submit, 0, spec, 1, "0" * 64, name))
 
     async def submit(self, spec: JobSpec, name: str, size: int, sha256: str, files: Mapping[str, bytes]) -> JobSummary:
         """A job on a film that is held. It goes on whoever is there to see it."""
-        submission = Submit(0, spec, size, sha256, name, detached=True)
+        submission = _asked(Submit, 0, spec, size, sha256, name, detached=True)
         self._desk.check(submission)
         job = await self._desk.submit(submission, files)
         assert job is not None  # it was no dry run
@@ -182,9 +186,17 @@ class View:
 
     async def rerun(self, job_id: str) -> JobSummary:
         """A new job that does the same."""
-        job = await self._inquiries.rerun(Rerun(0, job_id, detached=True))
+        job = await self._inquiries.rerun(_asked(Rerun, 0, job_id, detached=True))
         return (await self.job(job.id)).summary
 
     async def remove(self, job_id: str) -> None:
         """With its result. Raises `ClientError` for one that goes on."""
-        await self._inquiries.answer(Remove(0, job_id))
+        await self._inquiries.answer(_asked(Remove, 0, job_id))
+
+
+def _asked(kind: Callable[..., _T], *given: Any, **more: Any) -> _T:
+    """What is asked of those who are used to messages. Raises `ClientError` for what no message would hold."""
+    try:
+        return kind(*given, **more)
+    except ValueError as error:
+        raise ClientError(str(error)) from None

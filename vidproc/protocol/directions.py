@@ -45,12 +45,13 @@ from vidproc.protocol.messages import (
     Watch,
 )
 from vidproc.protocol.party import COORDINATOR
+from vidproc.protocol.status_messages import GetStatus, Status
 
 Kinds = frozenset[type[Message]]
 
 _EITHER: Kinds = frozenset({Error, Ping, Pong})
-_ASKED: Kinds = frozenset({ListJobs, Describe, ListAttempts, Rerun, Remove})
-_TOLD: Kinds = frozenset({Jobs, Description, Attempts, Removed})
+_ASKED: Kinds = frozenset({ListJobs, Describe, ListAttempts, Rerun, Remove, GetStatus})
+_TOLD: Kinds = frozenset({Jobs, Description, Attempts, Removed, Status})
 
 FROM_PEER: Mapping[str, Kinds] = {
     "client": _EITHER | _ASKED | {Submit, FileBlock, UploadBlock, Watch, Fetch, Fetched, Cancel},

@@ -14,12 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from vidproc.coordinator.live import WorkerNow
 from vidproc.coordinator.readings import Readings
 from vidproc.coordinator.tally import MOST_WORKERS, OTHERS, PARTS, WORKER_LOST, Tally
 from vidproc.errors import FilterError, MediaError, OutOfMemoryError, StalledError, WorkerError
 from vidproc.metrics.histogram import Histogram
 from vidproc.model import ON_ERROR, JobState, Outcome
+from vidproc.status import WorkerNow
 
 _FRAME_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LAG_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)

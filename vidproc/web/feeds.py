@@ -13,10 +13,9 @@ from msgspec import Struct
 
 from vidproc.coordinator.live import ChunkNow, JobNow
 from vidproc.coordinator.view import View
-from vidproc.errors import BusyError, UnknownJobError
+from vidproc.errors import UnknownJobError
 
 _LOOK_EVERY_S = 0.5
-_MOST_WATCHERS = 256
 _MOST_WAITING = 16
 """Events for a watcher who does not read them. It is cut off then; a browser comes back by itself."""
 
@@ -134,26 +133,15 @@ class Feeds:
         self._cluster = Feed(cluster.first, cluster.look)
 
     def cluster(self) -> AsyncIterator[Event]:
-        """Raises `BusyError`."""
-        self._demand_room()
         return self._cluster.watch()
 
     def job(self, job_id: str) -> AsyncIterator[Event]:
-        """Raises `UnknownJobError` or `BusyError`."""
-        self._demand_room()
+        """Raises `UnknownJobError`."""
         self._jobs = {id: feed for id, feed in self._jobs.items() if feed.watchers}
         if job_id not in self._jobs:
             looking = JobLook(self._view, job_id)
             self._jobs[job_id] = Feed(looking.first, looking.look, looking.ended)
         return self._jobs[job_id].watch()
-
-    @property
-    def watchers(self) -> int:
-        return self._cluster.watchers + sum(feed.watchers for feed in self._jobs.values())
-
-    def _demand_room(self) -> None:
-        if self.watchers >= _MOST_WATCHERS:
-            raise BusyError(f"{_MOST_WATCHERS} pages watch already: try again later")
 
 
 class ClusterLook:

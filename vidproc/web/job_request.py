@@ -25,6 +25,10 @@ class FilterRequest(BaseModel):
     code: str = ""
     function: str = ""
 
+    def spec(self) -> FilterSpec:
+        """The same as the coordinator takes it, but for the file."""
+        return FilterSpec(self.name, self.params, self.code, self.function)
+
 
 class JobChoices(BaseModel):
     """What is to be done with a film. What is left open is the coordinator's choice, or that of the codec; see
@@ -48,7 +52,7 @@ class JobChoices(BaseModel):
     def spec(self) -> JobSpec:
         """The same as the coordinator takes it, but for the files."""
         chosen: dict[str, Any] = self.model_dump(exclude={"name", "source", "filters"})
-        filters = tuple(FilterSpec(it.name, it.params, it.code, it.function) for it in self.filters)
+        filters = tuple(each.spec() for each in self.filters)
         return JobSpec(filters=filters, **chosen)
 
 

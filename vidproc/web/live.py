@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.view import View
 from vidproc.errors import UnknownJobError
 from vidproc.web.feeds import Event, Feeds
 from vidproc.web.jobs import details
+from vidproc.web.places import Places
 from vidproc.web.schemas import JobNow, WorkerPage
+
+_MOST_WATCHERS = 256
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "events, as long as it goes on"}
@@ -24,12 +27,14 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 def router(view: View) -> APIRouter:
     made = APIRouter(tags=["live"])
     feeds = Feeds(view)
+    places = Depends(Places(_MOST_WATCHERS))
+    lasting: dict[str, Any] = {"response_class": Response, "responses": _EVENTS, "dependencies": [places]}
 
     @made.get("/jobs/{job_id}/now", summary="A job that goes on, or ended not long ago: its chunks, pace, troubles")
     async def job_now(job_id: str) -> JobNow:
         return _as_json(view.job_now(job_id))  # type: ignore[return-value]
 
-    @made.get("/jobs/{job_id}/events", summary="The same, as it changes", response_class=Response, responses=_EVENTS)
+    @made.get("/jobs/{job_id}/events", summary="The same, as it changes", **lasting)
     async def job_events(job_id: str) -> Response:
         """First `now` with all of it; then, at most twice a second, `change` with what changed: `now` without its
         chunks, and those of them that `changed`, by number. At the end `end`, with the job's details; of a job that
@@ -45,7 +50,7 @@ def router(view: View) -> APIRouter:
         view.drain(name)
         return Response(status_code=202)
 
-    @made.get("/events", summary="Daemons and jobs, as they change", response_class=Response, responses=_EVENTS)
+    @made.get("/events", summary="Daemons and jobs, as they change", **lasting)
     async def cluster_events() -> Response:
         """Each `cluster` has all `workers`, and those `jobs` that go on."""
         return _stream(feeds.cluster())

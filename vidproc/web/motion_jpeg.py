@@ -11,13 +11,12 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from vidproc.coordinator.gallery import Gallery, OnShow
-from vidproc.errors import BusyError, UnknownJobError, VidprocError
+from vidproc.errors import UnknownJobError, VidprocError
 
 _BOUNDARY = "vidproc-frame"
 MEDIA_TYPE = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 
 _EVERY_S = 0.5
-_MOST_VIEWERS = 64
 
 
 class Viewers:
@@ -25,28 +24,21 @@ class Viewers:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
-        self._watching = 0
 
     async def watch(self, job: OnShow, width: int) -> AsyncIterator[bytes]:
-        """Raises `BusyError`, and what `Gallery.landmarks` does. Ends with the job."""
-        if self._watching >= _MOST_VIEWERS:
-            raise BusyError(f"{_MOST_VIEWERS} viewers watch already: try again later")
+        """Raises what `Gallery.landmarks` does. Ends with the job."""
         ranks = _one_by_one(await self._gallery.landmarks(job.job_id)) if job.ended else self._newest(job.job_id)
         return self._parts(job.job_id, ranks, width)
 
     async def _parts(self, job_id: str, ranks: AsyncIterator[int], width: int) -> AsyncIterator[bytes]:
-        self._watching += 1
-        try:
-            yield f"--{_BOUNDARY}".encode()
-            async for rank in ranks:
-                try:
-                    shown = await self._gallery.frame(job_id, rank, "result", width)
-                except VidprocError:  # its chunk was just cleared away, or too much is asked for
-                    continue
-                yield _part(shown.data)
-            yield b"--\r\n"
-        finally:
-            self._watching -= 1
+        yield f"--{_BOUNDARY}".encode()
+        async for rank in ranks:
+            try:
+                shown = await self._gallery.frame(job_id, rank, "result", width)
+            except VidprocError:  # its chunk was just cleared away, or too much is asked for
+                continue
+            yield _part(shown.data)
+        yield b"--\r\n"
 
     async def _newest(self, job_id: str) -> AsyncIterator[int]:
         """As it changes."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from vidproc.model import JobSpec
+from vidproc.web.job_request import FilterRequest
 
 WIDEST = 4096
 """Pixels of a picture that is shown. A film may be wider."""
@@ -41,21 +44,21 @@ class FilmFacts(BaseModel):
     losses: list[str] = Field(description="what of it can't be read or kept, in sentences")
 
 
-class FilterChoice(BaseModel):
-    """A filter of a chain, by name. What it takes: `/filters`."""
-
-    name: str = Field(max_length=100)
-    params: dict[str, bool | int | float | str] = {}
-
-
 class PreviewRequest(BaseModel):
     """A frame of a film that is held: as it is, or as these filters would make it in a job of that output."""
 
-    source: str = Field(description="the film's SHA-256", max_length=200)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    source: str = Field(description="the film: the id of an upload that is whole, or a SHA-256")
     frame: int = Field(0, ge=0, le=HIGHEST)
-    filters: list[FilterChoice] = Field([], max_length=64)
+    filters: list[FilterRequest] = []
     side: Literal["source", "result"] = "result"
     width: int = Field(960, ge=16, le=WIDEST, description="pixels at most")
-    container: str = Field("mp4", max_length=20)
-    codec: str = Field("", max_length=20, description="empty: the coordinator's choice")
-    pix_fmt: str = Field("", max_length=20)
+    container: str = "mp4"
+    codec: str = Field("", description="empty: the coordinator's choice")
+    pix_fmt: str = ""
+
+    def spec(self) -> JobSpec:
+        """The job that it is a frame of, but for the files."""
+        filters = tuple(each.spec() for each in self.filters)
+        return JobSpec(filters, self.container, self.codec, pix_fmt=self.pix_fmt)

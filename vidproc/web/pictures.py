@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from vidproc.coordinator.picture_orders import Picture, Side
 from vidproc.coordinator.view import View
-from vidproc.model import FilterSpec, JobSpec
 from vidproc.protocol.structure import to_plain
+from vidproc.web.filter_files import with_files
 from vidproc.web.motion_jpeg import MEDIA_TYPE, Viewers
 from vidproc.web.picture_schemas import HIGHEST, WIDEST, FilmFacts, PreviewRequest, Stream
+from vidproc.web.places import Places
 
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "the picture"}}
 
@@ -26,6 +27,7 @@ Width = Annotated[int, Query(ge=16, le=WIDEST, description="pixels at most")]
 Number = Annotated[int, Path(ge=0, le=HIGHEST)]
 _FOR_GOOD = "private, max-age=86400, immutable"
 """Frames of a job that has ended never change."""
+_MOST_VIEWERS = 64
 T = TypeVar("T")
 
 
@@ -34,15 +36,15 @@ def router(view: View) -> APIRouter:
 
     @made.get("/films/{source}", summary="What a film is that is held")
     async def show_film(source: str) -> FilmFacts:
-        facts = await view.gallery.facts(source)
+        """`source` is its SHA-256, or the id of its upload."""
+        facts = await view.gallery.facts((await view.uploads.film(source)).path)
         streams = [Stream(type=kind, codec=codec) for kind, codec in facts.streams]
         return FilmFacts(**{**to_plain(facts), "source": source, "streams": streams})
 
     @made.post("/preview", summary="A frame of a film through filters", response_class=Response, responses=_JPEG)
     async def preview(asked: PreviewRequest, request: Request) -> Response:
-        job = None if asked.side == "source" else _job(asked)
-        shown = await _while_wanted(request, view.gallery.preview(asked.source, asked.frame, asked.width, job))
-        return _answer(shown, {"cache-control": "no-store"})
+        """Where a filter remembers more of the film than was gone through, `X-Vidproc-Approximate` says so."""
+        return _answer(await _while_wanted(request, _preview(view, asked)), {"cache-control": "no-store"})
 
     return made
 
@@ -50,7 +52,7 @@ def router(view: View) -> APIRouter:
 def previews(view: View) -> APIRouter:
     """What lies outside the API's prefix, for pages and `img` elements."""
     made = APIRouter(tags=["pictures"])
-    viewers = Viewers(view.gallery)
+    viewers, places = Viewers(view.gallery), Places(_MOST_VIEWERS)
 
     @made.get("/frame/{number}", summary="A frame of a job", response_class=Response, responses=_JPEG)
     async def show_frame(
@@ -70,7 +72,9 @@ def previews(view: View) -> APIRouter:
         shown = await _while_wanted(request, view.gallery.animation(found.job_id, width))
         return Response(shown.data, media_type="image/gif", headers={"cache-control": "no-cache"})
 
-    @made.get("/preview.mjpeg", summary="A job's newest frames", response_class=Response, responses=_MJPEG)
+    lasting: dict[str, Any] = {"response_class": Response, "responses": _MJPEG, "dependencies": [Depends(places)]}
+
+    @made.get("/preview.mjpeg", summary="A job's newest frames", **lasting)
     async def show_mjpeg(job: str = "", width: Width = 640) -> Response:
         """Of a job that goes on the newest frame, at most twice a second, until it ends; of one that has ended some
         from all over it."""
@@ -80,9 +84,13 @@ def previews(view: View) -> APIRouter:
     return made
 
 
-def _job(asked: PreviewRequest) -> JobSpec:
-    specs = tuple(FilterSpec(each.name, each.params) for each in asked.filters)
-    return JobSpec(specs, asked.container, asked.codec, pix_fmt=asked.pix_fmt)
+async def _preview(view: View, asked: PreviewRequest) -> Picture:
+    film = await view.uploads.film(asked.source)
+    if asked.side == "source":
+        return await view.gallery.source(film.path, asked.frame, asked.width)
+    job, files = await with_files(view, asked.spec())
+    where = {sha256: file.path for sha256, file in files.items()}
+    return await view.gallery.preview(film.path, asked.frame, asked.width, job, where)
 
 
 def _answer(shown: Picture, headers: Mapping[str, str]) -> Response:

@@ -45,17 +45,13 @@ class Reception:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = Headers(scope=scope)
-        if (answer := self._refusal(scope, headers)) is not None:
-            await answer(scope, receive, send)
-            return
-
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        answer = self._refusal(scope, Headers(scope=scope))
+        await (answer or self._app)(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if not self._is_ours(headers.get("host", "")):

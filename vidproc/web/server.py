@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -14,12 +15,13 @@ from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.transport.address import Address
-from vidproc.transport.listen import Listener, listen
+from vidproc.transport.listen import BACKLOG, Listener, listen
 from vidproc.web.app import make_app
 from vidproc.web.guard import Guard, GuardedProtocol
 
 _LARGEST_HEAD = 32 * 1024
 _KEEP_ALIVE_S = 15
+_ACCEPTS_AT_ONCE = 16
 _TO_END_S = 1
 """For so long answers that are under way may go on when the coordinator stops; streams of events never end."""
 
@@ -65,6 +67,13 @@ class _Server(uvicorn.Server):
         """Signals are for the coordinator as a whole."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """The event loop takes uvicorn's `backlog` for both: how many connections it accepts before anything else has
+        its turn, and how many may wait for that."""
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(BACKLOG)
+
 
 def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
@@ -74,6 +83,7 @@ def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
+        backlog=_ACCEPTS_AT_ONCE,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,

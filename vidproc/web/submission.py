@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any
@@ -10,20 +9,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from msgspec.structs import replace
 from pydantic import ValidationError
 
 from vidproc.coordinator.view import View
-from vidproc.errors import ClientError, TooLargeError, UnknownUploadError
-from vidproc.model import MOST_FILE_BYTES, FilterSpec, JobSpec
+from vidproc.errors import ClientError, UnknownUploadError
+from vidproc.model import MOST_FILE_BYTES
 from vidproc.protocol.structure import to_plain
 from vidproc.web.bodies import LARGEST, streamed
+from vidproc.web.filter_files import contents, names_a_file, with_files
 from vidproc.web.forms import Form, Part
 from vidproc.web.job_request import FILM, JOB, JobChoices, JobRequest, form_schema
 from vidproc.web.schemas import JobSummary
-
-_FILE = "file"
-"""The parameter of filters that names a file; a function of somebody's own may call a number so."""
 
 _FORM = "multipart/form-data"
 
@@ -104,7 +100,7 @@ async def _choices(part: Part) -> JobChoices:
 def _check_early(view: View, asked: JobChoices) -> None:
     """What is known to be wrong before the film comes need not wait for it; what names a file has to."""
     spec = asked.spec()
-    if not any(map(_names_a_file, spec.filters)):
+    if not any(map(names_a_file, spec.filters)):
         view.check(spec, asked.name)
 
 
@@ -121,36 +117,9 @@ async def _take(view: View, part: Part, parts: dict[str, str], most: int) -> Non
 async def _submit(view: View, asked: JobChoices, source: str, parts: Mapping[str, str]) -> JobSummary:
     """`parts` are uploads by the names that filters may call them by."""
     film = await view.uploads.film(source)
-    spec, files = await _with_files(view, asked.spec(), parts)
+    spec, named = await with_files(view, asked.spec(), parts)
+    files = await contents(named)
     await view.uploads.keep_source(film)
     job = await view.submit(spec, asked.name or film.name, film.size, film.sha256, files)
     view.uploads.release(source)
     return JobSummary(**to_plain(job))
-
-
-async def _with_files(view: View, spec: JobSpec, parts: Mapping[str, str]) -> tuple[JobSpec, dict[str, bytes]]:
-    """The job with the hashes of the files that its filters name, and the files."""
-    files: dict[str, bytes] = {}
-    filters = []
-    for each in spec.filters:
-        if _names_a_file(each):
-            named = str(each.params[_FILE])
-            sha256, data = await _file(view, parts.get(named, named))
-            files[sha256] = data
-            each = replace(each, params={**each.params, _FILE: sha256})
-        filters.append(each)
-    return replace(spec, filters=tuple(filters), files={sha256: len(data) for sha256, data in files.items()}), files
-
-
-def _names_a_file(spec: FilterSpec) -> bool:
-    return _FILE in spec.params and not spec.code
-
-
-async def _file(view: View, source: str) -> tuple[str, bytes]:
-    found = await view.uploads.film(source)
-    if found.size > MOST_FILE_BYTES:
-        raise TooLargeError(f"{found.name} is larger than the {MOST_FILE_BYTES >> 20} MiB that a job can carry")
-    try:
-        return found.sha256, await asyncio.to_thread(found.path.read_bytes)
-    except OSError as error:
-        raise ClientError(f"{found.name} cannot be read: {error.strerror}") from None
