@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.end_to_end.gates import Gate
@@ -67,6 +68,21 @@ def test_what_cannot_be_is_said_before_the_start(visitor: Visitor, film: Path) -
     page.get_by_label("Add a filter").select_option("overlay")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.locator("[data-name=file] input")).to_be_focused()
+
+
+def test_a_filter_is_given_its_file(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "logo.png")
+    page = opened(visitor, film)
+    was, (_, plain) = brightness(page), settled(page)
+    page.get_by_label("Add a filter").select_option("overlay")
+    page.locator("[data-name=file] input").set_input_files(tmp_path / "logo.png")
+    expect(page.locator(".compare .after")).not_to_have_attribute("src", plain)
+    settled(page)
+    assert brightness(page) > was + 1
+    page.reload()
+    settled(page)
+    started(page)
+    state(page, "done")
 
 
 def test_the_divider_moves_by_keys(visitor: Visitor, film: Path) -> None:

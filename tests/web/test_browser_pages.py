@@ -86,6 +86,7 @@ def test_a_job_that_is_not_there_is_said_to_be(visitor: Visitor) -> None:
 def test_a_film_goes_in_and_comes_out(visitor: Visitor, http: httpx.Client, film: Path, tmp_path: Path) -> None:
     page = opened(visitor, film)
     expect(page.locator("#facts")).to_contain_text("60 frames")
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
     page.get_by_label("Add a filter").select_option("invert")
     job = started(page)
     state(page, "done")

@@ -124,8 +124,9 @@ function stage(which) {
 
 function changed() {
   const filters = chain.value();
-  sessionStorage.setItem(AS_IT_WAS, JSON.stringify(filters, (key, value) => (key === "file" ? undefined : value)));
+  sessionStorage.setItem(AS_IT_WAS, JSON.stringify(filters));
   $("#no-filters").hidden = filters.length > 0;
+  $("#start").disabled = filters.length === 0; // a job without filters would get the coordinator's usual one
   if (chain.valid()) preview.want({ filters });
 }
 
