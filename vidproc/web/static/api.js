@@ -12,7 +12,8 @@ export class Problem extends Error {
 
 /** Call the API; gives what it says, null where that is nothing. */
 export async function call(path, { method = "GET", body, signal } = {}) {
-  const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const json =
+    body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await reach(API + path, { method, signal, ...json });
   return answer.status === 204 || answer.status === 202 ? null : answer.json();
 }
@@ -21,7 +22,10 @@ export async function call(path, { method = "GET", body, signal } = {}) {
 export async function picture(path, { body, signal } = {}) {
   const json = body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await reach(path, { signal, ...json });
-  return { address: URL.createObjectURL(await answer.blob()), approximate: answer.headers.has("x-vidproc-approximate") };
+  return {
+    address: URL.createObjectURL(await answer.blob()),
+    approximate: answer.headers.has("x-vidproc-approximate"),
+  };
 }
 
 /** `fetch`, but what is no success is thrown as a Problem. */

@@ -8,12 +8,25 @@ export class Compare {
     this.after = h("img", { class: "after", alt: "The frame after the filters" });
     this.tag = h("span", { class: "tag right" }, "after");
     const slider = h("input", {
-      type: "range", min: 0, max: 100, value: 50, step: 1, "aria-label": "Divider between before and after",
+      type: "range",
+      min: 0,
+      max: 100,
+      value: 50,
+      step: 1,
+      "aria-label": "Divider between before and after",
       oninput: () => this.element.style.setProperty("--split", `${slider.value}%`),
     });
-    this.element = h("figure", { class: "compare empty", "data-empty": empty },
-      this.before, this.after, h("div", { class: "line" }),
-      h("span", { class: "tag left" }, "before"), this.tag, h("div", { class: "wait" }), slider);
+    this.element = h(
+      "figure",
+      { class: "compare empty", "data-empty": empty },
+      this.before,
+      this.after,
+      h("div", { class: "line" }),
+      h("span", { class: "tag left" }, "before"),
+      this.tag,
+      h("div", { class: "wait" }),
+      slider,
+    );
   }
 
   /** Whether something newer is under way. */

@@ -48,12 +48,15 @@ async function refresh() {
 
 function show() {
   const words = $("#text").value.trim().toLowerCase();
-  const found = jobs.filter((job) => !words || [job.name, job.id, job.message, ...job.filters].join(" ").toLowerCase().includes(words));
+  const found = jobs.filter(
+    (job) => !words || [job.name, job.id, job.message, ...job.filters].join(" ").toLowerCase().includes(words),
+  );
   $("#card").hidden = found.length === 0;
   $("#none").hidden = found.length > 0;
   say($("#none-text"), words || $("#state").value ? "No job is like that." : "No jobs yet.");
   $("#more").hidden = !more;
-  say($("#shown"), words ? `${found.length} of ${several(jobs.length, "job")}` : several(jobs.length, "job"));
+  const all = jobs.length ? several(jobs.length, "job") : "";
+  say($("#shown"), words && all ? `${found.length} of ${all}` : all);
   keyed($("#jobs"), found, (job) => job.id, row, update);
   throughput(found);
 }
@@ -61,9 +64,14 @@ function show() {
 const took = (job) => (job.ended_at ?? Date.now() / 1000) - job.submitted_at;
 
 function throughput(found) {
-  const points = found.filter((job) => job.state === "done" && job.ended_at > job.submitted_at).map((job) => ({
-    x: job.ended_at, y: job.frames_done / took(job), href: `/jobs/${job.id}`, label: `${job.name}, ${when(job.ended_at)}`,
-  }));
+  const points = found
+    .filter((job) => job.state === "done" && job.ended_at > job.submitted_at)
+    .map((job) => ({
+      x: job.ended_at,
+      y: job.frames_done / took(job),
+      href: `/jobs/${job.id}`,
+      label: `${job.name}, ${when(job.ended_at)}`,
+    }));
   $("#chart-card").hidden = points.length < 2;
   const width = $("#chart").clientWidth;
   const key = JSON.stringify([width, points]);
@@ -75,7 +83,12 @@ function throughput(found) {
 const LABELS = [null, "Filters", "State", "Frames", "Frames/s", "Submitted", "Took"];
 
 function row(job) {
-  const cells = LABELS.map((label, place) => h("td", { "data-label": place > 2 ? label : null, class: [3, 4, 6].includes(place) ? "number" : place ? null : "whole" }));
+  const cells = LABELS.map((label, place) =>
+    h("td", {
+      "data-label": place > 2 ? label : null,
+      class: [3, 4, 6].includes(place) ? "number" : place ? null : "whole",
+    }),
+  );
   cells[0].append(h("a", { href: `/jobs/${job.id}` }, job.name || job.id));
   cells[1].append(job.filters.join(" → ") || "–");
   cells[2].append(h("span", { class: "badge" }));
@@ -90,7 +103,12 @@ function update(row, job) {
   badge.title = job.message;
   const going = !FINAL.has(job.state) && job.frames_total > 0;
   say(badge, going ? `${job.state} ${percent(job.frames_done / job.frames_total)}` : job.state);
-  const told = [count(job.frames_done), job.frames_done ? figure(job.frames_done / took(job)) : "–", when(job.submitted_at), span(took(job))];
+  const told = [
+    count(job.frames_done),
+    job.frames_done ? figure(job.frames_done / took(job)) : "–",
+    when(job.submitted_at),
+    span(took(job)),
+  ];
   told.forEach((text, place) => say(row.children[place + 3], text));
   $("button", row).hidden = !FINAL.has(job.state);
 }

@@ -28,8 +28,15 @@ async function begin() {
 }
 
 function connected(is) {
-  say($("#connection"), is ? "" : "The coordinator does not answer. What you see is from before; this goes on by itself.");
-  if (!is) call(`/jobs/${id}`).then((details) => FINAL.has(details.state) && ended(details), () => {});
+  say(
+    $("#connection"),
+    is ? "" : "The coordinator does not answer. What you see is from before; this goes on by itself.",
+  );
+  if (!is)
+    call(`/jobs/${id}`).then(
+      (details) => FINAL.has(details.state) && ended(details),
+      () => {},
+    );
 }
 
 // What holds whatever its state
@@ -39,13 +46,19 @@ function shape({ name, state, submitted_at: at, job }) {
   badge(state);
   const filters = job.filters.map(written).join(" → ") || "no filters";
   say($("#asked"), `${filters} · ${job.codec || job.container} · ${when(at)}`);
-  for (const [button, shown] of Object.entries({ cancel: !FINAL.has(state), rerun: FINAL.has(state), remove: FINAL.has(state) })) {
+  for (const [button, shown] of Object.entries({
+    cancel: !FINAL.has(state),
+    rerun: FINAL.has(state),
+    remove: FINAL.has(state),
+  })) {
     $(`#${button}`).hidden = !shown;
   }
 }
 
 function written({ name, params }) {
-  const told = Object.entries(params).map(([key, value]) => (key === "kind" ? value : `${key} ${String(value).slice(0, 24)}`));
+  const told = Object.entries(params).map(([key, value]) =>
+    key === "kind" ? value : `${key} ${String(value).slice(0, 24)}`,
+  );
   return told.length ? `${name} (${told.join(", ")})` : name;
 }
 
@@ -69,27 +82,43 @@ function progress(done, total, state) {
 /** `{name: [figure, unit]}`; those without a figure are left out. */
 function figures(told) {
   const shown = Object.entries(told).filter(([, [value]]) => value !== null && value !== undefined);
-  keyed($("#figures"), shown, ([name]) => name,
-    ([name]) => h("div", { class: name.startsWith("Latency") && "wide" }, h("dt", {}, name), h("dd", {}, h("span"), " ", h("small"))),
+  keyed(
+    $("#figures"),
+    shown,
+    ([name]) => name,
+    ([name]) =>
+      h(
+        "div",
+        { class: name.startsWith("Latency") && "wide" },
+        h("dt", {}, name),
+        h("dd", {}, h("span"), " ", h("small")),
+      ),
     (element, [, [value, unit]]) => {
       say($("span", element), value);
       say($("small", element), unit ?? "");
-    });
+    },
+  );
 }
 
 function share(workers) {
   const entries = Object.entries(workers ?? {});
   $("#workers-card").hidden = entries.length === 0;
-  keyed($("#workers"), entries, ([name]) => name,
+  keyed(
+    $("#workers"),
+    entries,
+    ([name]) => name,
     ([name]) => h("tr", {}, h("td", {}, name), h("td", { class: "number" }), h("td", { class: "number" })),
     (row, [, { frames, fps }]) => {
       say(row.children[1], count(frames));
       say(row.children[2], figure(fps));
-    });
+    },
+  );
 }
 
 function fallbacks(total, byFrame) {
-  const first = Object.entries(byFrame).slice(0, 5).map(([frame, reason]) => `frame ${frame}: ${reason}`);
+  const first = Object.entries(byFrame)
+    .slice(0, 5)
+    .map(([frame, reason]) => `frame ${frame}: ${reason}`);
   say($("#fallbacks"), total ? `${several(total, "frame")} could not be filtered. ${sentence(first.join("; "))}` : "");
 }
 
@@ -136,11 +165,22 @@ function strip() {
 function troubles({ log, fallback_frames: total, fallbacks: byFrame }) {
   $("#log-card").hidden = log.length + total === 0;
   fallbacks(total, byFrame);
-  keyed($("#log"), [...log].reverse(), (it) => `${it.at} ${it.chunk} ${it.attempt}`, trouble, () => {});
+  keyed(
+    $("#log"),
+    [...log].reverse(),
+    (it) => `${it.at} ${it.chunk} ${it.attempt}`,
+    trouble,
+    () => {},
+  );
 }
 
 const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
-  h("li", {}, h("time", {}, when(at)), h("span", {}, `Chunk ${chunk}, attempt ${attempt}, ${what} on ${worker}${reason ? `: ${reason}` : ""}`));
+  h(
+    "li",
+    {},
+    h("time", {}, when(at)),
+    h("span", {}, `Chunk ${chunk}, attempt ${attempt}, ${what} on ${worker}${reason ? `: ${reason}` : ""}`),
+  );
 
 // At the end
 
@@ -151,7 +191,10 @@ async function ended(details) {
   progress(details.frames_done, details.frames_total, details.state);
   const { metrics } = details;
   figures({
-    Frames: [count(metrics.frames_out ?? details.frames_done), details.frames_total ? `of ${count(details.frames_total)}` : ""],
+    Frames: [
+      count(metrics.frames_out ?? details.frames_done),
+      details.frames_total ? `of ${count(details.frames_total)}` : "",
+    ],
     "Frames/s": [metrics.processing_fps === undefined ? null : figure(metrics.processing_fps)],
     Took: [span(metrics.wall_s ?? details.ended_at - details.submitted_at)],
     Size: [details.result_size ? size(details.result_size) : null, `from ${size(details.size)}`],
@@ -193,7 +236,12 @@ async function result({ metrics, frames_total: total }) {
   $("#download").href = address;
   $("#download").hidden = false;
   const unable = h("p", { class: "card muted" }, "This browser can't play it: download it.");
-  const video = h("video", { controls: true, preload: "metadata", src: `${address}?inline=1`, onerror: () => video.replaceWith(unable) });
+  const video = h("video", {
+    controls: true,
+    preload: "metadata",
+    src: `${address}?inline=1`,
+    onerror: () => video.replaceWith(unable),
+  });
   $("#player").replaceChildren(video);
   $("#player").hidden = false;
   $("#columns").classList.add("ended");
@@ -209,7 +257,8 @@ function change({ source, name }) {
 // Hands
 
 action($("#cancel"), async () => {
-  if (await sure("Stop this job? What it has done so far is thrown away.", "Stop it")) await call(`/jobs/${id}/cancel`, { method: "POST" });
+  if (await sure("Stop this job? What it has done so far is thrown away.", "Stop it"))
+    await call(`/jobs/${id}/cancel`, { method: "POST" });
 });
 action($("#rerun"), async () => {
   const again = await call(`/jobs/${id}/rerun`, { method: "POST" });

@@ -46,12 +46,21 @@ export function action(button, act) {
 /** Ask before something that can't be undone. Gives whether the answer was yes. */
 export function sure(question, yes) {
   return new Promise((resolve) => {
-    const dialog = h("dialog", { "aria-labelledby": "question" },
-      h("form", { method: "dialog" },
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "question" },
+      h(
+        "form",
+        { method: "dialog" },
         h("p", { id: "question" }, question),
-        h("p", { class: "row end" },
+        h(
+          "p",
+          { class: "row end" },
           h("button", { class: "quiet", value: "" }, "Leave it"),
-          h("button", { class: "danger", value: "yes" }, yes))));
+          h("button", { class: "danger", value: "yes" }, yes),
+        ),
+      ),
+    );
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(dialog.returnValue === "yes");

@@ -20,7 +20,9 @@ async function begin() {
   $("#view").append(preview.element);
   chain = new Chain($("#chain"), await call("/filters"), changed, (what) => say($("#said"), what));
   for (const [name, schema] of Object.entries(chain.schemas)) {
-    $("#add").append(h("option", { value: name, title: schema.description }, `${name} – ${schema.description.replace(/\.$/, "")}`));
+    $("#add").append(
+      h("option", { value: name, title: schema.description }, `${name} – ${schema.description.replace(/\.$/, "")}`),
+    );
   }
   const asked = new URLSearchParams(location.search);
   for (const step of await steps(asked.get("job"))) if (step.name in chain.schemas) chain.add(step.name, step.params);
@@ -94,7 +96,9 @@ function facts() {
     Length: `${several(film.frames, "frame")}, ${span(film.duration_s ?? film.frames / film.fps)}`,
     "Frames/s": figure(film.fps),
     Size: size(film.size),
-    Streams: (film.streams ?? []).map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" ")).join(", "),
+    Streams: (film.streams ?? [])
+      .map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" "))
+      .join(", "),
   };
   const shown = Object.entries(told).filter(([, text]) => text);
   say($("#film-losses"), (film.losses ?? []).map(sentence).join(" "));
@@ -145,13 +149,17 @@ function asked() {
 function summary() {
   const { container, codec, crf } = $("#output").elements;
   const words = [container, codec].map((each) => each.selectedOptions[0].text);
-  say($("#output-text"), [...words.slice(0, codec.value ? 2 : 1), crf.value && `CRF ${crf.value}`].filter(Boolean).join(", "));
+  say(
+    $("#output-text"),
+    [...words.slice(0, codec.value ? 2 : 1), crf.value && `CRF ${crf.value}`].filter(Boolean).join(", "),
+  );
 }
 
 async function start() {
   if (!chain.valid(true) || !$("#output").reportValidity()) return;
   const made = await call("/jobs", {
-    method: "POST", body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
+    method: "POST",
+    body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
   });
   sessionStorage.removeItem(AS_IT_WAS);
   location.assign(`/jobs/${made.id}`);
@@ -161,16 +169,40 @@ async function start() {
 
 function cluster({ jobs }) {
   $("#going").hidden = jobs.length === 0;
-  keyed($("#going-list"), jobs, (job) => job.id, row, (element, job) => {
-    const part = job.frames_total ? job.frames_done / job.frames_total : 0;
-    bar($(".bar", element), part);
-    say($(".state", element), [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`].filter(Boolean).join(" · "));
-  });
+  keyed(
+    $("#going-list"),
+    jobs,
+    (job) => job.id,
+    row,
+    (element, job) => {
+      const part = job.frames_total ? job.frames_done / job.frames_total : 0;
+      bar($(".bar", element), part);
+      say(
+        $(".state", element),
+        [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`]
+          .filter(Boolean)
+          .join(" · "),
+      );
+    },
+  );
 }
 
 const row = (job) =>
-  h("div", {}, h("div", { class: "row apart" }, h("a", { href: `/jobs/${job.id}` }, job.name), h("span", { class: "state muted small" })),
-    h("div", { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 }, h("span")));
+  h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "row apart" },
+      h("a", { href: `/jobs/${job.id}` }, job.name),
+      h("span", { class: "state muted small" }),
+    ),
+    h(
+      "div",
+      { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 },
+      h("span"),
+    ),
+  );
 
 function bar(element, part) {
   element.style.setProperty("--part", part);
