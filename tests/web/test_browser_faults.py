@@ -52,7 +52,7 @@ def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
 ) -> None:
     looker.may_be_offline = True
     job = sent(frail, film, "--filter", gate.filter)
-    pages = [looker.page(path) for path in ("/workers", f"/jobs/{job}")]
+    pages = [looker.page(path) for path in ("/workers", f"/jobs/{job}", "/")]
     gate.reached(2)
     state(pages[1], "running")
     frail.coordinator.kill()

@@ -4,7 +4,7 @@ import { call, follow } from "./api.js";
 import { ChunkMap } from "./chunkmap.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, when } from "./format.js";
-import { action, notice, sentence, sure } from "./page.js";
+import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]);
@@ -23,15 +23,13 @@ async function begin() {
   if (FINAL.has(details.state)) {
     await ended(details);
   } else {
-    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
+    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, streams);
   }
 }
 
-function connected(is) {
-  say(
-    $("#connection"),
-    is ? "" : "The coordinator does not answer. What you see is from before; this goes on by itself.",
-  );
+/** A stream that breaks off may do so since the job has ended meanwhile. */
+function streams(is) {
+  connected(is);
   if (!is)
     call(`/jobs/${id}`).then(
       (details) => FINAL.has(details.state) && ended(details),
@@ -186,7 +184,7 @@ const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
 
 async function ended(details) {
   stop();
-  say($("#connection"), "");
+  connected(true);
   shape(details);
   progress(details.frames_done, details.frames_total, details.state);
   const { metrics } = details;

@@ -1,6 +1,6 @@
 // What every page has: the switch of theme, the line that says what is wrong, the question before something is lost.
 
-import { $, h } from "./dom.js";
+import { $, h, say } from "./dom.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -18,6 +18,14 @@ export function notice(error) {
   const place = $("#notice");
   place.hidden = error === null;
   place.textContent = error === null ? "" : sentence(error.message ?? error);
+}
+
+/** Say whether the coordinator is there, as far as a page that follows its events can tell. */
+export function connected(is) {
+  say(
+    $("#connection"),
+    is ? "" : "The coordinator does not answer. What you see is from before; it goes on by itself.",
+  );
 }
 
 /** With a capital and a full stop. */

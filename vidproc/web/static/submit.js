@@ -4,7 +4,7 @@ import { call, follow } from "./api.js";
 import { Chain } from "./chain.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, timecode } from "./format.js";
-import { action, notice, sentence } from "./page.js";
+import { action, connected, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
 import { forget, upload } from "./upload.js";
 
@@ -250,5 +250,5 @@ $("#output").addEventListener("submit", (event) => event.preventDefault());
 action($("#start"), start);
 summary();
 asked();
-follow("/events", { cluster }, () => {});
+follow("/events", { cluster }, connected);
 begin().catch(notice);

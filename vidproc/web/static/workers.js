@@ -3,7 +3,7 @@
 import { call, follow } from "./api.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, several, size, when } from "./format.js";
-import { action, notice, sure } from "./page.js";
+import { action, connected, notice, sure } from "./page.js";
 
 const COLUMNS = ["Name", "Slots", "Frames/s", "Frames", "CPU", "Memory", "Versions", "Since"];
 
@@ -62,6 +62,4 @@ const versions = (told) =>
     .join(", ");
 
 say($("#command"), `vidproc-worker --host ${location.hostname}`);
-follow("/events", { cluster: show }, (is) =>
-  say($("#connection"), is ? "" : "The coordinator does not answer. What you see is from before."),
-);
+follow("/events", { cluster: show }, connected);
