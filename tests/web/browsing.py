@@ -83,8 +83,7 @@ class Visitor:
             return True
         if not line.startswith(_REFUSED):
             return False
-        status = int(line.removeprefix(_REFUSED).split()[0])
-        return status in self.may_refuse or (status == 404 and "/frame/" in line)  # the job ended at this moment
+        return int(line.removeprefix(_REFUSED).split()[0]) in self.may_refuse
 
 
 def accessible(page: Page) -> None:
