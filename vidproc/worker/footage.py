@@ -98,7 +98,7 @@ class Footage:
         no part of the work on frames was opening codecs."""
         filters, conversions = self._spent_before
         parts = {
-            "decode": self._decode_s - self._lead_in_s,
+            "decode": max(0.0, self._decode_s - self._lead_in_s),  # clocks that are read apart
             "lead_in": self._lead_in_s,
             "filter": self._spent.filters - filters,
             "convert": self._spent.conversions - conversions,
