@@ -61,6 +61,18 @@ def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
 
 
+async def answer(request: Request, error: Exception) -> Response | None:
+    """To an error that is expected; None for a bug."""
+    match error:
+        case VidprocError():
+            return await _of_ours(request, error)
+        case HTTPException():
+            return await _of_http(request, error)
+        case RequestValidationError():
+            return await _of_request(request, error)
+    return None
+
+
 def _title(status: int) -> str:
     return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from email.utils import formatdate
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from vidproc.coordinator.uploads import Check
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.storage.incoming import Incoming
+from vidproc.web import problems
 from vidproc.web.bodies import streamed
 
 _VERSION = "1.0.0"
@@ -46,7 +48,7 @@ class UploadFacts(BaseModel):
 
 def router(view: View, largest: int) -> APIRouter:
     """`largest`: bytes of a film, 0 for any number."""
-    made = APIRouter(prefix="/uploads", tags=["uploads"])
+    made = APIRouter(prefix="/uploads", tags=["uploads"], route_class=_SaysVersion)
     uploads = view.uploads
 
     @made.options("", status_code=204, summary="What of tus is spoken here")
@@ -93,6 +95,25 @@ def router(view: View, largest: int) -> APIRouter:
         return facts.model_copy(update={"sha256": it.sha256 or None})
 
     return made
+
+
+class _SaysVersion(APIRoute):
+    """Errors say which version of tus is spoken, too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_saying(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Exception as error:
+                answer = await problems.answer(request, error)
+                if answer is None:
+                    raise
+                answer.headers["Tus-Resumable"] = _VERSION
+                return answer
+
+        return handle_saying
 
 
 def _speaks_tus(version: Annotated[str, Header(alias="Tus-Resumable")] = "") -> None:
