@@ -169,10 +169,14 @@ class Desk:
         self._dispatch.fail(job, CancelledError("the job was cancelled"))
 
     def fetched(self, job: Job) -> None:
-        """Let go of a job whose result its client has: that may be removed before others."""
+        """Let go of a job whose result its client has."""
         if job.told_state is JobState.DONE:
             self._forget(job)
-            self._aside.begin(self._note(self._journal.fetched(job.id)))
+            self.note_fetched(job)
+
+    def note_fetched(self, job: Job) -> None:
+        """Somebody has its result: that may be removed before others."""
+        self._aside.begin(self._note(self._journal.fetched(job.id)))
 
     async def _note(self, writing: Awaitable[None]) -> None:
         """What is of little weight: the job goes on without it."""
