@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -72,5 +73,24 @@ def test_who_does_not_read_is_cut_off_and_the_others_are_not() -> None:
         told = [each async for each in feed.watch()]
         assert told[-1] == event("look", 100)
         assert [each async for each in slow] == []
+
+    asyncio.run(main())
+
+
+def test_the_more_watch_the_less_often_they_are_told() -> None:
+    assert feeds.pause(0) == feeds._LOOK_EVERY_S
+    assert [feeds.pause(watchers) for watchers in (10, 16, 1000)] == [1.0, 1.6, 2.0]
+
+
+def test_who_comes_as_a_feed_ends_is_told_so_too() -> None:
+    """The others may not have read to its end yet."""
+
+    async def main() -> None:
+        feed = Feed(lambda: iter([event("first", 1)]), lambda: iter(()), ended=lambda: True)
+        slow, late = feed.watch(), feed.watch()
+        async with asyncio.timeout(10), contextlib.aclosing(slow):
+            await anext(slow)
+            await asyncio.sleep(0)  # it looks, and ends
+            assert [each async for each in late] == [event("first", 1)]
 
     asyncio.run(main())

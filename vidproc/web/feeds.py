@@ -16,6 +16,10 @@ from vidproc.coordinator.view import View
 from vidproc.errors import UnknownJobError
 
 _LOOK_EVERY_S = 0.5
+_LOOK_AT_LEAST_EVERY_S = 2.0
+_TOLD_A_SECOND = 10
+"""Where more watch than can be told so often, each is told less often."""
+
 _MOST_WAITING = 16
 """Events for a watcher who does not read them. It is cut off then; a browser comes back by itself."""
 
@@ -27,18 +31,30 @@ Look = Callable[[], Iterator[Event]]
 """What is new since the last time."""
 
 
+def pause(watchers: int) -> float:
+    """Seconds between two looks. Each event costs the coordinator the same for each who watches."""
+    return min(_LOOK_AT_LEAST_EVERY_S, max(_LOOK_EVERY_S, watchers / _TOLD_A_SECOND))
+
+
 def event(name: str, data: object) -> Event:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(data))
 
 
 class Feed:
     """`watch` it; it looks as long as anybody does. `first` is what who comes newly is told; after a look that finds
-    that it has `ended` no more is told."""
+    that it has `ended` no more is told. `everybody` is how many watch this and whatever else there is."""
 
-    def __init__(self, first: Look, look: Look, ended: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        first: Look,
+        look: Look,
+        ended: Callable[[], bool] = lambda: False,
+        everybody: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._first = first
         self._look = look
         self._ended = ended
+        self._everybody = everybody
         self._watchers: set[asyncio.Queue[Event | None]] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -50,7 +66,7 @@ class Feed:
         queue: asyncio.Queue[Event | None] = asyncio.Queue(_MOST_WAITING)
         self._watchers.add(queue)
         try:
-            if self._looking is None:
+            if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._run())
             for each in self._first():
                 yield each
@@ -71,7 +87,7 @@ class Feed:
                 self._tell(news or b": still here\n\n")
             if self._ended():
                 break
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(pause(self._everybody()))
         self._tell(None)
 
     def _tell(self, news: Event | None) -> None:
@@ -132,7 +148,7 @@ class Feeds:
         self._view = view
         self._jobs: dict[str, Feed] = {}
         cluster = ClusterLook(view)
-        self._cluster = Feed(cluster.first, cluster.look)
+        self._cluster = Feed(cluster.first, cluster.look, everybody=self._watchers)
 
     def cluster(self) -> AsyncIterator[Event]:
         return self._cluster.watch()
@@ -142,8 +158,11 @@ class Feeds:
         self._jobs = {id: feed for id, feed in self._jobs.items() if feed.watchers}
         if job_id not in self._jobs:
             looking = JobLook(self._view, job_id)
-            self._jobs[job_id] = Feed(looking.first, looking.look, looking.ended)
+            self._jobs[job_id] = Feed(looking.first, looking.look, looking.ended, self._watchers)
         return self._jobs[job_id].watch()
+
+    def _watchers(self) -> int:
+        return self._cluster.watchers + sum(feed.watchers for feed in self._jobs.values())
 
 
 class ClusterLook:
