@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,31 @@ def test_a_whole_one_is_kept_as_a_source_by_its_own_name_too(tmp_path: Path) -> 
         assert [path.name for path in (tmp_path / "incoming").glob("*.link")] == []
     finally:
         spool.close()
+
+
+@contextlib.contextmanager
+def refused() -> Iterator[None]:
+    """Meanwhile the disk takes no byte. Python ignores the signal that goes with it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_of_one_that_cannot_begin_nothing_stays(folder: IncomingFolder, tmp_path: Path) -> None:
+    with refused():
+        folder.create("film.mp4", 100, 0.0)
+    assert not list((tmp_path / "incoming").iterdir())
+
+
+def test_of_one_that_is_removed_after_a_disk_error_nothing_stays(folder: IncomingFolder, tmp_path: Path) -> None:
+    file = folder.create("film.mp4", 100, 0.0)
+    file.begin()
+    with refused():
+        file.commit(1.0)
+    file.end()
+    file.remove()
+    assert not list((tmp_path / "incoming").iterdir())

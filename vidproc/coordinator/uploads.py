@@ -27,8 +27,8 @@ from vidproc.storage.incoming import Incoming, IncomingFile, IncomingFolder
 from vidproc.storage.spool import Spool
 
 _BLOCK = 2**20
-_COMMIT_EVERY = 32 * 2**20
-"""Bytes. So many come again at most when a coordinator is killed."""
+_COMMIT_EVERY_S = 1.0
+"""What came for so long comes again, at most, when a coordinator is killed."""
 _SWEEP_EVERY_S = 600.0
 _TAKEN_OVER = "another request goes on with this upload"
 
@@ -174,6 +174,7 @@ class Uploads:
     async def _transfer(self, upload: _Upload, blocks: AsyncIterator[bytes], check: _Check) -> None:
         file, held, counts = upload.file, bytearray(), check is None
         await _in_thread(file.begin)
+        committed = time.monotonic()
         try:
             async for block in blocks:
                 self.bytes_received += len(block)
@@ -181,6 +182,12 @@ class Uploads:
                 held += block
                 if len(held) >= _BLOCK:
                     await self._write(file, held, check)
+                if counts and time.monotonic() - committed >= _COMMIT_EVERY_S:
+                    await self._write(file, held, check)
+                    await _in_thread(file.commit, self._expiry())
+                    committed = time.monotonic()
+                    if file.known.size is None:
+                        await self._make_room(0)
             await self._write(file, held, check)
             counts = counts or _checked(check)
         finally:
@@ -191,10 +198,6 @@ class Uploads:
         block = bytes(held)
         held.clear()
         await _in_thread(_take, file, block, check)
-        if check is None and file.uncommitted >= _COMMIT_EVERY:
-            await _in_thread(file.commit, self._expiry())
-            if file.known.size is None:
-                await self._make_room(0)
 
     def _demand_fit(self, file: IncomingFile, more: int) -> None:
         known = file.known

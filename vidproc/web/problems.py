@@ -132,8 +132,8 @@ async def _of_request(_: Request, error: Exception) -> Response:
     return problem(422, "; ".join(f"{each['where']}: {each['what']}" for each in wrong)[:1000], errors=wrong[:50])
 
 
-async def _of_nobody(_: Request, error: Exception) -> Response:
-    """Who asked is gone."""
+async def _of_nobody(_: Request, __: Exception) -> Response:
+    """Who asked has left in mid-body: nobody reads this, and it is no fault of ours."""
     return Response(status_code=400)
 
 
