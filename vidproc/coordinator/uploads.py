@@ -176,8 +176,8 @@ class Uploads:
 
     async def _transfer(self, upload: _Upload, blocks: AsyncIterator[bytes], check: _Check) -> None:
         file, held, counts = upload.file, bytearray(), check is None
-        await self._in_thread(file.begin)
         try:
+            await self._in_thread(file.begin)
             await self._take_all(file, blocks, held, check)
             counts = counts or _checked(check)
         finally:
@@ -324,7 +324,7 @@ def _checked(check: _Check) -> bool:
 def _settle(file: IncomingFile, rest: bytearray | None, expires_at: float) -> None:
     """What has come counts, with the rest of it; or nothing does, where that is None."""
     try:
-        if rest is not None:
+        if rest is not None and file.begun:
             try:
                 file.write(bytes(rest))
             finally:
