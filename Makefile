@@ -66,8 +66,9 @@ guard: $(READY) ## find what takes more than benchmarks/baseline.json says; on a
 docs: $(READY) ## write again the documents that are made from the code
 	.venv/bin/python -m vidproc.cli.docs $(ARGS)
 
-screenshots: $(READY) ## take the pictures of the pages in docs/screenshots anew; needs Chromium (ARGS="job workers")
+screenshots: $(READY) ## take the pictures in docs/screenshots anew; needs Chromium (ARGS="job workers")
 	.venv/bin/python -m tests.web.screenshots $(ARGS)
+	.venv/bin/python -m tests.end_to_end.top_picture
 
 clean: ## remove caches and build products; keeps .venv and out/
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -80,7 +80,7 @@ class _Course:
 
     async def run(self) -> Found:
         found = Found()
-        await self._job(FIRST_CRF, "sent")
+        await self._cost(FIRST_CRF, watched=True)  # the film is sent, and all is imported
         for round in range(self._settings.course.rounds):
             for watched in (round % 2 == 0, round % 2 == 1):
                 self._settings.course.tell(f"viewers: round {round + 1}, {'watched' if watched else 'alone'}")

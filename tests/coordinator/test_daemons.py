@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.coordinator.jobs import FRAMES, delivered, job_in, join, report, run, submit, until
 from vidproc.coordinator.daemons import DaemonLink
@@ -85,6 +87,25 @@ def test_a_lease_carries_its_packets_and_its_task(tmp_path: Path) -> None:
             await far.finish(lease.lease_id)
             assert {type(await far.hears()) for _ in range(3)} == {Committed, Lease, LeaseBlock}
             assert delivered(job) == [0]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [{"latency": {-1: 1}}, {"latency": {1: -1}}, {"seconds": {"filter": -1.0}}, {"cpu_s": math.nan}, {"frames": -1}],
+    ids=str,
+)
+def test_figures_that_cannot_be_added_up_are_not_taken(tmp_path: Path, figures: dict[str, Any]) -> None:
+    async def main() -> None:
+        dispatch, job = Dispatch(), job_in(tmp_path)
+        async with daemon(dispatch) as far:
+            submit(dispatch, job)
+            lease, _ = await far.lease()
+            await far.session.send(Result(lease.lease_id, 0, "0" * 64, replace(report(), **figures)))
+            with pytest.raises(PeerError, match="a worker's report"):
+                await far.serving
+            assert (dispatch.tally.frames, job.results) == (0, {})
 
     run(main())
 

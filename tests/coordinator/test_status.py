@@ -62,6 +62,26 @@ def test_jobs_and_daemons_are_told_of_with_their_sums(tmp_path: Path) -> None:
     run(main())
 
 
+def test_a_slot_works_on_the_oldest_of_its_leases(tmp_path: Path) -> None:
+    """The next one was sent ahead; it is in hand when that is done."""
+
+    async def main() -> None:
+        async with dispatching() as dispatch:
+            link = join(dispatch, "w")
+            for name in ("first", "second"):
+                submit(dispatch, into(job_in(tmp_path, name, chunks=1), JobState.RUNNING))
+            one, other = link.leases
+            assert other.ahead
+            for lease in (one, other):
+                told = live.status(dispatch, 7, 0.0)
+                assert [it.id for it in told.jobs if it.slots] == [lease.job]
+                assert (told.busy, told.queued) == (1, 0)
+                finish(dispatch, lease.lease)
+            assert live.status(dispatch, 7, 0.0).busy == 0
+
+    run(main())
+
+
 def test_what_waits_is_counted_and_why(tmp_path: Path) -> None:
     async def main() -> None:
         async with dispatching() as dispatch:

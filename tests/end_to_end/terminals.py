@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -28,6 +27,7 @@ class Terminal:
 
     def __init__(self, columns: int = 100, lines: int = 30) -> None:
         self._ours, self.theirs = pty.openpty()
+        self._open = [self.theirs, self._ours]
         self.seen = b""
         self.resize(columns, lines)
         self.settings = self.current_settings()
@@ -69,6 +69,6 @@ class Terminal:
         return self.picture()
 
     def close(self) -> None:
-        for file in (self._ours, self.theirs):
-            with contextlib.suppress(OSError):
-                os.close(file)
+        """What runs there is told of it, if it reads; closing twice does nothing."""
+        while self._open:
+            os.close(self._open.pop())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,6 +78,13 @@ def test_whoever_interrupts_it_gets_the_terminal_back(
     assert terminal.seen.endswith(b"interrupted\r\n")
 
 
+def test_a_terminal_that_is_closed_is_its_end(shared: Cluster, terminal: Terminal, looking: Looking) -> None:
+    program = looking(shared)
+    terminal.showing("no jobs")
+    terminal.close()
+    assert program.wait() == 0
+
+
 def test_a_coordinator_that_dies_is_waited_for(tmp_path: Path, terminal: Terminal, looking: Looking) -> None:
     with cluster(tmp_path / "own") as own:
         own.add_worker(1, "--name", "alder")
@@ -139,6 +147,16 @@ def test_without_a_terminal_it_looks_once(shared: Cluster, where: Where, words: 
     assert lines[3] == "no jobs"
     assert lines[5].split()[:2] == ["WORKER", "SLOTS"]
     assert all(line.isprintable() and line == line.rstrip() for line in lines)
+
+
+def test_it_needs_nothing_heavy(shared: Cluster) -> None:
+    code = (
+        "import sys\nfrom vidproc.cli.top import main\n"
+        f"assert main({list(map(str, (*shared.by_unix, '--once')))}) == 0\n"
+        "print(*({'cv2', 'av', 'numpy', 'fastapi', 'pydantic', 'sqlalchemy'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.split() == []
 
 
 def test_for_programs(shared: Cluster, film: Path, gate: Gate) -> None:

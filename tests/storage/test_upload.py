@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import resource
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.storage.folders import folder
+from tests.storage.folders import folder, small_files
 from vidproc.errors import ClientError, StorageError, UnknownJobError
 from vidproc.storage.spool import Spool
 from vidproc.storage.upload import Upload
@@ -221,17 +219,6 @@ def test_one_that_no_longer_has_a_place_says_so_and_holds_nothing(spool: Spool) 
     spool.source(SHA256).with_suffix(".job").unlink()
     with pytest.raises(StorageError, match="cannot store the upload: No such file"):
         upload.finish()
-
-
-@contextlib.contextmanager
-def small_files() -> Iterator[None]:
-    """No file may grow beyond 100 000 bytes, as if there were no more room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_came_before_there_was_no_more_room_is_not_lost(spool: Spool) -> None:

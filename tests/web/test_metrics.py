@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
@@ -31,6 +32,17 @@ def test_the_same_as_text_as_openmetrics_and_as_json(http: httpx.Client) -> None
     for answer in (http.get("/metrics.json"), http.get("/metrics", headers={"accept": "application/json"})):
         assert answer.headers["content-type"] == "application/json"
         assert {sample["name"] for family in answer.json()["metrics"] for sample in family["samples"]} == told
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain; version=abc", "text/plain;version==1, x/y;q=\xe9"])
+def test_who_accepts_anything_else_gets_text(http: httpx.Client, accept: str) -> None:
+    answer = http.get("/metrics", headers={"accept": accept.encode("latin-1")})
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+def test_versions_of_openmetrics_that_there_are_not_do_no_harm(http: httpx.Client) -> None:
+    answer = http.get("/metrics", headers={"accept": "application/openmetrics-text; version=abc"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
 
 
 def test_a_job_is_counted_and_outlives_itself(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> None:

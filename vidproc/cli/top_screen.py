@@ -27,7 +27,7 @@ def possible() -> bool:
 
 class Screen:
     """`async with` it: the terminal is its own then, but while the program is suspended. `quit` is set when somebody
-    presses q."""
+    presses q, and when the terminal is closed, which a program that nohup(1) started would not be told."""
 
     def __init__(self, draw: Draw) -> None:
         self.quit = asyncio.Event()
@@ -72,14 +72,14 @@ class Screen:
         self._enter()
 
     def _pressed(self, keys: bytes) -> None:
-        if b"q" in keys.lower():
+        if not keys or b"q" in keys.lower():
             self.quit.set()
         else:
             self.draw()
 
 
 class _Keys:
-    """What is typed, at once and unseen; where there is a terminal to type on."""
+    """What is typed, at once and unseen, where there is a terminal to type on; nothing, when that was closed."""
 
     def __init__(self) -> None:
         self._before: list[Any] = []
@@ -96,8 +96,6 @@ class _Keys:
         keys = b""
         with contextlib.suppress(OSError):
             keys = os.read(self._file, 1024)
-        if not keys:  # nobody will type any more
-            asyncio.get_running_loop().remove_reader(self._file)
         pressed(keys)
 
     def give_back(self) -> None:

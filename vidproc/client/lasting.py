@@ -47,8 +47,8 @@ async def answer(session: Session, question: Message, kind: type[_Answer]) -> _A
 class Patience:
     """Waits longer and longer between tries, and gives up after so many seconds in which nothing has moved."""
 
-    def __init__(self, patience_s: float = _PATIENCE_S) -> None:
-        self._patience_s = patience_s
+    def __init__(self, patience_s: float | None) -> None:
+        self._patience_s = _PATIENCE_S if patience_s is None else patience_s
         self._seen: object = None
         self._begin()
 
@@ -73,7 +73,7 @@ async def lasting(
     progress: Callable[[], object],
     tell: Listener,
     first: Session | None = None,
-    patience_s: float = _PATIENCE_S,
+    patience_s: float | None = None,
 ) -> _T:
     """What `course` gives, which is begun anew with each connection. `progress()` changes whenever it has got on, and
     `first` is a connection that is open already."""

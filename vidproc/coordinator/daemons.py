@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from vidproc.coordinator.job import Job
 from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.worker_figures import WorkerFigures
 from vidproc.errors import PeerError, StorageError, VidprocError, from_code, one_line, way_out
+from vidproc.metrics.histogram import Histogram
+from vidproc.model import ChunkReport
 from vidproc.protocol.framing import in_blocks
 from vidproc.protocol.messages import (
     Drain,
@@ -174,6 +177,7 @@ class DaemonLink:
             error = StorageError(f"{made}; this coordinator takes up to {self._max_result}; {way_out('max_result')}")
             self._dispatch.fail(job, error)
             return
+        _demand_figures(it.report)
         self.figures.done(it.lease_id, it.report.frames)
         self._dispatch.result_begins(it.lease_id, it.size, it.sha256, it.report)
         if not it.size:
@@ -206,6 +210,18 @@ class DaemonLink:
                 failed.lease_id, failed.code, message, retryable, failed.frame, failed.slot_lost, failed.call
             )
         )
+
+
+def _demand_figures(report: ChunkReport) -> None:
+    """They are added up with those of others, for good."""
+    counts = (report.frames, report.lead_in, report.fell_back)
+    amounts = (report.cpu_s, report.memory_mb, *report.seconds.values())
+    try:
+        Histogram(report.latency)
+    except ValueError as error:
+        raise PeerError(f"a worker's report: {error}") from None
+    if min(counts) < 0 or not all(0 <= it < math.inf for it in amounts):
+        raise PeerError("a worker's report has figures that are none: less than nothing, or without end")
 
 
 def _joined(name: str, capabilities: Mapping[str, Any]) -> ev.WorkerJoined:

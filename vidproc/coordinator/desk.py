@@ -100,7 +100,8 @@ class Desk:
         validation.check(job.spec)
         if not job.folder.source.exists():
             raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
-        job.results.update(await asyncio.to_thread(recovery.sound_results, job.folder, left))
+        for index, done in (await asyncio.to_thread(recovery.sound_results, job.folder, left)).items():
+            job.keep(index, done)
         job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
         await self._intake.open_upload(job)
         if job.upload is not None:
@@ -168,10 +169,14 @@ class Desk:
         self._dispatch.fail(job, CancelledError("the job was cancelled"))
 
     def fetched(self, job: Job) -> None:
-        """Let go of a job whose result its client has: that may be removed before others."""
+        """Let go of a job whose result its client has."""
         if job.told_state is JobState.DONE:
             self._forget(job)
-            self._aside.begin(self._note(self._journal.fetched(job.id)))
+            self.note_fetched(job)
+
+    def note_fetched(self, job: Job) -> None:
+        """Somebody has its result: that may be removed before others."""
+        self._aside.begin(self._note(self._journal.fetched(job.id)))
 
     async def _note(self, writing: Awaitable[None]) -> None:
         """What is of little weight: the job goes on without it."""

@@ -315,7 +315,7 @@ class Dispatch:
         seconds = round(sum(done.report.seconds.values()), 3)
         log.debug("chunk done", kind=str(grant.kind), frames=done.report.frames, seconds=seconds, **named(grant))
         if grant.kind is not LeaseKind.STAGE:
-            job.results[grant.chunk] = done
+            job.keep(grant.chunk, done)
             job.second_runs_won += grant.second
             self.tally.second_runs_won += grant.second
             self.tally.chunk_done(done.report, done.worker, job.spec.on_error)

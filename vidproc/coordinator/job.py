@@ -13,6 +13,7 @@ from vidproc.coordinator.media import Muxed, Opened
 from vidproc.coordinator.source import Source
 from vidproc.coordinator.staging import Piece, Staging
 from vidproc.errors import VidprocError
+from vidproc.metrics.histogram import Histogram
 from vidproc.metrics.rate import RateMeter
 from vidproc.model import (
     NO_PATHS,
@@ -69,9 +70,10 @@ class Job:
     planned and done while the state is still `UPLOADING`. `course` is the task that takes the job to its end,
     `verifying` the one that looks at a source that has come.
 
-    `troubles` are the last leases that came to nothing. A `detached` job needs no listener once its source is whole.
-    `restarts` is how often a coordinator has gone on with it; of the results that those before had kept `taken_over`
-    were good, and `damaged` were not. `unwritten`: why its end, which has come, can't be written down yet.
+    `latency` is that of all frames in `results`; `troubles` are the last leases that came to nothing. A `detached` job
+    needs no listener once its source is whole. `restarts` is how often a coordinator has gone on with it; of the
+    results that those before had kept `taken_over` were good, and `damaged` were not. `unwritten`: why its end, which
+    has come, can't be written down yet.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Job:
     times: bytes = b""
     packets: list[Path] = field(default_factory=list)
     results: dict[int, Done] = field(default_factory=dict)
+    latency: Histogram = field(default_factory=Histogram)
     frames_in_hand: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     staging: Staging | None = None
@@ -245,6 +248,11 @@ class Job:
         planned = (index for index in self.results if index < len(self.chunks))  # more are kept from before a restart
         newest = max(planned, default=None)
         return None if newest is None else self.chunks[newest].start
+
+    def keep(self, index: int, done: Done) -> None:
+        """A chunk's result is here."""
+        self.results[index] = done
+        self.latency.merge(done.report.latency)
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that a part of the work has taken."""

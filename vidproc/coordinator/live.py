@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
 from vidproc.coordinator.results import bottleneck
-from vidproc.metrics.histogram import Histogram
 from vidproc.model import Attempt, JobState, Outcome
 from vidproc.protocol.status_messages import MOST_ROWS, Status
+from vidproc.scheduling.events import Grant
 from vidproc.status import JobBrief, WorkerNow
 
 _MOST_CHUNKS = 2000
@@ -96,9 +96,16 @@ class JobNow(Struct, frozen=True):
 
 def workers_now(dispatch: Dispatch) -> tuple[WorkerNow, ...]:
     links = sorted(dispatch.workers.values(), key=lambda it: it.name)
-    busy = {(grant.worker, grant.slot) for grant in dispatch.grants()}
-    by_worker = Counter(worker for worker, _ in busy)
-    return tuple(_worker_now(link, by_worker[link.name]) for link in links)
+    busy = Counter(grant.worker for grant in _in_hand(dispatch))
+    return tuple(_worker_now(link, busy[link.name]) for link in links)
+
+
+def _in_hand(dispatch: Dispatch) -> Iterable[Grant]:
+    """What each slot works on: of its leases the oldest, since it does them in their order."""
+    oldest: dict[tuple[str, int], Grant] = {}
+    for grant in dispatch.grants():
+        oldest.setdefault((grant.worker, grant.slot), grant)
+    return oldest.values()
 
 
 def _worker_now(link: WorkerLink, busy: int) -> WorkerNow:
@@ -119,7 +126,7 @@ def _under_way(dispatch: Dispatch) -> list[Job]:
 
 
 def _briefs(dispatch: Dispatch, jobs: Iterable[Job]) -> tuple[JobBrief, ...]:
-    slots = Counter(grant.job for grant in dispatch.grants() if not grant.ahead)
+    slots = Counter(grant.job for grant in _in_hand(dispatch))
     return tuple(_brief(dispatch, job, slots[job.id]) for job in jobs)
 
 
@@ -222,10 +229,7 @@ def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
 def _latency(job: Job) -> dict[str, float] | None:
     if not job.results:
         return None
-    histogram = Histogram()
-    for done in job.results.values():
-        histogram.merge(done.report.latency)
-    return {f"p{p}": round(1e3 * histogram.percentile(p), 3) for p in (50, 95, 99)}
+    return {f"p{p}": round(1e3 * job.latency.percentile(p), 3) for p in (50, 95, 99)}
 
 
 def _shares(job: Job) -> dict[str, Share]:

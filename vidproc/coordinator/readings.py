@@ -34,7 +34,7 @@ async def take(data_dir: Path, dispatch: Dispatch, uploads: Uploads) -> Readings
     free, size = await asyncio.to_thread(_disk, data_dir)
     going_on = [job for job in dispatch.jobs.values() if job.finished is None]
     return Readings(
-        jobs=Counter(job.state for job in going_on),
+        jobs=Counter(job.told_state for job in going_on),
         queued=sum(dispatch.scheduler.figures(job.id).queued for job in going_on),
         workers=workers_now(dispatch),
         disk_free=free,

@@ -27,8 +27,8 @@ from vidproc.storage.incoming import Incoming, IncomingFile, IncomingFolder
 from vidproc.storage.spool import Spool
 
 _BLOCK = 2**20
-_COMMIT_EVERY = 32 * 2**20
-"""Bytes. So many come again at most when a coordinator is killed."""
+_COMMIT_EVERY_S = 1.0
+"""What came for so long comes again, at most, when a coordinator is killed."""
 _SWEEP_EVERY_S = 600.0
 _TAKEN_OVER = "another request goes on with this upload"
 
@@ -105,7 +105,7 @@ class Uploads:
         """An upload of so many bytes; None where nobody knows yet, but at most `most`. Raises `TooLargeError`,
         `BusyError` or `StorageError`."""
         self._demand_size(size or most)
-        self._demand_place()
+        await self._demand_place()
         await self._make_room(size or most)
         file = await asyncio.to_thread(self._folder.create, name, size, self._expiry())
         self._uploads[file.known.id] = _Upload(file)
@@ -116,14 +116,14 @@ class Uploads:
         if limit and size > limit:
             raise TooLargeError(f"the film has {size} bytes; this coordinator takes up to {limit} (upload_limit)")
 
-    def _demand_place(self) -> None:
+    async def _demand_place(self) -> None:
         """Those that hold nothing make room, the oldest first."""
         most = self._settings.max_uploads
         if len(self._uploads) < most:
             return
         for upload in self._uploads.values():
             if upload.known.sha256 and not upload.file.path.exists():
-                self._forget(upload)
+                await self._forget(upload)
                 return
         raise BusyError(f"the coordinator has {most} uploads already (max_uploads): end or remove one")
 
@@ -174,6 +174,7 @@ class Uploads:
     async def _transfer(self, upload: _Upload, blocks: AsyncIterator[bytes], check: _Check) -> None:
         file, held, counts = upload.file, bytearray(), check is None
         await _in_thread(file.begin)
+        committed = time.monotonic()
         try:
             async for block in blocks:
                 self.bytes_received += len(block)
@@ -181,6 +182,12 @@ class Uploads:
                 held += block
                 if len(held) >= _BLOCK:
                     await self._write(file, held, check)
+                if counts and time.monotonic() - committed >= _COMMIT_EVERY_S:
+                    await self._write(file, held, check)
+                    await _in_thread(file.commit, self._expiry())
+                    committed = time.monotonic()
+                    if file.known.size is None:
+                        await self._make_room(0)
             await self._write(file, held, check)
             counts = counts or _checked(check)
         finally:
@@ -191,8 +198,6 @@ class Uploads:
         block = bytes(held)
         held.clear()
         await _in_thread(_take, file, block, check)
-        if check is None and file.uncommitted >= _COMMIT_EVERY:
-            await _in_thread(file.commit, self._expiry())
 
     def _demand_fit(self, file: IncomingFile, more: int) -> None:
         known = file.known
@@ -209,6 +214,7 @@ class Uploads:
     def _adopt(self, file: IncomingFile) -> None:
         sha256 = file.sha256()
         self._spool.adopt(file.path, sha256)
+        self._spool.trust(sha256, file.path)
         known = file.known
         file.note(Incoming(known.id, known.name, known.size, known.offset, known.expires_at, sha256))
 
@@ -226,11 +232,11 @@ class Uploads:
         """What was made of it goes on."""
         upload = self._find(upload_id)
         await self._stop(upload)
-        self._forget(upload)
+        await self._forget(upload)
 
-    def _forget(self, upload: _Upload) -> None:
+    async def _forget(self, upload: _Upload) -> None:
         if self._uploads.pop(upload.known.id, None):
-            upload.file.remove()
+            await asyncio.to_thread(upload.file.remove)
 
     async def film(self, source: str) -> Film:
         """A whole film, by the id of its upload or by its SHA-256. Raises `UnknownUploadError`, or `ConflictError` when
@@ -238,7 +244,9 @@ class Uploads:
         if is_sha256(source):
             return self._held(source, source[:12])
         upload = self._find(source)
-        await self._complete(upload)
+        if upload.known.offset == upload.known.size and not upload.known.sha256:
+            async with upload.turn:
+                await self._complete(upload)
         known = upload.known
         if not known.sha256:
             raise ConflictError(f"of {known.name} only {known.offset} of {known.size} bytes are here")
@@ -257,12 +265,12 @@ class Uploads:
         if self._spool.size_of(film.sha256) is None:
             await asyncio.to_thread(self._spool.adopt, film.path, film.sha256)
 
-    def release(self, source: str) -> None:
+    async def release(self, source: str) -> None:
         """A job has it now: the spool may forget it as it may any other film."""
         upload = self._uploads.get(source)
         if upload is not None and upload.known.sha256:
             with contextlib.suppress(OSError):
-                upload.file.release()
+                await asyncio.to_thread(upload.file.release)
 
     def _expiry(self) -> float:
         return time.time() + self._settings.upload_keep
@@ -272,7 +280,7 @@ class Uploads:
             for upload in list(self._uploads.values()):
                 if upload.known.expires_at <= time.time() and upload.transfer is None:
                     log.info("upload expired", upload=upload.known.id, name=upload.known.name)
-                    self._forget(upload)
+                    await self._forget(upload)
             await asyncio.sleep(min(_SWEEP_EVERY_S, self._settings.upload_keep))
 
 

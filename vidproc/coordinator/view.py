@@ -125,7 +125,7 @@ class View:
 
     async def fetched(self, job_id: str) -> None:
         """Somebody has the whole result: it may go before others."""
-        self._desk.fetched(await self._desk.recall(job_id))
+        self._desk.note_fetched(await self._desk.recall(job_id))
 
     # What is done to them
     def job_now(self, job_id: str) -> JobNow:

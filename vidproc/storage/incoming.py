@@ -19,9 +19,11 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from vidproc.errors import StorageError
 from vidproc.storage.disk import disk_errors, sync, write_all
 
 _NOTE = ".json"
+_NEW = ".new"
 _DOING = "cannot store the upload"
 
 
@@ -80,7 +82,7 @@ class IncomingFile:
     def note(self, known: Incoming) -> None:
         """This is so from now on, also for the next coordinator."""
         with disk_errors(_DOING):
-            fresh = self.path.with_suffix(".new")
+            fresh = self.path.with_suffix(_NEW)
             with open(fresh, "wb") as file:
                 file.write(msgspec.json.encode(known))
                 file.flush()
@@ -102,7 +104,7 @@ class IncomingFile:
 
     def remove(self) -> None:
         """What cannot be removed goes when the next coordinator starts."""
-        for path in (self.path, self.path.with_suffix(_NOTE)):
+        for path in (self.path, *map(self.path.with_suffix, (_NOTE, _NEW))):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -127,9 +129,13 @@ class IncomingFolder:
         """An upload of which nothing has come."""
         known = Incoming(secrets.token_hex(16), name, size, 0, expires_at)
         made = IncomingFile(self._path / known.id, known, hashlib.sha256())
-        with disk_errors(_DOING):
-            made.path.touch()
-            made.note(known)
+        try:
+            with disk_errors(_DOING):
+                made.path.touch()
+                made.note(known)
+        except StorageError:
+            made.remove()
+            raise
         return made
 
 

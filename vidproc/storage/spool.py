@@ -175,13 +175,12 @@ class Spool:
             return None
 
     def adopt(self, path: Path, sha256: str) -> None:
-        """Keep a file, which has just been verified and synced, as a source. It stays where it is, too."""
+        """Keep a file, which has been synced, as a source. It stays where it is, too."""
         with disk_errors("cannot keep the source"):
             link = path.with_suffix(".link")
             link.unlink(missing_ok=True)
             os.link(path, link)
             note_use(link)
-            self.trust(sha256, link)
             link.rename(self.source(sha256))
             link.unlink(missing_ok=True)  # it stays where both names were the same file's
             sync(self._sources)

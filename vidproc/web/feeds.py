@@ -32,7 +32,8 @@ def event(name: str, data: object) -> Event:
 
 
 class Feed:
-    """`watch` it; it looks as long as anybody does. `first` is what who comes newly is told."""
+    """`watch` it; it looks as long as anybody does. `first` is what who comes newly is told; after a look that finds
+    that it has `ended` no more is told."""
 
     def __init__(self, first: Look, look: Look, ended: Callable[[], bool] = lambda: False) -> None:
         self._first = first
@@ -63,13 +64,14 @@ class Feed:
 
     async def _run(self) -> None:
         quiet = 0
-        while not self._ended():
+        while True:
             news = b"".join(self._look())
             quiet = 0 if news else quiet + 1
             if news or quiet % _QUIET_LOOKS == 0:
                 self._tell(news or b": still here\n\n")
+            if self._ended():
+                break
             await asyncio.sleep(_LOOK_EVERY_S)
-        self._tell(b"".join(self._look()))
         self._tell(None)
 
     def _tell(self, news: Event | None) -> None:
@@ -100,6 +102,7 @@ class JobLook:
         self._view = view
         self._job_id = job_id
         self._last: JobNow = view.job_now(job_id)
+        self._gone = False
 
     def first(self) -> Iterator[Event]:
         yield event("now", self._last)
@@ -108,6 +111,7 @@ class JobLook:
         try:
             now = self._view.job_now(self._job_id)
         except UnknownJobError:
+            self._gone = True
             return
         last, self._last = self._last, now
         known = dict(enumerate(last.chunks))
@@ -117,10 +121,8 @@ class JobLook:
             yield event("change", Change(msgspec.structs.replace(now, chunks=()), changed))
 
     def ended(self) -> bool:
-        try:
-            return self._view.job_now(self._job_id).state.final
-        except UnknownJobError:
-            return True
+        """As far as the last look has seen: to look again would cost as much again."""
+        return self._gone or self._last.state.final
 
 
 class Feeds:

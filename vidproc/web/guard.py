@@ -14,6 +14,7 @@ import asyncio
 import socket
 import sys
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import h11
@@ -22,8 +23,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from vidproc.config import CoordinatorSettings
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.web.problems import problem
+from vidproc.web.turns import Turns
 
 _LOOK_EVERY_S = 1.0
+_READ_AT_ONCE = 16
+"""New connections whose first bytes are looked at before anything else has its turn: in a crowd that comes at once,
+whoever was here before goes on being served."""
 _SEND_LOOKS = 10
 """Without anything taken, in `send_timeout`."""
 _UNSENT = 64 * 1024
@@ -55,6 +60,7 @@ class Guard:
         self.least = max(1, settings.min_upload_rate)
         self.send_look_s = settings.send_timeout / _SEND_LOOKS
         self.refused = 0
+        self.turns = Turns(_READ_AT_ONCE)
 
 
 class GuardedProtocol(H11Protocol):
@@ -65,6 +71,7 @@ class GuardedProtocol(H11Protocol):
         super().__init__(**given)
         self._guard = guard
         self._peer = ""
+        self._new = True
         self._refused = False
         self._leaving = False
         self._phase: _Phase | None = None
@@ -92,10 +99,21 @@ class GuardedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._leaving:
-            return
+        if self._new and not self._leaving:
+            self._new = False
+            self.transport.pause_reading()
+            self._guard.turns.do(partial(self._begin, data))
+        elif not self._leaving:
+            self._take(data)
+
+    def _begin(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         self._received += len(data)
-        super().data_received(data)
+        super().data_received(data)  # which may stop reading again
         self._note_phase()
 
     def on_response_complete(self) -> None:
@@ -195,12 +213,19 @@ class GuardedProtocol(H11Protocol):
             return
         self._leaving = True
         self._wait_for(None)
+        self._tell_of_end()
         self._unset_keepalive_if_required()
         self._say(status, why)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
         self._look_timer = self.loop.call_later(_LEAVING_LOOKS * _LOOK_EVERY_S, self.transport.close)
+
+    def _tell_of_end(self) -> None:
+        """Whoever is at an answer need not go on, and is not to send it behind the last word."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _say(self, status: int, why: str) -> None:
         answer = problem(status, why)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from vidproc.errors import (
@@ -61,6 +61,18 @@ def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
 
 
+async def answer(request: Request, error: Exception) -> Response | None:
+    """To an error that is expected; None for a bug."""
+    match error:
+        case VidprocError():
+            return await _of_ours(request, error)
+        case HTTPException():
+            return await _of_http(request, error)
+        case RequestValidationError():
+            return await _of_request(request, error)
+    return None
+
+
 def _title(status: int) -> str:
     return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
 
@@ -70,6 +82,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(VidprocError, _of_ours)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_request)
+    app.add_exception_handler(ClientDisconnect, _of_nobody)
     app.add_exception_handler(Exception, _of_bug)
 
 
@@ -117,6 +130,11 @@ async def _of_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     return problem(422, "; ".join(f"{each['where']}: {each['what']}" for each in wrong)[:1000], errors=wrong[:50])
+
+
+async def _of_nobody(_: Request, __: Exception) -> Response:
+    """Who asked has left in mid-body: nobody reads this, and it is no fault of ours."""
+    return Response(status_code=400)
 
 
 async def _of_bug(request: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from vidproc.coordinator.view import Result, View
-from vidproc.errors import GoneError
+from vidproc.errors import GoneError, VidprocError
 from vidproc.storage.reading import read_range
 from vidproc.web.problems import problem
 from vidproc.web.ranges import UnsatisfiableError, asked_ranges, content_range, framed
@@ -106,7 +106,8 @@ class _Reading(StreamingResponse):
             for at in range(each.start, each.stop, _BLOCK):
                 yield await read_range(self._file, range(at, min(at + _BLOCK, each.stop)))
         if self._fetches:
-            await self._view.fetched(self._found.job_id)
+            with contextlib.suppress(VidprocError):  # it was removed, or that cannot be written down
+                await self._view.fetched(self._found.job_id)
 
 
 def _headers(found: Result, tag: str, inline: bool) -> dict[str, str]:

@@ -22,8 +22,11 @@ from vidproc.web.guard import Guard, GuardedProtocol
 _LARGEST_HEAD = 32 * 1024
 _KEEP_ALIVE_S = 15
 _ACCEPTS_AT_ONCE = 16
-_TO_END_S = 1
+_TO_END_S = 1.0
 """For so long answers that are under way may go on when the coordinator stops; streams of events never end."""
+
+_TO_TIDY_UP_S = 2
+"""So long, at most, whoever made such an answer may take to let go of what it holds."""
 
 
 def pages_of(view: View, settings: CoordinatorSettings) -> WebServer:
@@ -74,6 +77,20 @@ class _Server(uvicorn.Server):
         for each in sockets or ():
             each.listen(BACKLOG)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers that do not end are broken off as if their readers had left. Every answer is made for that; those
+        that uvicorn cancels are each told of as a bug, or end in status 500."""
+        breaking = asyncio.get_running_loop().call_later(_TO_END_S, self._break_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            breaking.cancel()
+
+    def _break_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
 
 def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
     return uvicorn.Config(
@@ -87,7 +104,7 @@ def _config(app: ASGIApp, guard: Guard) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_TO_END_S,
+        timeout_graceful_shutdown=int(_TO_END_S) + _TO_TIDY_UP_S,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
     )
 

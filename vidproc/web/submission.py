@@ -121,5 +121,5 @@ async def _submit(view: View, asked: JobChoices, source: str, parts: Mapping[str
     files = await contents(named)
     await view.uploads.keep_source(film)
     job = await view.submit(spec, asked.name or film.name, film.size, film.sha256, files)
-    view.uploads.release(source)
+    await view.uploads.release(source)
     return JobSummary(**to_plain(job))

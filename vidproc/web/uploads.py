@@ -6,19 +6,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from email.utils import formatdate
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.requests import ClientDisconnect
 
 from vidproc.coordinator.uploads import Check
 from vidproc.coordinator.view import View
 from vidproc.errors import ClientError
 from vidproc.storage.incoming import Incoming
+from vidproc.web import problems
 from vidproc.web.bodies import streamed
 
 _VERSION = "1.0.0"
@@ -47,7 +48,7 @@ class UploadFacts(BaseModel):
 
 def router(view: View, largest: int) -> APIRouter:
     """`largest`: bytes of a film, 0 for any number."""
-    made = APIRouter(prefix="/uploads", tags=["uploads"])
+    made = APIRouter(prefix="/uploads", tags=["uploads"], route_class=_SaysVersion)
     uploads = view.uploads
 
     @made.options("", status_code=204, summary="What of tus is spoken here")
@@ -80,10 +81,7 @@ def router(view: View, largest: int) -> APIRouter:
     ) -> Response:
         if kind != _BYTES:
             raise HTTPException(415, f"the bytes of an upload are {_BYTES}")
-        try:
-            return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
-        except ClientDisconnect:
-            return Response(status_code=400)  # for nobody: what came counts
+        return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
 
     @made.delete("/{upload_id}", status_code=204, summary="Forget it", dependencies=[Depends(_speaks_tus)])
     async def forget(upload_id: str) -> Response:
@@ -97,6 +95,25 @@ def router(view: View, largest: int) -> APIRouter:
         return facts.model_copy(update={"sha256": it.sha256 or None})
 
     return made
+
+
+class _SaysVersion(APIRoute):
+    """Errors say which version of tus is spoken, too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_saying(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Exception as error:
+                answer = await problems.answer(request, error)
+                if answer is None:
+                    raise
+                answer.headers["Tus-Resumable"] = _VERSION
+                return answer
+
+        return handle_saying
 
 
 def _speaks_tus(version: Annotated[str, Header(alias="Tus-Resumable")] = "") -> None:
