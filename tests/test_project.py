@@ -34,6 +34,14 @@ def test_the_version_is_written_once() -> None:
     assert "version" in PROJECT["project"]["dynamic"]
 
 
+def test_what_is_no_code_is_packaged_as_well() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["vidproc"]
+    package = ROOT / "vidproc"
+    files = [path for path in package.rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    packaged = {path for pattern in patterns for path in package.glob(pattern)}
+    assert set(files) <= packaged
+
+
 def test_the_changelog_has_a_place_for_what_comes() -> None:
     assert re.search(r"^## \[Unreleased\]$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 

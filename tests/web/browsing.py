@@ -83,8 +83,7 @@ class Visitor:
             return True
         if not line.startswith(_REFUSED):
             return False
-        status = int(line.removeprefix(_REFUSED).split()[0])
-        return status in self.may_refuse or (status == 404 and "/frame/" in line)  # the job ended at this moment
+        return int(line.removeprefix(_REFUSED).split()[0]) in self.may_refuse
 
 
 def accessible(page: Page) -> None:
@@ -92,6 +91,28 @@ def accessible(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")
     found = Axe().run(page, options=_RULES)
     assert found.violations_count == 0, found.generate_report()
+
+
+def opened(visitor: Visitor, film: Path, **options: object) -> Page:
+    """A new job, with the film there and its first pictures shown."""
+    page = visitor.page("/", **options)
+    page.locator("#file").set_input_files(film)
+    settled(page)
+    return page
+
+
+def settled(page: Page) -> tuple[str, str]:
+    """Wait until the newest pictures are shown; their addresses, of which each is another picture's."""
+    expect(page.locator(".compare:not(.loading):not(.empty)")).to_be_visible()
+    before, after = page.locator(".compare img").all()
+    return str(before.get_attribute("src")), str(after.get_attribute("src"))
+
+
+def started(page: Page) -> str:
+    """The job's number."""
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2]
 
 
 def sent(site: Cluster, film: Path, *words: object) -> str:

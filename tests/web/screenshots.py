@@ -38,14 +38,14 @@ def submit(page: Page, _: Cluster, film: Path) -> None:
 
 
 def running(page: Page, site: Cluster, film: Path) -> None:
-    job = sent(site, film, "--filter", "blur", "--filter", "motion:kind=flow,preset=medium,scale=80")
+    job = sent(site, film, "--filter", "blur:kind=bilateral", "--filter", "edges:kind=sobel,scale=4")
     page.goto(f"/jobs/{job}")
     expect(page.locator("#map-text")).to_contain_text(" done, ")
     expect(page.locator(".compare:not(.loading):not(.empty)")).to_be_visible()
 
 
 def done(page: Page, site: Cluster, film: Path) -> None:
-    page.goto(f"/jobs/{sent(site, film, '--filter', 'motion:kind=flow,scale=80')}")
+    page.goto(f"/jobs/{sent(site, film, '--filter', 'edges:kind=sobel,scale=4')}")
     state(page, "done")
     expect(page.locator(".compare:not(.loading):not(.empty)")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""What dies or breaks off while somebody looks on."""
+"""What dies, breaks off or is hostile while somebody looks on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster
-from tests.web.browsing import Visitor, sent, state
+from tests.web.browsing import Visitor, opened, sent, started, state
 
 pytestmark = pytest.mark.long
 
@@ -52,7 +52,7 @@ def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
 ) -> None:
     looker.may_be_offline = True
     job = sent(frail, film, "--filter", gate.filter)
-    pages = [looker.page(path) for path in ("/workers", f"/jobs/{job}")]
+    pages = [looker.page(path) for path in ("/workers", f"/jobs/{job}", "/")]
     gate.reached(2)
     state(pages[1], "running")
     frail.coordinator.kill()
@@ -146,3 +146,33 @@ def test_what_is_no_film_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None
     page.locator("#file").set_input_files(tmp_path / "letter.mp4")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.locator("#drop")).to_be_visible()
+
+
+def test_a_name_is_text_and_nothing_else(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "<img src=x onerror=alert(1)> & 'quotes' \u202e.mp4"
+    hostile.write_bytes(film.read_bytes())
+    page = opened(visitor, hostile)
+    expect(page.get_by_role("heading", level=1)).to_have_text(hostile.name)
+    page.get_by_label("Add a filter").select_option("invert")
+    started(page)
+    state(page, "done")
+    expect(page.get_by_role("heading", level=1)).to_have_text(hostile.name)
+    page.goto("/history")
+    expect(page.get_by_role("link", name=hostile.name).first).to_be_visible()
+    assert page.locator("main img").count() == 0
+
+
+def test_who_has_the_token_may_do_everything(browser: Browser, film: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a token that nobody guesses so soon")
+    with cluster(tmp_path / "closed", "--preview-port", 0, "--token-file", token) as made:
+        made.add_worker(1, "--token-file", token)
+        visitor = Visitor(browser, made.pages[0])
+        known = {"http_credentials": {"username": "anybody", "password": token.read_text()}}
+        page = opened(visitor, film, **known)
+        page.get_by_label("Add a filter").select_option("invert")
+        started(page)
+        state(page, "done")
+        expect(page.get_by_role("link", name="Download")).to_be_visible()
+        expect(visitor.page("/workers", **known).locator("#workers tr")).to_have_count(1)
+        visitor.leave()

@@ -1,14 +1,16 @@
-"""Each page by itself: that it is whole, light, and there for everybody."""
+"""Each page by itself: that it is whole, light, and there for everybody. And what people come for."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.browsing import Visitor, accessible
+from tests.end_to_end.programs import sha256
+from tests.web.browsing import Visitor, accessible, opened, started, state
 
 PAGES = ("/", "/workers", "/history")
 _LIGHT = 150_000
@@ -79,3 +81,18 @@ def test_a_job_that_is_not_there_is_said_to_be(visitor: Visitor) -> None:
     page = visitor.page("/jobs/0123456789abcdef")
     expect(page.get_by_role("alert")).to_contain_text("no job 0123456789abcdef")
     accessible(page)
+
+
+def test_a_film_goes_in_and_comes_out(visitor: Visitor, http: httpx.Client, film: Path, tmp_path: Path) -> None:
+    page = opened(visitor, film)
+    expect(page.locator("#facts")).to_contain_text("60 frames")
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+    page.get_by_label("Add a filter").select_option("invert")
+    job = started(page)
+    state(page, "done")
+    expect(page.locator("#asked")).to_contain_text("invert")
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download").click()
+    coming.value.save_as(tmp_path / "result")
+    metrics = http.get(f"/api/v1/jobs/{job}").json()["metrics"]
+    assert (sha256(tmp_path / "result"), metrics["frames_out"]) == (metrics["sha256"], 60)

@@ -90,14 +90,13 @@ class Gallery:
     async def frame(self, job_id: str, rank: int, side: Side, width: int) -> Picture:
         """Raises `UnknownJobError`, and `NotYetError` for what is not done yet."""
         job = await self._desk.recall(job_id)
-        if job.state.final:
-            return await self._pictures.show(self._ended(job, side), ToShow(rank, width))
         try:
-            return await self._pictures.cut(job.id, _cut(job, rank, side, width))
+            if not job.state.final:
+                return await self._pictures.cut(job.id, _cut(job, rank, side, width))
         except NotHereError:
-            if not (await self._desk.recall(job_id)).state.final:
+            if not job.state.final:  # else it ended at this moment, and its chunks went
                 raise
-        return await self.frame(job_id, rank, side, width)  # it has just ended, and what it was made of is gone
+        return await self._pictures.show(self._ended(job, side), ToShow(rank, width))
 
     async def landmarks(self, job_id: str) -> Sequence[int]:
         """Frames of its result from all over what there is of it, which are shown at once. Raises `UnknownJobError`."""

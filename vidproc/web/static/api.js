@@ -12,16 +12,20 @@ export class Problem extends Error {
 
 /** Call the API; gives what it says, null where that is nothing. */
 export async function call(path, { method = "GET", body, signal } = {}) {
-  const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const json =
+    body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await reach(API + path, { method, signal, ...json });
   return answer.status === 204 || answer.status === 202 ? null : answer.json();
 }
 
-/** A picture, as the address of a blob that the caller is to revoke. */
+/** A picture, as the address of a blob that the caller is to revoke, and whether it is `approximate`. */
 export async function picture(path, { body, signal } = {}) {
   const json = body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await reach(path, { signal, ...json });
-  return URL.createObjectURL(await answer.blob());
+  return {
+    address: URL.createObjectURL(await answer.blob()),
+    approximate: answer.headers.has("x-vidproc-approximate"),
+  };
 }
 
 /** `fetch`, but what is no success is thrown as a Problem. */

@@ -27,7 +27,12 @@ export class Chain {
 
   add(name, params = {}) {
     const form = fields(this.schemas[name], params, this.changed);
-    const item = h("li", { class: "filter", "data-name": name }, this.#header(name, () => item), form.element);
+    const item = h(
+      "li",
+      { class: "filter", "data-name": name },
+      this.#header(name, () => item),
+      form.element,
+    );
     this.steps.set(item, form);
     this.list.append(item);
     this.changed();
@@ -35,14 +40,30 @@ export class Chain {
   }
 
   #header(name, item) {
-    const handle = h("button", {
-      type: "button", class: "icon handle", "aria-label": `Move ${name}: with the arrow keys, or drag`, title: "Drag, or press ↑ ↓",
-      onkeydown: (event) => this.#byKey(event, item()),
-      onpointerdown: (event) => this.#drag(event, item()),
-    }, "⠿");
+    const handle = h(
+      "button",
+      {
+        type: "button",
+        class: "icon handle",
+        "aria-label": `Move ${name}: with the arrow keys, or drag`,
+        title: "Drag, or press ↑ ↓",
+        onkeydown: (event) => this.#byKey(event, item()),
+        onpointerdown: (event) => this.#drag(event, item()),
+      },
+      "⠿",
+    );
     const remove = () => this.#remove(item());
-    return h("header", {}, handle, h("strong", { title: this.schemas[name].description }, name),
-      h("button", { type: "button", class: "icon", "aria-label": `Remove ${name}`, title: "Remove", onclick: remove }, "✕"));
+    return h(
+      "header",
+      {},
+      handle,
+      h("strong", { title: this.schemas[name].description }, name),
+      h(
+        "button",
+        { type: "button", class: "icon", "aria-label": `Remove ${name}`, title: "Remove", onclick: remove },
+        "✕",
+      ),
+    );
   }
 
   #remove(item) {

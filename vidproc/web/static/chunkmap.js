@@ -47,8 +47,17 @@ export class ChunkMap {
     const states = Object.entries(STATES).filter(([state]) => found.has(state));
     const parts = states.map(([state, words]) => `${found.get(state).length} ${words}`);
     say(this.text, `${several(this.chunks.length, "chunk")}: ${parts.join(", ")}.`);
-    const entries = [...[...this.workers.keys()].map((worker) => ["done", worker, worker]), ...Object.entries(STATES).map(([state, words]) => [state, "", words])];
-    keyed(this.legend, entries, (entry) => entry[2], ([state, worker, words]) => this.#entry(state, worker, words), () => {});
+    const entries = [
+      ...[...this.workers.keys()].map((worker) => ["done", worker, worker]),
+      ...Object.entries(STATES).map(([state, words]) => [state, "", words]),
+    ];
+    keyed(
+      this.legend,
+      entries,
+      (entry) => entry[2],
+      ([state, worker, words]) => this.#entry(state, worker, words),
+      () => {},
+    );
   }
 
   #entry(state, worker, words) {
@@ -74,7 +83,14 @@ export class ChunkMap {
       probe.style.color = `var(${name})`;
       return getComputedStyle(probe).color;
     };
-    const made = { line: read("--edge"), warn: read("--warn"), none: read("--muted"), ground: read("--surface"), text: style.color, workers: [] };
+    const made = {
+      line: read("--edge"),
+      warn: read("--warn"),
+      none: read("--muted"),
+      ground: read("--surface"),
+      text: style.color,
+      workers: [],
+    };
     for (let number = 0; number < COLOURS; number += 1) made.workers.push(read(`--worker-${number}`));
     probe.remove();
     return made;
@@ -153,7 +169,8 @@ export class ChunkMap {
     const { columns, wide, high } = this.#grid();
     const { left, top } = this.canvas.getBoundingClientRect();
     const x = left + ((number % columns) + 0.5) * wide;
-    this.tip.style.left = `${Math.max(4, Math.min(innerWidth - this.tip.offsetWidth - 4, x - this.tip.offsetWidth / 2))}px`;
+    const room = innerWidth - this.tip.offsetWidth - 4;
+    this.tip.style.left = `${Math.max(4, Math.min(room, x - this.tip.offsetWidth / 2))}px`;
     this.tip.style.top = `${top + (Math.floor(number / columns) + 1) * high + 4}px`;
   }
 }
@@ -162,7 +179,9 @@ function words({ start, stop, state, worker, slot, attempt, frames_done: done },
   const who = worker && `${worker}, slot ${slot}`;
   const far = state === "leased" && `${done} of ${stop - start} frames`;
   const again = attempt > 1 && `attempt ${attempt}`;
-  return [`Chunk ${number}: frames ${start} to ${stop - 1}`, STATES[state], far, who, again].filter(Boolean).join(" · ");
+  return [`Chunk ${number}: frames ${start} to ${stop - 1}`, STATES[state], far, who, again]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function frame(pen, colour, x, y, width, height, line) {

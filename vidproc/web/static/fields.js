@@ -15,7 +15,9 @@ export function fields(schema, params, changed) {
 
   function fill(values) {
     const made = Object.entries(chosen.properties ?? {}).filter(([, rule]) => !("const" in rule));
-    knobs = Object.fromEntries(made.map(([name, rule]) => [name, knob(name, rule, values[name] ?? rule.default, changed)]));
+    knobs = Object.fromEntries(
+      made.map(([name, rule]) => [name, knob(name, rule, values[name] ?? rule.default, changed)]),
+    );
     const before = kinds ? [choiceOfKind(kinds, chosen, change)] : [];
     element.replaceChildren(...before, ...Object.values(knobs).map((each) => each.element));
   }
@@ -41,7 +43,11 @@ export function fields(schema, params, changed) {
 
 function choiceOfKind(kinds, chosen, change) {
   const rule = chosen.properties.kind;
-  const select = choice(kinds.map((kind) => kind.title), chosen.title, (event) => change(event.target.value));
+  const select = choice(
+    kinds.map((kind) => kind.title),
+    chosen.title,
+    (event) => change(event.target.value),
+  );
   select.classList.add("wide");
   return labelled("kind", select, `${rule.description}. ${chosen.description ?? ""}`);
 }
@@ -54,8 +60,14 @@ function labelled(name, control, help, ...more) {
   control.setAttribute("aria-describedby", `${id}-hint`);
   const words = name.replaceAll("_", " ");
   for (const each of more) each.setAttribute("aria-label", words);
-  return h("div", { class: "knob", "data-name": name }, h("label", { for: id }, words), ...more.filter((it) => it.type === "number"),
-    control, h("span", { class: "hint", id: `${id}-hint` }, help));
+  return h(
+    "div",
+    { class: "knob", "data-name": name },
+    h("label", { for: id }, words),
+    ...more.filter((it) => it.type === "number"),
+    control,
+    h("span", { class: "hint", id: `${id}-hint` }, help),
+  );
 }
 
 const choice = (values, now, onchange) =>
@@ -81,12 +93,17 @@ function file(name, rule, now, changed) {
   let content = now;
   const types = (rule.anyOf ?? [rule]).map((each) => each.contentMediaType);
   const input = h("input", {
-    type: "file", class: "wide", required: now === undefined, accept: types.includes("text/plain") ? ".cube,text/plain" : types.join(","),
+    type: "file",
+    class: "wide",
+    required: now === undefined,
+    accept: types.includes("text/plain") ? ".cube,text/plain" : types.join(","),
     async onchange() {
       input.setCustomValidity("");
       content = undefined;
       if (input.files.length) {
-        content = await upload(input.files[0], () => {}, AbortSignal.timeout(MOST_MS)).catch((error) => input.setCustomValidity(error.message));
+        content = await upload(input.files[0], () => {}, AbortSignal.timeout(MOST_MS)).catch((error) =>
+          input.setCustomValidity(error.message),
+        );
       }
       input.reportValidity();
       changed();
@@ -98,7 +115,12 @@ function file(name, rule, now, changed) {
 /** A slider beside the number itself. */
 function number(name, rule, now, changed) {
   const exact = h("input", {
-    type: "number", value: now, min: rule.minimum, max: rule.maximum, step: rule.type === "integer" ? stepOf(rule) : "any", required: true,
+    type: "number",
+    value: now,
+    min: rule.minimum,
+    max: rule.maximum,
+    step: rule.type === "integer" ? stepOf(rule) : "any",
+    required: true,
   });
   const value = () => (exact.value === "" || !exact.validity.valid ? undefined : Number(exact.value));
   if (rule.maximum === undefined) {
@@ -106,7 +128,14 @@ function number(name, rule, now, changed) {
     return { element: labelled(name, exact, rule.description), value };
   }
   const way = scale(rule);
-  const slider = h("input", { type: "range", min: 0, max: way.steps, step: 1, value: way.place(now), "aria-valuetext": now });
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: way.steps,
+    step: 1,
+    value: way.place(now),
+    "aria-valuetext": now,
+  });
   slider.addEventListener("input", () => {
     exact.value = way.at(Number(slider.value));
     slider.setAttribute("aria-valuetext", exact.value);
@@ -132,14 +161,20 @@ export function scale(rule) {
   const step = stepOf(rule);
   const usual = (rule.default - least) / width;
   if (rule.type === "integer" && width / step <= FINE) {
-    return { steps: Math.floor(width / step), at: (place) => least + step * place, place: (value) => (value - least) / step };
+    return {
+      steps: Math.floor(width / step),
+      at: (place) => least + step * place,
+      place: (value) => (value - least) / step,
+    };
   }
   const power = usual > 0 && usual < 0.15 ? Math.log(usual) / Math.log(1 / 3) : usual === 0 && width > 1000 ? 3 : 1;
   const fine = rule.type === "integer" ? step : 10 ** Math.floor(Math.log10(width / FINE));
   const at = (place) => {
-    const raw = least + width * (place / FINE) ** power;
-    const grain = power === 1 ? fine : Math.max(rule.type === "integer" ? step : 0, 10 ** Math.floor(Math.log10(Math.max(raw - least, fine)) - 1));
-    return Math.min(most, Number((least + Math.round((raw - least) / grain) * grain).toPrecision(6)));
+    if (place >= FINE) return most;
+    const raw = width * (place / FINE) ** power;
+    const digits = 10 ** Math.floor(Math.log10(Math.max(raw, fine)) - 1); // two that count, where it goes faster
+    const grain = power === 1 ? fine : Math.max(rule.type === "integer" ? step : 0, digits);
+    return Number((least + Math.round(raw / grain) * grain).toPrecision(6));
   };
   return { steps: FINE, at, place: (value) => Math.round(FINE * ((value - least) / width) ** (1 / power)) };
 }

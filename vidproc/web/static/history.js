@@ -12,39 +12,51 @@ const FINAL = new Set(["done", "failed", "cancelled"]);
 
 let jobs = [];
 let more = false;
+let drawn = ""; // what the chart shows
 
-async function load(older) {
-  const asked = new URLSearchParams({ limit: PAGE });
+/** A page of them: those behind the last one, or the newest. */
+async function page(before) {
+  const asked = new URLSearchParams({ limit: PAGE, ...(before && { before }) });
   if ($("#state").value) asked.set("state", $("#state").value);
-  if (older) asked.set("before", jobs.at(-1).id);
   const found = await call(`/jobs?${asked}`);
-  jobs = older ? [...jobs, ...found.jobs] : found.jobs;
-  more = found.more;
   notice(null);
+  return found;
+}
+
+async function begin() {
+  ({ jobs, more } = await page());
+  show();
+}
+
+async function older() {
+  const found = await page(jobs.at(-1).id);
+  jobs = [...jobs, ...found.jobs];
+  more = found.more;
   show();
 }
 
 /** What goes on, and what is new, without losing the older ones that were asked for. */
 async function refresh() {
   if (document.hidden) return;
-  const asked = new URLSearchParams({ limit: PAGE });
-  if ($("#state").value) asked.set("state", $("#state").value);
-  const newest = (await call(`/jobs?${asked}`)).jobs;
-  const seen = new Set(newest.map((job) => job.id));
-  const oldest = newest.at(-1)?.submitted_at ?? Infinity;
-  jobs = [...newest, ...jobs.filter((job) => !seen.has(job.id) && job.submitted_at < oldest)];
-  notice(null);
+  const found = await page();
+  const oldest = found.jobs.at(-1)?.submitted_at ?? Infinity;
+  const behind = jobs.filter((job) => job.submitted_at < oldest);
+  jobs = [...found.jobs, ...behind];
+  if (!behind.length) more = found.more;
   show();
 }
 
 function show() {
   const words = $("#text").value.trim().toLowerCase();
-  const found = jobs.filter((job) => !words || [job.name, job.id, job.message, ...job.filters].join(" ").toLowerCase().includes(words));
+  const found = jobs.filter(
+    (job) => !words || [job.name, job.id, job.message, ...job.filters].join(" ").toLowerCase().includes(words),
+  );
   $("#card").hidden = found.length === 0;
   $("#none").hidden = found.length > 0;
   say($("#none-text"), words || $("#state").value ? "No job is like that." : "No jobs yet.");
   $("#more").hidden = !more;
-  say($("#shown"), words ? `${found.length} of ${several(jobs.length, "job")}` : several(jobs.length, "job"));
+  const all = jobs.length ? several(jobs.length, "job") : "";
+  say($("#shown"), words && all ? `${found.length} of ${all}` : all);
   keyed($("#jobs"), found, (job) => job.id, row, update);
   throughput(found);
 }
@@ -52,17 +64,31 @@ function show() {
 const took = (job) => (job.ended_at ?? Date.now() / 1000) - job.submitted_at;
 
 function throughput(found) {
-  const points = found.filter((job) => job.state === "done" && job.ended_at > job.submitted_at).map((job) => ({
-    x: job.ended_at, y: job.frames_done / took(job), href: `/jobs/${job.id}`, label: `${job.name}, ${when(job.ended_at)}`,
-  }));
+  const points = found
+    .filter((job) => job.state === "done" && job.ended_at > job.submitted_at)
+    .map((job) => ({
+      x: job.ended_at,
+      y: job.frames_done / took(job),
+      href: `/jobs/${job.id}`,
+      label: `${job.name}, ${when(job.ended_at)}`,
+    }));
   $("#chart-card").hidden = points.length < 2;
-  if (points.length > 1) $("#chart").replaceChildren(chart(points, when, "frames/s"));
+  const width = $("#chart").clientWidth;
+  const key = JSON.stringify([width, points]);
+  if (points.length < 2 || key === drawn) return; // who has a finger on it is left in peace
+  drawn = key;
+  $("#chart").replaceChildren(chart(points, when, "frames/s", width));
 }
 
 const LABELS = [null, "Filters", "State", "Frames", "Frames/s", "Submitted", "Took"];
 
 function row(job) {
-  const cells = LABELS.map((label, place) => h("td", { "data-label": place > 2 ? label : null, class: [3, 4, 6].includes(place) ? "number" : place ? null : "whole" }));
+  const cells = LABELS.map((label, place) =>
+    h("td", {
+      "data-label": place > 2 ? label : null,
+      class: [3, 4, 6].includes(place) ? "number" : place ? null : "whole",
+    }),
+  );
   cells[0].append(h("a", { href: `/jobs/${job.id}` }, job.name || job.id));
   cells[1].append(job.filters.join(" → ") || "–");
   cells[2].append(h("span", { class: "badge" }));
@@ -77,14 +103,20 @@ function update(row, job) {
   badge.title = job.message;
   const going = !FINAL.has(job.state) && job.frames_total > 0;
   say(badge, going ? `${job.state} ${percent(job.frames_done / job.frames_total)}` : job.state);
-  const told = [count(job.frames_done), job.frames_done ? figure(job.frames_done / took(job)) : "–", when(job.submitted_at), span(took(job))];
+  const told = [
+    count(job.frames_done),
+    job.frames_done ? figure(job.frames_done / took(job)) : "–",
+    when(job.submitted_at),
+    span(took(job)),
+  ];
   told.forEach((text, place) => say(row.children[place + 3], text));
   $("button", row).hidden = !FINAL.has(job.state);
 }
 
 $("#text").addEventListener("input", show);
-$("#state").addEventListener("change", () => load(false).catch(notice));
+$("#state").addEventListener("change", () => begin().catch(notice));
 $("#filter").addEventListener("submit", (event) => event.preventDefault());
-action($("#more"), () => load(true));
-load(false).catch(notice);
+action($("#more"), older);
+addEventListener("resize", show);
+begin().catch(notice);
 setInterval(() => refresh().catch(notice), AGAIN_MS);

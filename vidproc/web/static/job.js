@@ -4,7 +4,7 @@ import { call, follow } from "./api.js";
 import { ChunkMap } from "./chunkmap.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, when } from "./format.js";
-import { action, notice, sentence, sure } from "./page.js";
+import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]);
@@ -23,13 +23,18 @@ async function begin() {
   if (FINAL.has(details.state)) {
     await ended(details);
   } else {
-    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
+    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, streams);
   }
 }
 
-function connected(is) {
-  say($("#connection"), is ? "" : "The coordinator does not answer. What you see is from before; this goes on by itself.");
-  if (!is) call(`/jobs/${id}`).then((details) => FINAL.has(details.state) && ended(details), () => {});
+/** A stream that breaks off may do so since the job has ended meanwhile. */
+function streams(is) {
+  connected(is);
+  if (!is)
+    call(`/jobs/${id}`).then(
+      (details) => FINAL.has(details.state) && ended(details),
+      () => {},
+    );
 }
 
 // What holds whatever its state
@@ -39,13 +44,19 @@ function shape({ name, state, submitted_at: at, job }) {
   badge(state);
   const filters = job.filters.map(written).join(" → ") || "no filters";
   say($("#asked"), `${filters} · ${job.codec || job.container} · ${when(at)}`);
-  for (const [button, shown] of Object.entries({ cancel: !FINAL.has(state), rerun: FINAL.has(state), remove: FINAL.has(state) })) {
+  for (const [button, shown] of Object.entries({
+    cancel: !FINAL.has(state),
+    rerun: FINAL.has(state),
+    remove: FINAL.has(state),
+  })) {
     $(`#${button}`).hidden = !shown;
   }
 }
 
 function written({ name, params }) {
-  const told = Object.entries(params).map(([key, value]) => (key === "kind" ? value : `${key} ${String(value).slice(0, 24)}`));
+  const told = Object.entries(params).map(([key, value]) =>
+    key === "kind" ? value : `${key} ${String(value).slice(0, 24)}`,
+  );
   return told.length ? `${name} (${told.join(", ")})` : name;
 }
 
@@ -69,32 +80,48 @@ function progress(done, total, state) {
 /** `{name: [figure, unit]}`; those without a figure are left out. */
 function figures(told) {
   const shown = Object.entries(told).filter(([, [value]]) => value !== null && value !== undefined);
-  keyed($("#figures"), shown, ([name]) => name,
-    ([name]) => h("div", { class: name.startsWith("Latency") && "wide" }, h("dt", {}, name), h("dd", {}, h("span"), " ", h("small"))),
+  keyed(
+    $("#figures"),
+    shown,
+    ([name]) => name,
+    ([name]) =>
+      h(
+        "div",
+        { class: name.startsWith("Latency") && "wide" },
+        h("dt", {}, name),
+        h("dd", {}, h("span"), " ", h("small")),
+      ),
     (element, [, [value, unit]]) => {
       say($("span", element), value);
       say($("small", element), unit ?? "");
-    });
+    },
+  );
 }
 
 function share(workers) {
   const entries = Object.entries(workers ?? {});
   $("#workers-card").hidden = entries.length === 0;
-  keyed($("#workers"), entries, ([name]) => name,
+  keyed(
+    $("#workers"),
+    entries,
+    ([name]) => name,
     ([name]) => h("tr", {}, h("td", {}, name), h("td", { class: "number" }), h("td", { class: "number" })),
     (row, [, { frames, fps }]) => {
       say(row.children[1], count(frames));
       say(row.children[2], figure(fps));
-    });
+    },
+  );
 }
 
 function fallbacks(total, byFrame) {
-  const first = Object.entries(byFrame).slice(0, 5).map(([frame, reason]) => `frame ${frame}: ${reason}`);
+  const first = Object.entries(byFrame)
+    .slice(0, 5)
+    .map(([frame, reason]) => `frame ${frame}: ${reason}`);
   say($("#fallbacks"), total ? `${several(total, "frame")} could not be filtered. ${sentence(first.join("; "))}` : "");
 }
 
-const named = { decode: "decoding", filter: "the filters", encode: "encoding", network: "the network", disk: "the disk", coordinator: "the coordinator" };
-const neck = (it) => (it ? [percent(it.share), named[it.part] ?? it.part] : [null]);
+const named = { decode: "decoding", filter: "filters", encode: "encoding" };
+const neck = (it) => (it ? [named[it.part] ?? it.part, percent(it.share)] : [null]);
 const latency = (it) => (it ? [`${figure(it.p50)} / ${figure(it.p95)} / ${figure(it.p99)}`, "ms"] : [null]);
 
 // Live
@@ -136,22 +163,36 @@ function strip() {
 function troubles({ log, fallback_frames: total, fallbacks: byFrame }) {
   $("#log-card").hidden = log.length + total === 0;
   fallbacks(total, byFrame);
-  keyed($("#log"), [...log].reverse(), (it) => `${it.at} ${it.chunk} ${it.attempt}`, trouble, () => {});
+  keyed(
+    $("#log"),
+    [...log].reverse(),
+    (it) => `${it.at} ${it.chunk} ${it.attempt}`,
+    trouble,
+    () => {},
+  );
 }
 
 const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
-  h("li", {}, h("time", {}, when(at)), h("span", {}, `Chunk ${chunk}, attempt ${attempt}, ${what} on ${worker}${reason ? `: ${reason}` : ""}`));
+  h(
+    "li",
+    {},
+    h("time", {}, when(at)),
+    h("span", {}, `Chunk ${chunk}, attempt ${attempt}, ${what} on ${worker}${reason ? `: ${reason}` : ""}`),
+  );
 
 // At the end
 
 async function ended(details) {
   stop();
-  say($("#connection"), "");
+  connected(true);
   shape(details);
   progress(details.frames_done, details.frames_total, details.state);
   const { metrics } = details;
   figures({
-    Frames: [count(metrics.frames_out ?? details.frames_done), details.frames_total ? `of ${count(details.frames_total)}` : ""],
+    Frames: [
+      count(metrics.frames_out ?? details.frames_done),
+      details.frames_total ? `of ${count(details.frames_total)}` : "",
+    ],
     "Frames/s": [metrics.processing_fps === undefined ? null : figure(metrics.processing_fps)],
     Took: [span(metrics.wall_s ?? details.ended_at - details.submitted_at)],
     Size: [details.result_size ? size(details.result_size) : null, `from ${size(details.size)}`],
@@ -193,7 +234,12 @@ async function result({ metrics, frames_total: total }) {
   $("#download").href = address;
   $("#download").hidden = false;
   const unable = h("p", { class: "card muted" }, "This browser can't play it: download it.");
-  const video = h("video", { controls: true, preload: "metadata", src: `${address}?inline=1`, onerror: () => video.replaceWith(unable) });
+  const video = h("video", {
+    controls: true,
+    preload: "metadata",
+    src: `${address}?inline=1`,
+    onerror: () => video.replaceWith(unable),
+  });
   $("#player").replaceChildren(video);
   $("#player").hidden = false;
   $("#columns").classList.add("ended");
@@ -209,7 +255,8 @@ function change({ source, name }) {
 // Hands
 
 action($("#cancel"), async () => {
-  if (await sure("Stop this job? What it has done so far is thrown away.", "Stop it")) await call(`/jobs/${id}/cancel`, { method: "POST" });
+  if (await sure("Stop this job? What it has done so far is thrown away.", "Stop it"))
+    await call(`/jobs/${id}/cancel`, { method: "POST" });
 });
 action($("#rerun"), async () => {
   const again = await call(`/jobs/${id}/rerun`, { method: "POST" });

@@ -1,6 +1,6 @@
 // What every page has: the switch of theme, the line that says what is wrong, the question before something is lost.
 
-import { $, h } from "./dom.js";
+import { $, h, say } from "./dom.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -18,6 +18,14 @@ export function notice(error) {
   const place = $("#notice");
   place.hidden = error === null;
   place.textContent = error === null ? "" : sentence(error.message ?? error);
+}
+
+/** Say whether the coordinator is there, as far as a page that follows its events can tell. */
+export function connected(is) {
+  say(
+    $("#connection"),
+    is ? "" : "The coordinator does not answer. What you see is from before; it goes on by itself.",
+  );
 }
 
 /** With a capital and a full stop. */
@@ -46,12 +54,21 @@ export function action(button, act) {
 /** Ask before something that can't be undone. Gives whether the answer was yes. */
 export function sure(question, yes) {
   return new Promise((resolve) => {
-    const dialog = h("dialog", { "aria-labelledby": "question" },
-      h("form", { method: "dialog" },
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "question" },
+      h(
+        "form",
+        { method: "dialog" },
         h("p", { id: "question" }, question),
-        h("p", { class: "row end" },
+        h(
+          "p",
+          { class: "row end" },
           h("button", { class: "quiet", value: "" }, "Leave it"),
-          h("button", { class: "danger", value: "yes" }, yes))));
+          h("button", { class: "danger", value: "yes" }, yes),
+        ),
+      ),
+    );
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(dialog.returnValue === "yes");

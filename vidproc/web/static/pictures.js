@@ -13,9 +13,21 @@ export class Pictures {
     this.id = id;
     this.caption = h("p", { class: "muted small still" });
     this.compare = new Compare("The first frame comes soon");
-    this.slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Frame", oninput: () => this.#show(Number(this.slider.value)) });
+    this.slider = h("input", {
+      type: "range",
+      min: 0,
+      max: 0,
+      value: 0,
+      "aria-label": "Frame",
+      oninput: () => this.#show(Number(this.slider.value)),
+    });
     this.slider.hidden = true;
-    this.element = h("div", {}, this.compare.element, h("div", { class: "row under" }, this.caption, h("div", { class: "grow" }, this.slider)));
+    this.element = h(
+      "div",
+      {},
+      this.compare.element,
+      h("div", { class: "row under" }, this.caption, h("div", { class: "grow" }, this.slider)),
+    );
     this.busy = false;
     this.next = null;
     this.shownAt = -EVERY_MS;
@@ -49,7 +61,9 @@ export class Pictures {
     while (this.next !== null) {
       const wanted = this.next;
       this.next = null;
-      await this.#fetch(wanted).catch(() => say(this.caption, this.slider.hidden ? "" : `Frame ${wanted} can't be shown`));
+      await this.#fetch(wanted).catch(() =>
+        say(this.caption, this.slider.hidden ? "" : `Frame ${wanted} can't be shown`),
+      );
     }
     this.compare.loading(false);
     this.busy = false;

@@ -6,6 +6,8 @@ import { Compare } from "./compare.js";
 const PREVIEW = "/api/v1/preview";
 const PAUSE_MS = 80; // of turning, before anything is asked for
 const WIDEST = 1280;
+const LATER = new Set([425, 429, 503]); // there will be one: the film is not read yet, or others are served first
+const LATER_MS = 1000;
 
 export class Preview {
   /** `failed` hears what is wrong with what is asked for, and null when it is right again. */
@@ -48,7 +50,8 @@ export class Preview {
       this.failed(null);
     } catch (error) {
       if (error.name === "AbortError") return; // a newer one is under way
-      this.failed(error);
+      if (LATER.has(error.status)) this.timer = setTimeout(() => this.#show(), LATER_MS);
+      else this.failed(error);
     }
     this.compare.loading(false);
   }

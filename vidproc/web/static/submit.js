@@ -4,7 +4,7 @@ import { call, follow } from "./api.js";
 import { Chain } from "./chain.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, timecode } from "./format.js";
-import { action, notice } from "./page.js";
+import { action, connected, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
 import { forget, upload } from "./upload.js";
 
@@ -20,7 +20,9 @@ async function begin() {
   $("#view").append(preview.element);
   chain = new Chain($("#chain"), await call("/filters"), changed, (what) => say($("#said"), what));
   for (const [name, schema] of Object.entries(chain.schemas)) {
-    $("#add").append(h("option", { value: name, title: schema.description }, `${name} – ${schema.description.replace(/\.$/, "")}`));
+    $("#add").append(
+      h("option", { value: name, title: schema.description }, `${name} – ${schema.description.replace(/\.$/, "")}`),
+    );
   }
   const asked = new URLSearchParams(location.search);
   for (const step of await steps(asked.get("job"))) if (step.name in chain.schemas) chain.add(step.name, step.params);
@@ -94,9 +96,12 @@ function facts() {
     Length: `${several(film.frames, "frame")}, ${span(film.duration_s ?? film.frames / film.fps)}`,
     "Frames/s": figure(film.fps),
     Size: size(film.size),
-    Streams: (film.streams ?? []).map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" ")).join(", "),
+    Streams: (film.streams ?? [])
+      .map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" "))
+      .join(", "),
   };
   const shown = Object.entries(told).filter(([, text]) => text);
+  say($("#film-losses"), (film.losses ?? []).map(sentence).join(" "));
   $("#facts").replaceChildren(...shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
 }
 
@@ -123,8 +128,9 @@ function stage(which) {
 
 function changed() {
   const filters = chain.value();
-  sessionStorage.setItem(AS_IT_WAS, JSON.stringify(filters, (key, value) => (key === "file" ? undefined : value)));
+  sessionStorage.setItem(AS_IT_WAS, JSON.stringify(filters));
   $("#no-filters").hidden = filters.length > 0;
+  $("#start").disabled = filters.length === 0; // a job without filters would get the coordinator's usual one
   if (chain.valid()) preview.want({ filters });
 }
 
@@ -143,13 +149,17 @@ function asked() {
 function summary() {
   const { container, codec, crf } = $("#output").elements;
   const words = [container, codec].map((each) => each.selectedOptions[0].text);
-  say($("#output-text"), [...words.slice(0, codec.value ? 2 : 1), crf.value && `CRF ${crf.value}`].filter(Boolean).join(", "));
+  say(
+    $("#output-text"),
+    [...words.slice(0, codec.value ? 2 : 1), crf.value && `CRF ${crf.value}`].filter(Boolean).join(", "),
+  );
 }
 
 async function start() {
   if (!chain.valid(true) || !$("#output").reportValidity()) return;
   const made = await call("/jobs", {
-    method: "POST", body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
+    method: "POST",
+    body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
   });
   sessionStorage.removeItem(AS_IT_WAS);
   location.assign(`/jobs/${made.id}`);
@@ -159,16 +169,40 @@ async function start() {
 
 function cluster({ jobs }) {
   $("#going").hidden = jobs.length === 0;
-  keyed($("#going-list"), jobs, (job) => job.id, row, (element, job) => {
-    const part = job.frames_total ? job.frames_done / job.frames_total : 0;
-    bar($(".bar", element), part);
-    say($(".state", element), [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`].filter(Boolean).join(" · "));
-  });
+  keyed(
+    $("#going-list"),
+    jobs,
+    (job) => job.id,
+    row,
+    (element, job) => {
+      const part = job.frames_total ? job.frames_done / job.frames_total : 0;
+      bar($(".bar", element), part);
+      say(
+        $(".state", element),
+        [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`]
+          .filter(Boolean)
+          .join(" · "),
+      );
+    },
+  );
 }
 
 const row = (job) =>
-  h("div", {}, h("div", { class: "row apart" }, h("a", { href: `/jobs/${job.id}` }, job.name), h("span", { class: "state muted small" })),
-    h("div", { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 }, h("span")));
+  h(
+    "div",
+    {},
+    h(
+      "div",
+      { class: "row apart" },
+      h("a", { href: `/jobs/${job.id}` }, job.name),
+      h("span", { class: "state muted small" }),
+    ),
+    h(
+      "div",
+      { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 },
+      h("span"),
+    ),
+  );
 
 function bar(element, part) {
   element.style.setProperty("--part", part);
@@ -216,5 +250,5 @@ $("#output").addEventListener("submit", (event) => event.preventDefault());
 action($("#start"), start);
 summary();
 asked();
-follow("/events", { cluster }, () => {});
+follow("/events", { cluster }, connected);
 begin().catch(notice);

@@ -1,5 +1,5 @@
-// A film on its way to the coordinator, by tus 1.0 (https://tus.io/protocols/resumable-upload): in pieces, each with its
-// SHA-256, going on where it broke off, be it the line, the page or the coordinator.
+// A film on its way to the coordinator, by tus 1.0 (https://tus.io/protocols/resumable-upload): in pieces, each with
+// its SHA-256, going on where it broke off, be it the line, the page or the coordinator.
 
 import { Problem, reach } from "./api.js";
 
@@ -10,8 +10,8 @@ const LARGEST = 2 ** 24;
 const PIECE_S = 1; // about so long a piece takes: often enough to tell how far it is
 const WAITS_S = [0.5, 1, 2, 4, 8];
 
-/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, rate)` hears of every piece, the rate in bytes a second,
- * and of a lost connection with a rate of 0. Stops when `signal` says so. */
+/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, rate)` hears of every piece, the
+ * rate in bytes a second, and of a lost connection with a rate of 0. Stops when `signal` says so. */
 export async function upload(file, progress, signal) {
   const key = keyOf(file);
   const began = { at: performance.now(), offset: 0 };
@@ -19,7 +19,7 @@ export async function upload(file, progress, signal) {
   localStorage.setItem(key, address);
   began.offset = offset;
   let length = SMALLEST;
-  for (let failures = 0; offset < file.size; ) {
+  for (let failures = 0; offset < file.size;) {
     try {
       const since = performance.now();
       offset = await sent(address, file, offset, length, signal);
@@ -69,11 +69,15 @@ async function offsetOf(address, signal) {
 }
 
 async function sent(address, file, offset, length, signal) {
-  const piece = await file.slice(offset, offset + length).arrayBuffer().catch(() => {
-    throw new Problem(400, "The film can't be read any more: choose it again");
-  });
+  const piece = await file
+    .slice(offset, offset + length)
+    .arrayBuffer()
+    .catch(() => {
+      throw new Problem(400, "The film can't be read any more: choose it again");
+    });
   const headers = { ...TUS, "content-type": "application/offset+octet-stream", "upload-offset": String(offset) };
-  if (globalThis.crypto?.subtle) { // over plain HTTP only localhost has it
+  if (globalThis.crypto?.subtle) {
+    // over plain HTTP only localhost has it
     headers["upload-checksum"] = `sha256 ${base64(new Uint8Array(await crypto.subtle.digest("SHA-256", piece)))}`;
   }
   const answer = await reach(address, { method: "PATCH", headers, body: piece, signal });
@@ -81,10 +85,13 @@ async function sent(address, file, offset, length, signal) {
 }
 
 /** Whether it is worth trying again: nobody there, another offset, a broken piece, or trouble that may pass. */
-const passing = (error) => error instanceof Problem && (error.status === 0 || [408, 409, 423, 429, 460, 503].includes(error.status));
+const passing = (error) =>
+  error instanceof Problem && (error.status === 0 || [408, 409, 423, 429, 460, 503].includes(error.status));
 
 const fitted = (length, seconds) =>
-  Math.round(Math.min(LARGEST, Math.max(SMALLEST, Math.min(2 * length, (length * PIECE_S) / Math.max(seconds, 0.001)))));
+  Math.round(
+    Math.min(LARGEST, Math.max(SMALLEST, Math.min(2 * length, (length * PIECE_S) / Math.max(seconds, 0.001)))),
+  );
 
 const base64 = (bytes) => btoa(String.fromCharCode(...bytes));
 
