@@ -183,6 +183,9 @@ def test_frames_that_fell_back_are_told_of(visitor: Visitor, site: Cluster, film
     expect(page.locator("#log li").first).to_contain_text("too bright")
     state(page, "done")
     expect(page.locator("#fallbacks")).to_contain_text("2 frames could not be filtered. Frame 53: ")
+    page.reload()
+    expect(page.locator("#fallbacks")).to_contain_text("2 frames could not be filtered")
+    expect(page.locator("#log li").first).to_contain_text("too bright")
 
 
 def test_a_job_is_removed(visitor: Visitor, site: Cluster, http: httpx.Client, film: Path) -> None:
