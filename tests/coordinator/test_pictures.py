@@ -115,12 +115,16 @@ def test_what_a_filter_remembers_of_the_whole_film_is_shown_nearly(tmp_path: Pat
     film = Film(tmp_path / "film.mp4")
     whole_film = FilterSpec("motion", {"kind": "mog2", "every": 0})
     renewed = FilterSpec("motion", {"kind": "mog2", "every": 250})
+    seldom = FilterSpec("motion", {"kind": "mog2", "every": 1000})
 
     async def main() -> None:
         async with opened(tmp_path) as made:
             told = {at: (await made.show(film, through(at, whole_film))).approximate for at in (0, 300, 301, 399)}
             assert told == {0: False, 300: False, 301: True, 399: True}
             assert not (await made.show(film, through(399, renewed))).approximate
+            far, near = [await made.show(film, through(at, seldom)) for at in (399, 299)]
+            assert (far.approximate, near.approximate) == (True, False)
+            assert far.data == (await made.show(film, through(399, whole_film))).data  # from the same frame on
             assert (await made.show(film, through(399, renewed))).data != (await made.show(film, through(399))).data
 
     run(main())

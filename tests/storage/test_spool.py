@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.folders import folder
-from vidproc.errors import ClientError, StorageError
+from vidproc.errors import ClientError, NotHereError, StorageError
 from vidproc.storage.spool import Spool
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -34,11 +34,24 @@ def keep(spool: Spool, sha256: str, size: int = 10, used_at: int = 0, suffix: st
 
 def test_one_coordinator_at_a_time_holds_it(spool: Spool) -> None:
     other = Spool(spool.root)
+    looked_at = spool.scratch / "film" / "packets"
+    looked_at.parent.mkdir()
+    looked_at.touch()
     with pytest.raises(ClientError, match=r"--data-dir .*data: another coordinator is using this folder"):
         other.open()
+    assert looked_at.exists()
     spool.close()
     other.open()
+    assert list(spool.scratch.iterdir()) == []
     other.close()
+
+
+def test_a_film_that_is_looked_at_counts_as_used(spool: Spool) -> None:
+    path = keep(spool, A, used_at=0)
+    assert spool.held(A) == path
+    assert path.stat().st_atime > 0
+    with pytest.raises(NotHereError, match="send it again"):
+        spool.held(B)
 
 
 def test_a_folder_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:

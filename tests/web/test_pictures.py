@@ -154,6 +154,18 @@ def test_films_and_filters_files_may_be_uploads(http: httpx.Client, film: Path) 
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:vidproc:bad-parameter")
 
 
+def test_a_film_in_hdr_is_shown_whatever_its_job_will_be(http: httpx.Client, tmp_path: Path) -> None:
+    def hdr(stream: Any) -> None:
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = 9, 16
+        stream.codec_context.colorspace = 9
+
+    clips.write(tmp_path / "hdr.mkv", clips.Film(options=clips.B_FRAMES, pix_fmt="yuv420p10le", setup=hdr))
+    source = uploaded(http, (tmp_path / "hdr.mkv").read_bytes())
+    assert decoded(preview(http, source, 3, {"name": "blur"})).shape == (64, 96, 3)
+    refused = preview(http, source, 3, {"name": "blur"}, codec="h264")
+    assert (refused.status_code, "HDR" in refused.json()["detail"]) == (400, True)
+
+
 def test_a_filter_that_goes_through_the_film_says_that_its_preview_is_near(
     site: Cluster, http: httpx.Client, tmp_path: Path
 ) -> None:

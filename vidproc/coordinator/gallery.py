@@ -19,10 +19,13 @@ from vidproc.coordinator.media import MediaLimits
 from vidproc.coordinator.picture_orders import Facts, Picture, Side, ToAnimate, ToCut, ToShow
 from vidproc.coordinator.pictures import Film, Pictures
 from vidproc.errors import ClientError, NotHereError, NotYetError
-from vidproc.media import output_codecs
 from vidproc.media.encode import decoded_as
 from vidproc.model import Chunk, JobSpec, JobState
+from vidproc.storage.journal import Journal
 from vidproc.storage.spool import Spool
+
+_LOSSLESS = "mkv", "ffv1"
+"""What a preview is for where it is not said: any film can be shown so, HDR too."""
 
 _IN_ANIMATION = 12
 _RATE = 3
@@ -41,8 +44,10 @@ class OnShow:
 class Gallery:
     """Frames are numbered as a job numbers them, from 0. All raise `NotHereError`, `BusyError`, `MediaError`."""
 
-    def __init__(self, settings: CoordinatorSettings, dispatch: Dispatch, desk: Desk, spool: Spool) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: CoordinatorSettings, journal: Journal, dispatch: Dispatch, desk: Desk, spool: Spool
+    ) -> None:
+        self._journal = journal
         self._dispatch = dispatch
         self._desk = desk
         self._spool = spool
@@ -64,7 +69,9 @@ class Gallery:
         for what is no job."""
         if any(spec.name == filters.CUSTOM for spec in job.filters):
             raise ClientError("a filter of your own runs on daemons alone: there is no preview of it")
-        job = job if job.codec else replace(job, codec=output_codecs.choice(job.container, self._settings.codec))
+        if not job.codec:
+            container, codec = _LOSSLESS
+            job = replace(job, container=container, codec=codec)
         validation.check(job)
         where = {sha256: str(path) for sha256, path in files.items()}
         return await self._pictures.show(Film(film), ToShow(rank, width, job, where))
@@ -74,8 +81,10 @@ class Gallery:
         if job_id:
             return _on_show(await self._desk.recall(job_id))
         for job in reversed(self._dispatch.jobs.values()):
-            if job.newest_frame is not None or job.state is JobState.DONE:
+            if job.state is JobState.DONE or (not job.state.final and job.newest_frame is not None):
                 return _on_show(job)
+        for done in await self._journal.history().page(1, "", JobState.DONE):
+            return _on_show(await self._desk.recall(done.summary.id))
         raise NotHereError("no job has anything to show")
 
     async def frame(self, job_id: str, rank: int, side: Side, width: int) -> Picture:
@@ -114,7 +123,7 @@ class Gallery:
         if side == "source":
             return Film(self._spool.held(job.sha256), job.spec.start, job.spec.duration)
         if job.state is not JobState.DONE:
-            raise NotHereError(f"job {job.id} has {job.state}: there is no result")
+            raise NotHereError(f"job {job.id} ended as {job.state}: it has no result")
         return Film(job.folder.result)
 
 

@@ -43,7 +43,9 @@ _NICE = 5
 """The coordinator's loop comes first, and slots do, but a person waits."""
 
 _MOST_BEFORE = 300
-"""Frames that are gone through before the one that is shown; where filters remember more, the picture comes near."""
+_MOST_PIXELS_BEFORE = _MOST_BEFORE * 1920 * 1080
+"""Frames that are gone through before the one that is shown; where filters remember more, the picture comes near. Of
+larger ones fewer, or it would take too long."""
 
 _MOST_LANDMARKS = 60
 
@@ -172,19 +174,20 @@ class _Film:
         """The frame, and whether a job would show the same."""
         segment = self._frames.segment_of(asked.rank)
         if asked.job is not None:
-            return self._filtered(asked.rank, segment, asked.job, asked)
+            return self._filtered(segment, asked.job, asked)
         ((_, picture),) = self._frames.pictures(range(asked.rank, asked.rank + 1))
         return shown(picture, self._converter, self._posture(self._source.info.stream.sar), asked.width), True
 
-    def _filtered(self, rank: int, segment: Segment, job: JobSpec, asked: ToShow) -> tuple[Array, bool]:
+    def _filtered(self, segment: Segment, job: JobSpec, asked: ToShow) -> tuple[Array, bool]:
         spec = self._encoder(job)
         load = partial(self._load, asked.files)
         pipeline = plan(job.filters, working_format(segment.stream.pix_fmt), spec.pix_fmt, load)
-        begin, needed, exact = _way(pipeline, rank, range(segment.start, segment.stop))
+        most = min(_MOST_BEFORE, _MOST_PIXELS_BEFORE // (segment.stream.width * segment.stream.height))
+        begin, needed, exact = _way(pipeline, asked.rank, range(segment.start, segment.stop), most)
         converter = Converter(spec.colour, spec.width, spec.height)
         seed(begin)
         frames = self._frames.pictures(needed)
-        for _, picture in pipeline.run(frames, begin, rank + 1, converter, time_of=self._time_of):
+        for _, picture in pipeline.run(frames, begin, asked.rank + 1, converter, time_of=self._time_of):
             last = picture
         return shown(last, converter, self._posture(spec.sar), asked.width), exact
 
@@ -223,11 +226,11 @@ class _Film:
         return Fraction(int(self._microseconds[rank]), FINEST)
 
 
-def _way(pipeline: Pipeline, rank: int, segment: range) -> tuple[int, range, bool]:
-    """The first frame to put through the filters, the source's frames that this takes, and whether a job would make
-    the same of them."""
+def _way(pipeline: Pipeline, rank: int, segment: range, most: int) -> tuple[int, range, bool]:
+    """The first frame to put through the filters, the source's frames that this takes, `most` of them before the one
+    that is wanted, and whether a job would make the same of them."""
     reach = pipeline.reach
-    earliest = max(segment.start, rank - _MOST_BEFORE)
+    earliest = max(segment.start, rank - most)
     begin = earliest if pipeline.cut else rank
     first = max(segment.start, reach.first(begin))
     needed = range(max(first, earliest), min(segment.stop, reach.last(rank + 1)))

@@ -47,7 +47,7 @@ class Coordinator:
         self._desk = Desk(settings, self._spool, self._dispatch, self._journal)
         self._inquiries = Inquiries(self._journal, self._dispatch, self._spool, self._desk)
         self._uploads = Uploads(settings, self._spool, self._desk.demand_room)
-        self._gallery = Gallery(settings, self._dispatch, self._desk, self._spool)
+        self._gallery = Gallery(settings, self._journal, self._dispatch, self._desk, self._spool)
         self._lag = LoopLag(self._dispatch.tally.loop_lag)
         self.view = View(
             settings, self._journal, self._dispatch, self._desk, self._inquiries, self._uploads, self._gallery

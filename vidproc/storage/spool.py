@@ -65,6 +65,7 @@ class Spool:
         try:
             self._sources.mkdir(parents=True, exist_ok=True)
             self._jobs.mkdir(exist_ok=True)
+            self.scratch.mkdir(exist_ok=True)
             self._lock = open(self.root / "lock", "w")  # noqa: SIM115 - held until close
         except OSError as error:
             raise ClientError(f"--data-dir {self.root}: {error.strerror}") from error
@@ -73,8 +74,8 @@ class Spool:
         except OSError:
             self._lock.close()
             raise ClientError(f"--data-dir {self.root}: another coordinator is using this folder") from None
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(exist_ok=True)
+        for left in self.scratch.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
 
     @property
     def identity(self) -> str:

@@ -55,7 +55,7 @@ class PreviewRequest(BaseModel):
     side: Literal["source", "result"] = "result"
     width: int = Field(960, ge=16, le=WIDEST, description="pixels at most")
     container: str = "mp4"
-    codec: str = Field("", description="empty: the coordinator's choice")
+    codec: str = Field("", description="empty: one that loses nothing")
     pix_fmt: str = ""
 
     def spec(self) -> JobSpec:
