@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, until
 from tests.web.browsing import Visitor, accessible, opened, sent, settled, started, state
+from vidproc.media.sample import make_sample
 
 pytestmark = pytest.mark.long
 
@@ -251,3 +252,16 @@ def test_a_result_is_played_from_any_place(visitor: Visitor, film: Path) -> None
     until(lambda: video.evaluate("it => it.readyState >= 2 && !it.seeking && it.currentTime === 1.5"), "a place in it")
     page.get_by_role("slider", name="Frame").press("Home")
     expect(page.locator("main")).to_contain_text("Frame 0")
+
+
+def test_a_result_that_a_browser_cannot_play_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None:
+    """H.265 is what some Chromiums play, and others only the sound beside it."""
+    make_sample(tmp_path / "sounding.mp4", seconds=1, width=160, height=90)
+    page = opened(visitor, tmp_path / "sounding.mp4")
+    page.get_by_label("Add a filter").select_option("flip")
+    page.locator("#options summary").click()
+    page.get_by_label("Codec").select_option("h265")
+    started(page)
+    state(page, "done")
+    seen = "it => it.textContent.includes(\"can't play it\") || it.querySelector('video')?.videoWidth > 0"
+    until(lambda: page.locator("#player").evaluate(seen), "the picture, or a word about it")

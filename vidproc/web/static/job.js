@@ -225,17 +225,21 @@ function result({ metrics, frames_total: total }) {
   const address = `/api/v1/jobs/${id}/result`;
   $("#download").href = address;
   $("#download").hidden = false;
-  const unable = h("p", { class: "card muted" }, "This browser can't play it: download it.");
   const video = h("video", {
     controls: true,
     preload: "metadata",
     src: `${address}?inline=1`,
-    onerror: () => video.replaceWith(unable),
+    onerror: () => unable(video),
+    onloadedmetadata: () => video.videoWidth || unable(video), // it would play the sound alone
   });
   $("#player").replaceChildren(video);
   $("#player").hidden = false;
   $("#columns").classList.add("ended");
   pictures.scrub(metrics.frames_out ?? total);
+}
+
+function unable(video) {
+  video.replaceWith(h("p", { class: "card muted" }, "This browser can't play it: download it."));
 }
 
 function change({ source, name }) {
