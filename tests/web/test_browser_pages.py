@@ -80,7 +80,7 @@ def test_a_job_that_is_not_there_is_said_to_be(visitor: Visitor) -> None:
     visitor.may_refuse = {404}
     page = visitor.page("/jobs/0123456789abcdef")
     expect(page.get_by_role("alert")).to_contain_text("no job 0123456789abcdef")
-    expect(page.get_by_text("The first frame comes soon")).to_be_hidden()
+    expect(page.locator("#progress")).to_be_hidden()
     accessible(page)
 
 
