@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 import sqlite3
 import threading
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 from tests.postgres import Postgres
 from vidproc.errors import ClientError, StorageError
 from vidproc.storage import database as module
+from vidproc.storage import server_wire
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.tables import VERSION, schema
 
@@ -306,6 +309,31 @@ def test_what_takes_too_long_is_given_up(postgres: Postgres, monkeypatch: pytest
             await database.write(lambda connection: connection.execute(sa.select(sa.func.pg_sleep(60))))
         assert await database.write(add(1)) == 1
         await database.close()
+
+    run(main())
+
+
+def test_a_server_that_stands_still_while_its_host_lives_is_given_up(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_wire, "_SILENT_S", 0.5)
+    stopped: list[int] = []
+
+    def stop_who_serves(connection: sa.Connection) -> None:
+        stopped.append(connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one())
+        os.kill(stopped[0], signal.SIGSTOP)
+        add(1)(connection)
+
+    async def main() -> None:
+        database = Database(postgres.new_database())
+        await database.open()
+        try:
+            with pytest.raises(StorageError, match="the database"):
+                await database.write(stop_who_serves)
+            assert await database.write(add(1)) == 1, "another process of the server"
+        finally:
+            os.kill(stopped[0], signal.SIGCONT)
+            await database.close()
 
     run(main())
 

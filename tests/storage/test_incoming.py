@@ -152,3 +152,12 @@ def test_of_one_that_is_removed_after_a_disk_error_nothing_stays(folder: Incomin
     file.end()
     file.remove()
     assert not list((tmp_path / "incoming").iterdir())
+
+
+def test_one_that_was_not_begun_may_end(folder: IncomingFolder) -> None:
+    one = folder.create("film.mp4", 1, 1e10)
+    one.path.unlink()
+    with pytest.raises(StorageError, match="No such file"):
+        one.begin()
+    assert not one.begun
+    one.end()

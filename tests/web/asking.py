@@ -56,9 +56,9 @@ def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
     return found
 
 
-def made(http: httpx.Client, film: Path, *names: str) -> dict[str, Any]:
+def made(http: httpx.Client, film: Path, *names: str, **more: Any) -> dict[str, Any]:
     """A job, on a film with these filters, that is done."""
-    asked = {"source": uploaded(http, film), "filters": [{"name": name} for name in names]}
+    asked = {"source": uploaded(http, film), "filters": [{"name": name} for name in names], **more}
     answer = http.post("/api/v1/jobs", json=asked)
     assert answer.status_code == 201, answer.text
     found = ended(http, answer.json()["id"])

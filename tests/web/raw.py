@@ -11,12 +11,17 @@ from tests.end_to_end.programs import LIMIT_S, Cluster
 
 
 @contextlib.contextmanager
-def connected(site: Cluster) -> Iterator[socket.socket]:
-    """A socket to the pages; whatever it waits for comes within the limit."""
+def connected(site: Cluster, buffer: int = 0) -> Iterator[socket.socket]:
+    """A socket to the pages; whatever it waits for comes within the limit. `buffer`: bytes that the system takes for
+    it, unless that is its own choice."""
     at = urlsplit(site.pages[0])
     assert at.hostname
     assert at.port
-    with socket.create_connection((at.hostname, at.port), LIMIT_S) as made:
+    with socket.socket(socket.AF_INET6 if ":" in at.hostname else socket.AF_INET) as made:
+        made.settimeout(LIMIT_S)
+        if buffer:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        made.connect((at.hostname, at.port))
         yield made
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, until
 from tests.web.browsing import Visitor, accessible, opened, sent, settled, started, state
+from vidproc.media.sample import make_sample
 
 pytestmark = pytest.mark.long
 
@@ -146,6 +147,7 @@ def test_a_job_is_stopped(visitor: Visitor, site: Cluster, film: Path, gate: Gat
     page = visitor.page(f"/jobs/{sent(site, film, '--filter', gate.filter)}")
     gate.reached(1)
     page.get_by_role("button", name="Cancel").click()
+    accessible(page)
     page.get_by_role("button", name="Leave it").click()
     state(page, "running")
     page.get_by_role("button", name="Cancel").click()
@@ -182,6 +184,9 @@ def test_frames_that_fell_back_are_told_of(visitor: Visitor, site: Cluster, film
     expect(page.locator("#log li").first).to_contain_text("too bright")
     state(page, "done")
     expect(page.locator("#fallbacks")).to_contain_text("2 frames could not be filtered. Frame 53: ")
+    page.reload()
+    expect(page.locator("#fallbacks")).to_contain_text("2 frames could not be filtered")
+    expect(page.locator("#log li").first).to_contain_text("too bright")
 
 
 def test_a_job_is_removed(visitor: Visitor, site: Cluster, http: httpx.Client, film: Path) -> None:
@@ -215,3 +220,48 @@ def test_jobs_are_found_again(visitor: Visitor, site: Cluster, film: Path) -> No
     page.get_by_role("combobox", name="State").select_option("failed")
     page.get_by_role("searchbox").fill("sharpen")
     expect(page.locator("#none")).to_contain_text("No job is like that")
+
+
+def test_jobs_come_by_pages_and_are_run_again_from_there(visitor: Visitor, site: Cluster, film: Path) -> None:
+    for name in ("threshold", "threshold:kind=otsu", "threshold:kind=adaptive"):
+        sent(site, film, "--filter", name)
+    page = visitor.page("/workers")
+    page.route("**/api/v1/jobs?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
+    page.goto("/history")
+    rows = page.locator("#jobs tr")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Older ones").click()
+    expect(rows).to_have_count(4)
+    expect(page.locator(".chart a").first).to_be_visible()
+    rows.nth(2).get_by_role("button", name="again").click()
+    page.wait_for_url("**/jobs/*")
+    expect(page.locator("#asked")).to_contain_text("threshold")
+    state(page, "done")
+
+
+def test_a_result_is_played_from_any_place(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    page.get_by_label("Add a filter").select_option("flip")
+    page.locator("#options summary").click()
+    page.get_by_label("Container").select_option("webm")  # whose codecs every Chromium has
+    started(page)
+    state(page, "done")
+    video = page.locator("video")
+    until(lambda: video.evaluate("it => it.duration > 1"), "the film to open")
+    video.evaluate("it => { it.currentTime = 1.5; }")
+    until(lambda: video.evaluate("it => it.readyState >= 2 && !it.seeking && it.currentTime === 1.5"), "a place in it")
+    page.get_by_role("slider", name="Frame").press("Home")
+    expect(page.locator("main")).to_contain_text("Frame 0")
+
+
+def test_a_result_that_a_browser_cannot_play_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None:
+    """H.265 is what some Chromiums play, and others only the sound beside it."""
+    make_sample(tmp_path / "sounding.mp4", seconds=1, width=160, height=90)
+    page = opened(visitor, tmp_path / "sounding.mp4")
+    page.get_by_label("Add a filter").select_option("flip")
+    page.locator("#options summary").click()
+    page.get_by_label("Codec").select_option("h265")
+    started(page)
+    state(page, "done")
+    seen = "it => it.textContent.includes(\"can't play it\") || it.querySelector('video')?.videoWidth > 0"
+    until(lambda: page.locator("#player").evaluate(seen), "the picture, or a word about it")

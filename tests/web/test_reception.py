@@ -22,9 +22,9 @@ def test_addresses_and_our_own_names_are(http: httpx.Client, host: str) -> None:
 
 def test_pages_of_other_sites_change_nothing(http: httpx.Client) -> None:
     for headers in ({"origin": "https://films.example"}, {"sec-fetch-site": "cross-site"}):
-        assert http.post("/api/v1/jobs/abc/cancel", headers=headers).status_code == 403
+        assert http.post("/api/v1/jobs/no-id/cancel", headers=headers).status_code == 403
     own = {"origin": str(http.base_url).rstrip("/"), "sec-fetch-site": "same-origin"}
-    assert http.post("/api/v1/jobs/abc/cancel", headers=own).status_code == 404
+    assert http.post("/api/v1/jobs/no-id/cancel", headers=own).status_code == 404
 
 
 TOKEN = "a-token-of-quite-some-length"
@@ -89,7 +89,7 @@ def test_tokens_are_not_logged(guarded: Cluster) -> None:
 
 
 def test_what_a_page_of_another_site_sends_changes_nothing(http: httpx.Client) -> None:
-    for method, path in [("POST", UPLOADS), ("POST", "/api/v1/jobs"), ("DELETE", "/api/v1/jobs/abc"), ("PUT", "/x")]:
+    for method, path in [("POST", UPLOADS), ("POST", "/api/v1/jobs"), ("DELETE", "/api/v1/jobs/no-id"), ("PUT", "/x")]:
         for origin in ("https://films.example", "null", "http://localhost:1", str(http.base_url) + ".films.example"):
             assert http.request(method, path, headers={"origin": origin}).status_code == 403
     for site in ("same-site", "cross-site", "Same-Origin"):

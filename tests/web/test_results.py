@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.end_to_end.programs import Cluster, until
-from tests.web.asking import made, uploaded
+from tests.end_to_end.programs import Cluster, cluster, until
+from tests.web.asking import client, made, uploaded
 from tests.web.raw import connected, request
 
 
@@ -144,3 +144,18 @@ def test_a_reader_that_leaves_leaves_nothing_open(site: Cluster, where: str, who
         leaving.sendall(request("GET", where))
         assert leaving.recv(10)
     until(lambda: held() == 0, "the film to be closed")
+
+
+def test_one_that_is_read_is_not_cleared_away(http: httpx.Client, film: Path, tmp_path: Path) -> None:
+    lossless = {"codec": "ffv1", "container": "mkv"}
+    size = made(http, film, "invert", **lossless)["result_size"]
+    with cluster(tmp_path, "--preview-port", 0, "--spool-limit", 3 * size // 2) as small, client(small) as asking:
+        small.add_worker(1)
+        read = made(asking, film, "invert", **lossless)["id"]
+        with connected(small, 4096) as slow:
+            slow.sendall(request("GET", f"/api/v1/jobs/{read}/result"))
+            assert slow.recv(10)
+            other = made(asking, film, "flip", **lossless)["id"]
+            removed = until(lambda: small.log("result removed"), "a result to be cleared away")
+            assert [line["job"] for line in removed] == [other]
+            assert (small.data / "jobs" / read / "result").stat().st_size == size

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.programs import Cluster
+from tests.end_to_end.programs import Cluster, cluster, until
 from tests.filters.sample_files import cube
-from tests.web.asking import ended, made, uploaded
+from tests.web.asking import client, ended, made, uploaded
+from tests.web.raw import connected, request
 
 JOBS = "/api/v1/jobs"
 CODE = "def upside_down(frame):\n    return frame[::-1].copy()\n"
@@ -133,3 +134,22 @@ def test_a_form_that_is_refused_leaves_nothing(site: Cluster, http: httpx.Client
     before = set((site.data / "incoming").iterdir())
     assert by_form(http, {"filters": [{"name": "lut"}]}, film, last="job").status_code == 400
     assert set((site.data / "incoming").iterdir()) == before
+
+
+def test_a_film_larger_than_is_taken_stops_at_that(tmp_path: Path, film: Path) -> None:
+    limit = film.stat().st_size // 2
+    with cluster(tmp_path, "--preview-port", 0, "--upload-limit", limit) as site, client(site) as http:
+        answer = by_form(http, {"filters": [{"name": "flip"}]}, film)
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:vidproc:too-large")
+        assert not list((site.data / "incoming").iterdir())
+
+
+def test_who_leaves_in_the_middle_of_a_form_leaves_nothing(site: Cluster, film: Path) -> None:
+    before = set((site.data / "incoming").iterdir())
+    head = request("POST", JOBS, content_type="multipart/form-data; boundary=b", content_length=str(10**8))
+    part = b'--b\r\nContent-Disposition: form-data; name="film"; filename="x"\r\n\r\n'
+    with connected(site) as leaving:
+        leaving.sendall(head + part + bytes(2 * 2**20))
+        until(lambda: set((site.data / "incoming").iterdir()) - before, "the film to be on its way")
+    until(lambda: set((site.data / "incoming").iterdir()) == before, "it to be cleared away")
+    assert not [line for line in site.coordinator.said.splitlines() if "Exception in ASGI" in line]

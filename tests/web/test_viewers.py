@@ -19,10 +19,10 @@ MOST = 64
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Who takes nothing for a second is cut off; one job has ended, of large frames."""
+    """Who takes nothing for five seconds is cut off; one job has ended, of large frames."""
     folder = tmp_path_factory.mktemp("impatient")
     clips.write(folder / "film.mp4", clips.Film(options=clips.X264, count=40, size=(640, 480)))
-    environment = {**os.environ, "VIDPROC_COORDINATOR_SEND_TIMEOUT": "1s"}
+    environment = {**os.environ, "VIDPROC_COORDINATOR_SEND_TIMEOUT": "5s"}
     with cluster(folder, "--preview-port", 0, env=environment) as made:
         made.add_worker(1)
         assert made.send(folder / "film.mp4", folder / "out.mp4", "--processing", "invert").code == 0

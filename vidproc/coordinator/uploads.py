@@ -30,6 +30,8 @@ _BLOCK = 2**20
 _COMMIT_EVERY_S = 1.0
 """What came for so long comes again, at most, when a coordinator is killed."""
 _SWEEP_EVERY_S = 600.0
+_THREADS = 2
+"""Of those that all of the coordinator has for what may take a while."""
 _TAKEN_OVER = "another request goes on with this upload"
 
 _T = TypeVar("_T")
@@ -83,6 +85,7 @@ class Uploads:
         self._make_room = make_room
         self._folder = IncomingFolder(spool.root / "incoming")
         self._uploads: dict[str, _Upload] = {}
+        self._disk = asyncio.Semaphore(_THREADS)
         self._sweeping: asyncio.Task[None] | None = None
         self.bytes_received = 0
 
@@ -173,31 +176,40 @@ class Uploads:
 
     async def _transfer(self, upload: _Upload, blocks: AsyncIterator[bytes], check: _Check) -> None:
         file, held, counts = upload.file, bytearray(), check is None
-        await _in_thread(file.begin)
-        committed = time.monotonic()
         try:
-            async for block in blocks:
-                self.bytes_received += len(block)
-                self._demand_fit(file, len(held) + len(block))
-                held += block
-                if len(held) >= _BLOCK:
-                    await self._write(file, held, check)
-                if counts and time.monotonic() - committed >= _COMMIT_EVERY_S:
-                    await self._write(file, held, check)
-                    await _in_thread(file.commit, self._expiry())
-                    committed = time.monotonic()
-                    if file.known.size is None:
-                        await self._make_room(0)
-            await self._write(file, held, check)
+            await self._in_thread(file.begin)
+            await self._take_all(file, blocks, held, check)
             counts = counts or _checked(check)
         finally:
-            await _in_thread(_settle, file, held if counts else None, self._expiry())
+            await self._in_thread(_settle, file, held if counts else None, self._expiry())
         await self._complete(upload)
+
+    async def _take_all(
+        self, file: IncomingFile, blocks: AsyncIterator[bytes], held: bytearray, check: _Check
+    ) -> None:
+        """`held` is what came and is not written yet."""
+        committed = time.monotonic()
+        async for block in blocks:
+            self.bytes_received += len(block)
+            self._demand_fit(file, len(held) + len(block))
+            held += block
+            long_ago = check is None and time.monotonic() - committed >= _COMMIT_EVERY_S
+            if long_ago or len(held) >= _BLOCK:
+                await self._write(file, held, check)
+            if long_ago:
+                await self._commit(file)
+                committed = time.monotonic()
+        await self._write(file, held, check)
+
+    async def _commit(self, file: IncomingFile) -> None:
+        await self._in_thread(file.commit, self._expiry())
+        if file.known.size is None:
+            await self._make_room(0)
 
     async def _write(self, file: IncomingFile, held: bytearray, check: _Check) -> None:
         block = bytes(held)
         held.clear()
-        await _in_thread(_take, file, block, check)
+        await self._in_thread(_take, file, block, check)
 
     def _demand_fit(self, file: IncomingFile, more: int) -> None:
         known = file.known
@@ -209,7 +221,7 @@ class Uploads:
     async def _complete(self, upload: _Upload) -> None:
         """If it is whole it becomes a source."""
         if upload.known.offset == upload.known.size and not upload.known.sha256:
-            await _in_thread(self._adopt, upload.file)
+            await self._in_thread(self._adopt, upload.file)
 
     def _adopt(self, file: IncomingFile) -> None:
         sha256 = file.sha256()
@@ -272,6 +284,19 @@ class Uploads:
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(upload.file.release)
 
+    async def _in_thread(self, doing: Callable[..., _T], *args: Any) -> _T:
+        """Who is cancelled meanwhile waits all the same: nobody else is to touch the file before."""
+        task = asyncio.create_task(self._at_disk(doing, *args))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            raise
+
+    async def _at_disk(self, doing: Callable[..., _T], *args: Any) -> _T:
+        async with self._disk:
+            return await asyncio.to_thread(doing, *args)
+
     def _expiry(self) -> float:
         return time.time() + self._settings.upload_keep
 
@@ -299,7 +324,7 @@ def _checked(check: _Check) -> bool:
 def _settle(file: IncomingFile, rest: bytearray | None, expires_at: float) -> None:
     """What has come counts, with the rest of it; or nothing does, where that is None."""
     try:
-        if rest is not None:
+        if rest is not None and file.begun:
             try:
                 file.write(bytes(rest))
             finally:
@@ -320,13 +345,3 @@ async def _joined(task: asyncio.Task[None]) -> None:
     if task.cancelled():
         raise ConflictError(_TAKEN_OVER)
     task.result()
-
-
-async def _in_thread(doing: Callable[..., _T], *args: Any) -> _T:
-    """Who is cancelled meanwhile waits all the same: nobody else is to touch the file before."""
-    task = asyncio.ensure_future(asyncio.to_thread(doing, *args))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -24,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
 from vidproc.storage.database_file import DatabaseFile
+from vidproc.storage.server_wire import ServerWire
 from vidproc.storage.tables import VERSION, metadata, schema
 
 log = structlog.get_logger()
@@ -101,6 +103,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._file = _file(self._engine.url)
+        self._wire = None if self._engine.dialect.name == "sqlite" else ServerWire(self._engine)
         self._thread = ThreadPoolExecutor(1, "database")
         self._orders: list[_Order] = []
         self._writing: asyncio.Task[None] | None = None
@@ -155,7 +158,7 @@ class Database:
             while self._orders:
                 orders, self._orders = self._orders, []
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, orders)
+                    await self._do(partial(self._commit, orders))
                 except RuntimeError as error:  # no thread to be had, or it has been shut down
                     _fail(orders, StorageError(f"the database: {error}"))
                 for order in orders:
@@ -176,9 +179,13 @@ class Database:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+            return await self._do(call)
         except SQLAlchemyError as error:
             raise _translated(error) from error
+
+    async def _do(self, call: Callable[[], T]) -> T:
+        asked = call if self._wire is None else partial(self._wire.watched, call)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, asked)
 
     def _prepare(self) -> None:
         if self._file is not None:

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,11 @@ class IncomingFile:
         self._digest = digest  # of the bytes that count, or None: they came to an earlier coordinator
         self._ahead: hashlib._Hash | None = None
         self._at = 0
+        self._file: FileIO | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._file is not None
 
     @property
     def uncommitted(self) -> int:
@@ -63,6 +69,7 @@ class IncomingFile:
         self._ahead = self._digest.copy() if self._digest else None
 
     def write(self, data: bytes) -> None:
+        assert self._file is not None
         with disk_errors(_DOING):
             write_all(self._file, data)
         self._at += len(data)
@@ -71,13 +78,16 @@ class IncomingFile:
 
     def commit(self, expires_at: float) -> None:
         """All that was written counts, and is durable."""
+        assert self._file is not None
         with disk_errors(_DOING):
             os.fsync(self._file.fileno())
             self.note(replace(self.known, offset=self._at, expires_at=expires_at))
         self._digest = self._ahead.copy() if self._ahead else None
 
     def end(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def note(self, known: Incoming) -> None:
         """This is so from now on, also for the next coordinator."""

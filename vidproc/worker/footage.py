@@ -46,6 +46,7 @@ class Footage:
         self._decode_s = self._lead_in_s = 0.0
         self._resumed = 0.0  # when the decoder last got on with a packet
         self._first = task.first
+        self._leading = True
         self._keeps = True
         self._finished = 0
         self._film = FilmPictures(task.stream, converter, task.width, task.height)
@@ -66,7 +67,7 @@ class Footage:
         orders = field_orders(packets) if task.made_as else {}
         began = self._resumed = time.perf_counter()
         for rank, frame in self._frames:
-            decoded = time.perf_counter()
+            self._leading, decoded = False, time.perf_counter()
             self._decode_s += decoded - began
             if task.made_as:
                 picture = ordered(picture_of(frame, task.made_as, task.width, task.height), orders[rank])
@@ -98,7 +99,7 @@ class Footage:
         no part of the work on frames was opening codecs."""
         filters, conversions = self._spent_before
         parts = {
-            "decode": self._decode_s - self._lead_in_s,
+            "decode": max(0.0, self._decode_s - self._lead_in_s),  # clocks that are read apart
             "lead_in": self._lead_in_s,
             "filter": self._spent.filters - filters,
             "convert": self._spent.conversions - conversions,
@@ -118,9 +119,10 @@ class Footage:
         )
 
     def _note(self, rank: int) -> None:
-        """A packet was fed; in the lead-in, when no frame has come out yet, all time since the last one was its."""
+        """A packet was fed; in the lead-in, when no frame has come out yet, all time since the last one was its. Later
+        there may be more that nobody is shown."""
         self.mark()
-        if rank < self._first:
+        if self._leading and rank < self._first:
             now = time.perf_counter()
             self._lead_in_s += now - self._resumed
             self._resumed = now

@@ -18,23 +18,8 @@ let spoken = -1; // percents that were said aloud
 let stop = () => {};
 
 async function begin() {
-  const details = await call(`/jobs/${id}`);
-  shape(details);
-  if (FINAL.has(details.state)) {
-    await ended(details);
-  } else {
-    stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, streams);
-  }
-}
-
-/** A stream that breaks off may do so since the job has ended meanwhile. */
-function streams(is) {
-  connected(is);
-  if (!is)
-    call(`/jobs/${id}`).then(
-      (details) => FINAL.has(details.state) && ended(details),
-      () => {},
-    );
+  shape(await call(`/jobs/${id}`));
+  stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
 }
 
 // What holds whatever its state
@@ -182,39 +167,46 @@ const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
 
 // At the end
 
-async function ended(details) {
+function ended(details) {
   stop();
-  connected(true);
   shape(details);
   progress(details.frames_done, details.frames_total, details.state);
-  const { metrics } = details;
-  figures({
-    Frames: [
-      count(metrics.frames_out ?? details.frames_done),
-      details.frames_total ? `of ${count(details.frames_total)}` : "",
-    ],
-    "Frames/s": [metrics.processing_fps === undefined ? null : figure(metrics.processing_fps)],
-    Took: [span(metrics.wall_s ?? details.ended_at - details.submitted_at)],
-    Size: [details.result_size ? size(details.result_size) : null, `from ${size(details.size)}`],
-    "Latency, p50 / p95 / p99": latency(metrics.latency_ms),
-    Retries: [metrics.retries && count(metrics.retries.total)],
-    Fallbacks: [metrics.fallback_frames && count(metrics.fallback_frames.total)],
-    Bottleneck: neck(metrics.bottleneck),
-  });
-  share(metrics.workers);
+  outcome(details, details.metrics);
+  share(details.metrics.workers);
   failure(details);
-  losses(metrics.losses ?? []);
-  if (Object.keys(metrics).length) {
-    $("#metrics-card").hidden = false;
-    say($("#metrics"), JSON.stringify(metrics, null, 2));
-  }
-  if (metrics.fallback_frames?.total) {
-    $("#log-card").hidden = false;
-    fallbacks(metrics.fallback_frames.total, metrics.fallback_frames.by_frame);
-  }
-  if (details.result_held) await result(details);
-  else if (details.state !== "done") pictures.none();
+  losses(details.metrics.losses ?? []);
+  fallen(details.metrics);
+  everything(details.metrics);
   change(details);
+  if (details.result_held) result(details);
+  else pictures.none();
+}
+
+function outcome(
+  details,
+  { frames_out, processing_fps: fps, wall_s, latency_ms, retries, fallback_frames, bottleneck },
+) {
+  figures({
+    Frames: [count(frames_out ?? details.frames_done), details.frames_total ? `of ${count(details.frames_total)}` : ""],
+    "Frames/s": [fps === undefined ? null : figure(fps)],
+    Took: [span(wall_s ?? details.ended_at - details.submitted_at)],
+    Size: [details.result_size ? size(details.result_size) : null, `from ${size(details.size)}`],
+    "Latency, p50 / p95 / p99": latency(latency_ms),
+    Retries: [retries && count(retries.total)],
+    Fallbacks: [fallback_frames && count(fallback_frames.total)],
+    Bottleneck: neck(bottleneck),
+  });
+}
+
+function fallen({ fallback_frames: told }) {
+  if (!told?.total) return;
+  $("#log-card").hidden = false;
+  fallbacks(told.total, told.by_frame);
+}
+
+function everything(metrics) {
+  $("#metrics-card").hidden = Object.keys(metrics).length === 0;
+  say($("#metrics"), JSON.stringify(metrics, null, 2));
 }
 
 function failure({ state, message, result_held: held }) {
@@ -229,21 +221,25 @@ function losses(told) {
   $("#losses").replaceChildren(...told.map((each) => h("li", {}, sentence(each))));
 }
 
-async function result({ metrics, frames_total: total }) {
+function result({ metrics, frames_total: total }) {
   const address = `/api/v1/jobs/${id}/result`;
   $("#download").href = address;
   $("#download").hidden = false;
-  const unable = h("p", { class: "card muted" }, "This browser can't play it: download it.");
   const video = h("video", {
     controls: true,
     preload: "metadata",
     src: `${address}?inline=1`,
-    onerror: () => video.replaceWith(unable),
+    onerror: () => unable(video),
+    onloadedmetadata: () => video.videoWidth || unable(video), // it would play the sound alone
   });
   $("#player").replaceChildren(video);
   $("#player").hidden = false;
   $("#columns").classList.add("ended");
   pictures.scrub(metrics.frames_out ?? total);
+}
+
+function unable(video) {
+  video.replaceWith(h("p", { class: "card muted" }, "This browser can't play it: download it."));
 }
 
 function change({ source, name }) {
