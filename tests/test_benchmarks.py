@@ -126,7 +126,7 @@ def test_viewers_watch_while_jobs_go_on(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(bench, "FOLDER", tmp_path)
     monkeypatch.setattr(viewers, "CROWD", viewers.Crowd(jobs=2, of_cluster=2))
     out = tmp_path / "out.json"
-    words = ["viewers", "--slots", "1", "--rounds", "1", "--seconds", "1,3", "--height", "180"]
+    words = ["viewers", "--slots", "1", "--rounds", "1", "--seconds", "1,6", "--height", "180"]
     assert bench.main([*words, "--json", str(out)]) == 0
     section = load(out).sections["viewers"].section
     (alone,), (watched,) = section.data["alone"], section.data["watched"]

@@ -104,10 +104,13 @@ class _Course:
         return own.user + own.system, cpu_seconds(self._coordinator), asyncio.get_running_loop().time()
 
     async def _watch(self) -> None:
+        of_cluster = ["/api/v1/events" for _ in range(CROWD.of_cluster)]
+        await asyncio.gather(self._watch_jobs(), *map(self._pages.watch, of_cluster))
+
+    async def _watch_jobs(self) -> None:
         jobs = await self._pages.jobs(CROWD.jobs)
         paths = [f"/api/v1/jobs/{job}/events" for job in jobs for _ in range(CROWD.of_job)]
         paths += [f"/preview.mjpeg?job={job}" for job in jobs for _ in range(CROWD.of_picture)]
-        paths += ["/api/v1/events" for _ in range(CROWD.of_cluster)]
         await asyncio.gather(*map(self._pages.watch, paths))
 
     async def _job(self, crf: int, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,9 @@ class Line:
 class Served:
     """A server; `line` opens a connection to it."""
 
-    def __init__(self, where: str) -> None:
-        at = urlsplit(where)
+    def __init__(self, server: WebServer) -> None:
+        at = urlsplit(server.addresses[0])
+        self.server = server
         self.place = (at.hostname, at.port)
         self.writers: list[asyncio.StreamWriter] = []
 
@@ -104,7 +106,7 @@ def serving(test: Callable[[Served], Coroutine[Any, Any, None]], **given: Any) -
         settings = CoordinatorSettings(bind="127.0.0.1", preview_port=0, min_upload_rate=LEAST, **given)
         server = WebServer(Bodies(app), settings)
         server.start()
-        served = Served(server.addresses[0])
+        served = Served(server)
         try:
             async with asyncio.timeout(LIMIT_S):
                 await test(served)
@@ -165,6 +167,22 @@ def test_a_body_that_comes_fast_enough_may_take_its_time(monkeypatch: pytest.Mon
             await line.send(b"x" * 10_000)
             await asyncio.sleep(0.01)
         assert (await line.answer())[0] == 200
+
+    serving(test)
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Head and body are two pieces, and the second would wait for the other side to acknowledge the first (Nagle's
+    algorithm): 40 ms, where they take one."""
+
+    async def test(served: Served) -> None:
+        line = await served.line()
+        await line.send(GET)
+        assert (await line.answer())[0] == 200
+        (there,) = served.server._server.server_state.connections
+        assert isinstance(there, guard.GuardedProtocol)
+        sock = there.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     serving(test)
 

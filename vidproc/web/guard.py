@@ -11,6 +11,7 @@ held up while any of it waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 from enum import Enum, auto
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vidproc.config import CoordinatorSettings
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
+from vidproc.transport.wire import tune_tcp
 from vidproc.web.problems import problem
 from vidproc.web.turns import Turns
 
@@ -58,6 +60,7 @@ class Guard:
         most = (settings.max_connections, settings.max_connections_per_peer, settings.max_connection_rate)
         self.admission = Admission(ConnectionLimits(*most), asyncio.get_running_loop().time)
         self.least = max(1, settings.min_upload_rate)
+        self.send_timeout_s = settings.send_timeout
         self.send_look_s = settings.send_timeout / _SEND_LOOKS
         self.refused = 0
         self.turns = Turns(_READ_AT_ONCE)
@@ -82,7 +85,9 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        tune_tcp(sock, self._guard.send_timeout_s)
+        with contextlib.suppress(OSError):  # it was reset meanwhile
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         name = peer_of(sock, transport.get_extra_info("peername"))
         if refusal := self._guard.admission.admit(name):
             self._refuse(refusal)
