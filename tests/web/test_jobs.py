@@ -14,6 +14,10 @@ def test_jobs_that_were_sent_are_shown(site: Cluster, http: httpx.Client, film: 
     shown = http.get(f"/api/v1/jobs/{newest['id']}").json()
     assert shown["metrics"]["frames_out"] == 60
     assert shown["job"]["filters"][0]["name"] == "invert"
+    first = http.get(f"/api/v1/jobs/{newest['id']}/attempts").json()
+    rest = http.get(f"/api/v1/jobs/{newest['id']}/attempts", params={"offset": 2}).json()
+    assert {each["chunk"] for each in first["attempts"] if each["outcome"] == "done"} == set(range(5))
+    assert (rest["attempts"], rest["total"]) == (first["attempts"][2:], len(first["attempts"]))
 
 
 def test_a_job_is_run_again_and_removed(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> None:

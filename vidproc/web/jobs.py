@@ -10,7 +10,9 @@ from vidproc.coordinator.view import View
 from vidproc.model import JobState
 from vidproc.protocol.job_messages import PAGE
 from vidproc.protocol.structure import to_plain
-from vidproc.web.schemas import JobDetails, JobPage, JobSummary
+from vidproc.web.schemas import Attempt, AttemptPage, JobDetails, JobPage, JobSummary
+
+_FURTHEST = 2**31 - 1
 
 
 def router(view: View) -> APIRouter:
@@ -26,6 +28,12 @@ def router(view: View) -> APIRouter:
     @made.get("/{job_id}", summary="One job: what was asked, how far it is, how it ended")
     async def show_job(job_id: str) -> JobDetails:
         return await details(view, job_id)
+
+    @made.get("/{job_id}/attempts", summary="Who had which of its chunks, and what came of that")
+    async def list_attempts(job_id: str, offset: Annotated[int, Query(ge=0, le=_FURTHEST)] = 0) -> AttemptPage:
+        """Of jobs that ended long ago too: retries and their reasons. A page begins at `offset`."""
+        found, total = await view.attempts(job_id, offset)
+        return AttemptPage(attempts=[Attempt(**to_plain(it)) for it in found], total=total)
 
     @made.post("/{job_id}/cancel", status_code=204, summary="Stop a job")
     async def cancel_job(job_id: str) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from vidproc.coordinator.live import Where
-from vidproc.model import JobState, Outcome
+from vidproc.model import JobState, LeaseKind, Outcome
 
 
 class JobSummary(BaseModel):
@@ -44,6 +44,30 @@ class JobDetails(JobSummary):
     source: str = Field(description="the film's SHA-256; empty while that is not known")
     job: dict[str, Any]
     metrics: dict[str, Any]
+
+
+class Attempt(BaseModel):
+    """A chunk in the hands of a daemon's slot, for the how manieth time, and what came of it. Times are seconds since
+    1970 (UTC). `second`: another slot was at it too, and late."""
+
+    kind: LeaseKind
+    chunk: int
+    attempt: int
+    worker: str
+    slot: int
+    began_at: float
+    ended_at: float | None
+    outcome: Outcome
+    code: str
+    message: str
+    second: bool
+
+
+class AttemptPage(BaseModel):
+    """Those that have ended, in the order of their ends, then those that go on; `total` is how many there are."""
+
+    attempts: list[Attempt]
+    total: int
 
 
 class Chunk(BaseModel):
