@@ -189,7 +189,8 @@ def _aspect_losses(row: OutputCodec, spec: EncoderSpec, container: str) -> list[
     """Matroska and WebM are told the shape of pixels by the stream's bytes alone, where PyAV writes them."""
     if row.tells_aspect or container not in ("mkv", "webm") or spec.sar in (0, 1):
         return []
-    return [f"{row.name} in {container} can't say that pixels are {spec.sar} as wide as high: players will show them square"]
+    shape = f"pixels are {spec.sar} as wide as high"
+    return [f"{row.name} in {container} can't say that {shape}: players will show them square"]
 
 
 def _finer(form: av.VideoFormat, target: av.VideoFormat) -> bool:
