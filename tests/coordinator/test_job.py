@@ -50,6 +50,21 @@ def test_its_end_is_told_when_it_was_written_down(tmp_path: Path) -> None:
     assert job.told_state is JobState.DONE
 
 
+def test_frames_that_are_lost_make_no_pace_below_none(tmp_path: Path) -> None:
+    job, now = job_at(tmp_path, JobState.RUNNING), time.monotonic()
+    job.frames_in_hand[1] = 40
+    assert job.progress(now + 1, "").fps > 0
+    del job.frames_in_hand[1]
+    assert job.progress(now + 20, "").fps == job.fps(now + 20) == 0.0
+
+
+def test_a_job_that_has_ended_grows_no_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_at(tmp_path, JobState.DONE)
+    age, now = job.age_s, time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert job.age_s == age
+
+
 def may(state: JobState, then: JobState) -> bool:
     """Whether anything ever asks for it. Muxing may be begun twice: the media process can die over it."""
     forward = STATES.index(then) - STATES.index(state) == 1

@@ -94,6 +94,25 @@ def test_what_waits_is_counted_and_why(tmp_path: Path) -> None:
     run(main())
 
 
+def test_what_was_lost_with_a_daemon_says_so_and_nobody_knows_how_long_the_rest_takes(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with dispatching() as dispatch:
+            link, job = join(dispatch, "w"), job_in(tmp_path, chunks=3)
+            into(job, JobState.RUNNING)
+            submit(dispatch, job)
+            finish(dispatch, link.leases[0].lease)
+            job.frames_total = 3 * FRAMES
+            job.progress(job.submitted_at + 1, "")
+            assert live.job_now(dispatch, job).seconds_left is not None
+            dispatch.worker_lost(link)  # type: ignore[arg-type]
+            told = live.job_now(dispatch, job)
+            assert told.fps > 0
+            assert (told.seconds_left, told.waiting) == (None, "no worker daemon is connected")
+            assert {line.reason for line in told.log} == {"its daemon's connection ended"}
+
+    run(main())
+
+
 def test_jobs_near_their_end_come_first_and_then_the_oldest(tmp_path: Path) -> None:
     states = [JobState.UPLOADING, JobState.RUNNING, JobState.MUXING, JobState.INDEXING, JobState.RUNNING]
 

@@ -80,7 +80,18 @@ def test_a_job_that_is_not_there_is_said_to_be(visitor: Visitor) -> None:
     visitor.may_refuse = {404}
     page = visitor.page("/jobs/0123456789abcdef")
     expect(page.get_by_role("alert")).to_contain_text("no job 0123456789abcdef")
+    expect(page.locator("#progress")).to_be_hidden()
     accessible(page)
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"", "is empty"), (bytes(5000), "is not a video")])
+def test_what_is_no_film_is_told_by_its_name(visitor: Visitor, tmp_path: Path, content: bytes, told: str) -> None:
+    visitor.may_refuse = {422} if content else set()
+    (tmp_path / "holiday.mp4").write_bytes(content)
+    page = visitor.page("/")
+    page.locator("#file").set_input_files(tmp_path / "holiday.mp4")
+    expect(page.get_by_role("alert")).to_contain_text(f"oliday.mp4 {told}")
+    expect(page.get_by_text("drop one here")).to_be_visible()
 
 
 def test_a_film_goes_in_and_comes_out(visitor: Visitor, http: httpx.Client, film: Path, tmp_path: Path) -> None:

@@ -27,6 +27,15 @@ def test_pages_of_other_sites_change_nothing(http: httpx.Client) -> None:
     assert http.post("/api/v1/jobs/no-id/cancel", headers=own).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told"), [("GET", "/nothing", "nothing is at this address"), ("PUT", "/healthz", "Allow")]
+)
+def test_who_asks_for_what_is_not_there_is_told_where_to_look(
+    http: httpx.Client, method: str, path: str, told: str
+) -> None:
+    assert told in http.request(method, path).json()["detail"]
+
+
 TOKEN = "a-token-of-quite-some-length"
 
 

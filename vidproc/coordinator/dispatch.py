@@ -142,7 +142,7 @@ class Dispatch:
         self.tally.worker_left(link.name)
         self.feed(ev.WorkerLost(link.name))
         for lease in [n for n in self._leases if not self.scheduler.is_live(n)]:
-            self._forget(lease, Outcome.LOST)
+            self._forget(lease, Outcome.LOST, message="its daemon's connection ended")
 
     def progressed(self, finished: Mapping[int, int]) -> None:
         """A daemon tells how many frames of its leases its slots have finished."""
@@ -370,4 +370,4 @@ class Dispatch:
         if self._alarm is not None:
             self._alarm.cancel()
         for lease in list(self._leases):
-            self._forget(lease, Outcome.LOST)
+            self._forget(lease, Outcome.LOST, message="the coordinator stopped")

@@ -125,6 +125,7 @@ class Job:
     queue_mean: float = 0.0
     queue_looks: int = 0
     _taken_on: float = field(default_factory=time.monotonic, init=False)
+    _ended_at: float | None = field(default=None, init=False)
     _state: JobState = field(default=JobState.UPLOADING, init=False)
     _before: JobState = field(default=JobState.UPLOADING, init=False)
     _error: VidprocError | None = field(default=None, init=False)
@@ -150,14 +151,16 @@ class Job:
 
     @property
     def age_s(self) -> float:
-        """Since its submission."""
-        return time.monotonic() - self.submitted_at
+        """Since its submission, until its end."""
+        return (self._ended_at or time.monotonic()) - self.submitted_at
 
     def enter(self, state: JobState) -> None:
         """Raises `ValueError` for a state that cannot follow the present one."""
         if state not in _NEXT[self._state]:
             raise ValueError(f"job {self.id} cannot be {state} after it was {self._state}")
         self._before, self._state = self._state, state
+        if state.final:
+            self._ended_at = time.monotonic()
 
     def recall(self, finished: Finished) -> None:
         """It has ended, before this coordinator was started or long ago."""
@@ -268,7 +271,11 @@ class Job:
         done = self.frames_done
         self.rate.add(done - self.frames_told, now)
         self.frames_told = done
-        return Progress(self.id, self.told_state, done, self.frames_total, max(0.0, self.rate.rate(now)), waiting)
+        return Progress(self.id, self.told_state, done, self.frames_total, self.fps(now), waiting)
+
+    def fps(self, now: float) -> float:
+        """Its pace of late; of frames lost with a slot or a daemon, which are done again, there is none below."""
+        return max(0.0, self.rate.rate(now))
 
     def tell(self, message: Message) -> None:
         for listener in list(self.listeners):

@@ -131,17 +131,19 @@ def _briefs(dispatch: Dispatch, jobs: Iterable[Job]) -> tuple[JobBrief, ...]:
 
 
 def _brief(dispatch: Dispatch, job: Job, slots: int) -> JobBrief:
-    state, left, waiting = job.told_state, _seconds_left(job), _waiting(dispatch, job)
+    state, waiting = job.told_state, _waiting(dispatch, job)
+    left = _seconds_left(job, waiting)
     return JobBrief(job.id, state, job.name, job.frames_done, job.frames_total, _fps(job), left, waiting, slots)
 
 
 def _fps(job: Job) -> float:
-    return round(job.rate.rate(time.monotonic()), 2)
+    return round(job.fps(time.monotonic()), 2)
 
 
-def _seconds_left(job: Job) -> float | None:
+def _seconds_left(job: Job, waiting: str) -> float | None:
+    """None where nothing goes on: the pace is still that of before."""
     left, fps = job.frames_total - job.frames_done, _fps(job)
-    return round(left / fps, 1) if fps > 0 and job.frames_total and left >= 0 else None
+    return round(left / fps, 1) if fps > 0 and job.frames_total and left >= 0 and not waiting else None
 
 
 def _waiting(dispatch: Dispatch, job: Job) -> str:
@@ -176,6 +178,7 @@ def _short_job(it: JobBrief) -> JobBrief:
 
 def job_now(dispatch: Dispatch, job: Job) -> JobNow:
     reports = [done.report for done in job.results.values()]
+    waiting = _waiting(dispatch, job)
     fallbacks = {str(each.rank): each.reason for report in reports for each in report.fallbacks}
     seconds = _sums([*(report.seconds for report in reports), job.seconds])
     return JobNow(
@@ -185,8 +188,8 @@ def job_now(dispatch: Dispatch, job: Job) -> JobNow:
         frames_done=job.frames_done,
         frames_total=job.frames_total,
         fps=_fps(job),
-        seconds_left=_seconds_left(job),
-        waiting=_waiting(dispatch, job),
+        seconds_left=_seconds_left(job, waiting),
+        waiting=waiting,
         age_s=round(job.age_s, 1),
         chunks=_chunks(dispatch, job),
         chunks_total=len(job.chunks),

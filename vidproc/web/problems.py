@@ -34,6 +34,11 @@ from vidproc.errors import (
 
 CHECKSUM_MISMATCH = 460
 """A status of tus 1.0's own."""
+_WHAT_TO_DO = {
+    404: "nothing is at this address; /api/v1/openapi.json tells what there is",
+    405: "nothing here goes by this method; Allow names those that do",
+}
+"""Where it was not even found out who should answer."""
 
 
 class Problem(BaseModel):
@@ -121,7 +126,8 @@ async def _of_ours(_: Request, error: Exception) -> Response:
 
 async def _of_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, error.detail if error.detail != _title(error.status_code) else "")
+    said = error.detail if error.detail != _title(error.status_code) else _WHAT_TO_DO.get(error.status_code, "")
+    answer = problem(error.status_code, said)
     answer.headers.update(error.headers or {})
     return answer
 

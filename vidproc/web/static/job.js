@@ -263,4 +263,7 @@ action($("#remove"), async () => {
   await call(`/jobs/${id}`, { method: "DELETE" });
   location.assign("/history");
 });
-begin().catch(notice);
+begin().catch((error) => {
+  notice(error);
+  for (const each of [$("#state"), $("#about")]) each.hidden = true; // nothing is known of it, nor will be
+});

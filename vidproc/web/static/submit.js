@@ -46,7 +46,8 @@ async function steps(job) {
 // Films
 
 async function take(file) {
-  notice(null);
+  notice(file.size ? null : `${file.name} is empty`);
+  if (!file.size) return;
   const stopping = new AbortController();
   stage("upload");
   say($("#upload-name"), file.name);
@@ -75,7 +76,7 @@ async function open(source, name) {
   try {
     film = { ...(await call(`/films/${source}`)), source, name };
   } catch (error) {
-    notice(error);
+    notice(error.message.replace(source, name ?? "the film"));
     history.replaceState(null, "", "/");
     stage("drop");
     return;
