@@ -49,6 +49,13 @@ def run(command: Sequence[str], watch: MemoryWatch | None = None) -> Usage:
     return Usage(seconds, used.ru_utime + used.ru_stime + orphans.cpu_s, text)
 
 
+def turns(pid: int) -> tuple[float, float]:
+    """Seconds that a process' main thread has had a processor, and waited for one (Linux's schedstats), which does not
+    go by ticks."""
+    had, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return int(had) / 1e9, int(waited) / 1e9
+
+
 def cpu_seconds(parent: psutil.Process) -> float:
     """Of a running program and all its processes; of ended ones too, which are in the time of whoever waited."""
     seconds = 0.0

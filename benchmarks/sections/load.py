@@ -22,7 +22,7 @@ from benchmarks.clips import Recipe, drawn
 from benchmarks.cluster import Cluster
 from benchmarks.page import Goal, Section, Table, number
 from benchmarks.settings import Settings
-from benchmarks.usage import ROOT
+from benchmarks.usage import ROOT, turns
 from vidproc.client import remote
 from vidproc.client.endpoint import Endpoint
 from vidproc.errors import ConnectionLostError, UnreachableError, VidprocError
@@ -182,10 +182,10 @@ class _Course:
     # Jobs
 
     async def _all_jobs(self) -> None:
-        began, before = time.monotonic(), _turns(self._coordinator.pid)
+        began, before = time.monotonic(), turns(self._coordinator.pid)
         left = iter(range(LOAD.jobs))
         await asyncio.gather(*(self._client(left) for _ in range(LOAD.clients)))
-        after, found = _turns(self._coordinator.pid), self._found
+        after, found = turns(self._coordinator.pid), self._found
         found.seconds = time.monotonic() - began
         found.worked, found.waited = (new - old for new, old in zip(after, before, strict=True))
 
@@ -201,12 +201,6 @@ class _Course:
                 self._found.errors.append(str(error))
             finally:
                 out.unlink(missing_ok=True)
-
-
-def _turns(pid: int) -> tuple[float, float]:
-    """Seconds that a process' main thread has had a processor, and waited for one (Linux's schedstats)."""
-    had, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return int(had) / 1e9, int(waited) / 1e9
 
 
 # What is said of it

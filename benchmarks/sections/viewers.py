@@ -16,7 +16,7 @@ import psutil
 from benchmarks.comparison import FIRST_CRF, Spread
 from benchmarks.page import Section, Table, goal, number, spread
 from benchmarks.settings import Settings
-from benchmarks.usage import cpu_seconds
+from benchmarks.usage import cpu_seconds, turns
 from benchmarks.viewing import Pages
 from vidproc.client import remote
 from vidproc.client.endpoint import Endpoint
@@ -100,8 +100,8 @@ class _Course:
         return Cost(own, family, seconds, (self._pages.received - received) / 2**20)
 
     def _spent(self) -> tuple[float, float, float]:
-        own = self._coordinator.cpu_times()
-        return own.user + own.system, cpu_seconds(self._coordinator), asyncio.get_running_loop().time()
+        family = cpu_seconds(self._coordinator)
+        return turns(self._coordinator.pid)[0], family, asyncio.get_running_loop().time()
 
     async def _watch(self) -> None:
         of_cluster = ["/api/v1/events" for _ in range(CROWD.of_cluster)]

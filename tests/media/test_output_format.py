@@ -47,6 +47,24 @@ def test_what_loses_nothing_is_not_said(pix_fmt: str) -> None:
     assert encoder_spec(replace(STREAM, pix_fmt=pix_fmt), JOB)[1] == ()
 
 
+@pytest.mark.parametrize(
+    ("codec", "container", "told"),
+    [
+        ("vp9", "webm", False),
+        ("vp9", "mp4", True),
+        ("av1", "mkv", False),
+        ("ffv1", "mkv", False),
+        ("h264", "mkv", True),
+        ("mjpeg", "mkv", True),
+    ],
+)
+def test_where_the_shape_of_pixels_can_not_be_told_that_is_said(codec: str, container: str, told: bool) -> None:
+    job = JobSpec(filters=(), codec=codec, container=container)
+    said = " ".join(encoder_spec(STREAM, job)[1])
+    assert ("pixels are 4/3 as wide as high" in said) is not told
+    assert "as wide" not in " ".join(encoder_spec(replace(STREAM, sar=Fraction(1)), job)[1])
+
+
 def test_yuvj_means_full_range() -> None:
     spec, _ = encoder_spec(replace(STREAM, pix_fmt="yuvj420p", colour=Colour()), JOB)
     assert (spec.pix_fmt, spec.colour.range) == ("yuv420p", 2)
@@ -175,7 +193,7 @@ def test_hdr_goes_into_ten_bits(codec: str, container: str, way_out: str) -> Non
         encoder_spec(stream, job)
     for taken in (
         replace(job, codec="h265", container="mp4", pix_fmt="source"),
-        replace(job, codec="av1", container="mkv"),
+        replace(job, codec="av1", container="mp4"),
     ):
         spec, losses = encoder_spec(stream, taken)
         assert (spec.pix_fmt, spec.colour, losses) == ("yuv420p10le", Colour(9, 16, 9, 1), ())

@@ -81,6 +81,7 @@ class OutputCodec(Struct, frozen=True):
     reorder: how many frames decode order runs behind, where the encoder does not tell FFmpeg.
     matrix: the one by which the codec's pictures are always read; 0 where it can say which.
     display: how it is told of the display that an HDR film was made for; none where it can't be.
+    tells_aspect: whether its bytes say how wide pixels are for their height.
     tags: FFmpeg's fourcc by container, where its first choice is not what players look for.
     """
 
@@ -98,6 +99,7 @@ class OutputCodec(Struct, frozen=True):
     reorder: int = 0
     matrix: int = 0
     display: Display | None = None
+    tells_aspect: bool = True
     tags: Mapping[str, str] = {}
 
 
@@ -166,6 +168,7 @@ H265 = OutputCodec(
 # The wheels' libvpx has 8 bits only. Its quality is CRF alone where the bit rate is none.
 VP9 = OutputCodec(
     name="vp9",
+    tells_aspect=False,
     encoder="libvpx-vp9",
     pix_fmts=("yuv420p", "yuv422p", "yuv440p", "yuv444p"),
     quality=Quality(0, 63, 32, whole=True),
@@ -182,6 +185,7 @@ VP9 = OutputCodec(
 # All decoders of AV1 take both depths: they are its main profile. SVT-AV1's own numbers for its speeds are presets too.
 AV1 = OutputCodec(
     name="av1",
+    tells_aspect=False,
     encoder="libsvtav1",
     pix_fmts=("yuv420p", "yuv420p10le"),
     quality=Quality(1, 63, 35, whole=True),
@@ -213,6 +217,7 @@ AV1 = OutputCodec(
 # As archives want it: each frame can be decoded alone and has a checksum.
 FFV1 = OutputCodec(
     name="ffv1",
+    tells_aspect=False,
     encoder="ffv1",
     pix_fmts=(
         *(f"yuv{chroma}p" for chroma in ("420", "422", "444", "440", "411", "410")),

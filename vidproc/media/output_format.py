@@ -78,7 +78,8 @@ def encoder_spec(
         field_order=shape.field_order if shape.field_order in row.interlaced else PROGRESSIVE,
         frame_rate=stream.frame_rate if stream.frame_rate > 0 else Fraction(25),
     )
-    return spec, (*_depth_losses(spec, stream), *_size_losses(spec), *_untold(row, spec, shape))
+    untold = (*_untold(row, spec, shape), *_aspect_losses(row, spec, job.container))
+    return spec, (*_depth_losses(spec, stream), *_size_losses(spec), *untold)
 
 
 def _pix_fmt(row: OutputCodec, stream: StreamFormat, job: JobSpec) -> str:
@@ -182,6 +183,14 @@ def _untold(row: OutputCodec, spec: EncoderSpec, shape: Shape) -> list[str]:
     if row.matrix and matrix != row.matrix:
         losses.append(f"{row.name} can't say by which matrix its colours are to be read; players take BT.601")
     return losses
+
+
+def _aspect_losses(row: OutputCodec, spec: EncoderSpec, container: str) -> list[str]:
+    """Matroska and WebM are told the shape of pixels by the stream's bytes alone, where PyAV writes them."""
+    if row.tells_aspect or container not in ("mkv", "webm") or spec.sar in (0, 1):
+        return []
+    shape = f"pixels are {spec.sar} as wide as high"
+    return [f"{row.name} in {container} can't say that {shape}: players will show them square"]
 
 
 def _finer(form: av.VideoFormat, target: av.VideoFormat) -> bool:
