@@ -57,6 +57,18 @@ def test_a_knob_that_turns_is_seen_at_once(visitor: Visitor, film: Path) -> None
     expect(page.locator(".compare img").first).not_to_have_attribute("src", before)
 
 
+def test_what_is_wrong_in_what_is_folded_away_is_shown(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    page.get_by_label("Add a filter").select_option("invert")
+    output = page.locator("#options summary")
+    output.click()
+    page.get_by_label("Quality").fill("900")
+    output.click()
+    expect(page.get_by_label("Quality")).to_be_hidden()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_label("Quality")).to_be_focused()
+
+
 def test_what_cannot_be_is_said_before_the_start(visitor: Visitor, film: Path) -> None:
     visitor.may_refuse = {400}
     page = opened(visitor, film)

@@ -157,7 +157,9 @@ function summary() {
 }
 
 async function start() {
-  if (!chain.valid(true) || !$("#output").reportValidity()) return;
+  if (!chain.valid(true)) return;
+  $("#options").open ||= !$("#output").checkValidity(); // what is folded away can't be pointed at
+  if (!$("#output").reportValidity()) return;
   const made = await call("/jobs", {
     method: "POST",
     body: { source: film.source, name: film.name ?? undefined, filters: chain.value(), ...output() },
