@@ -12,10 +12,12 @@ from vidproc.web.schemas import Alive, Ready
 def router(view: View) -> APIRouter:
     made = APIRouter(tags=["health"])
 
+    @made.head("/healthz", include_in_schema=False)
     @made.get("/healthz", summary="It lives: its event loop answers")
     async def healthz() -> Alive:
         return Alive(name=view.name, version=view.version, began_at=view.began_at)
 
+    @made.head("/readyz", include_in_schema=False)
     @made.get("/readyz", summary="It can do a job", responses={503: {"model": Ready, "description": "It can't now"}})
     async def readyz(response: Response) -> Ready:
         """Part by part, with the reason; 503 when one is not ready."""
