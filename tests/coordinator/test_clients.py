@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tests.coordinator.jobs import LIMIT_S, run, until
 from tests.coordinator.talk import answer, refusal
 from tests.media import clips
+from tests.storage.folders import small_files
 from vidproc.config import CoordinatorSettings
 from vidproc.coordinator.server import Coordinator
 from vidproc.errors import PeerError
@@ -188,6 +189,21 @@ def test_more_bytes_than_were_announced(tmp_path: Path) -> None:
             error = await refusal(client, UploadBlock(job, 0, 0), FILM[:101])
             assert (error.code, error.job_id) == ("usage", job)
             assert "more bytes" in error.message
+
+    run(main())
+
+
+def test_a_film_that_the_disk_does_not_take_ends_its_job_whoever_is_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with served(tmp_path) as at, at.client() as client:
+            job = (await accepted(client)).job_id
+            with small_files():
+                error = await refusal(client, UploadBlock(job, 0, zlib.crc32(FILM[:MIB])), FILM[:MIB])
+            assert (error.code, error.job_id) == ("storage", job)
+            assert "cannot store the upload" in error.message
+            end = await answer(client, Finished)
+            assert (end.state, end.message) == (JobState.FAILED, error.message)
+            await until(lambda: job not in at.jobs())
 
     run(main())
 

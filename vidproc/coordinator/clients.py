@@ -19,7 +19,7 @@ from vidproc.coordinator.outbox import Outbox
 from vidproc.coordinator.submissions import Submissions
 from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.upload_pace import LOOK_EVERY_S, UploadPace
-from vidproc.errors import BusyError, ClientError, PeerError, VidprocError, one_line
+from vidproc.errors import BusyError, ClientError, PeerError, StorageError, VidprocError, one_line
 from vidproc.pipelines.plan import remembered
 from vidproc.protocol.job_messages import Describe, ListAttempts, ListJobs, Remove, Rerun
 from vidproc.protocol.messages import (
@@ -39,6 +39,7 @@ from vidproc.protocol.messages import (
 )
 from vidproc.protocol.status_messages import GetStatus
 from vidproc.quantities import counted
+from vidproc.storage.upload import Upload
 from vidproc.tasks import ended
 from vidproc.transport.session import Session
 
@@ -62,6 +63,9 @@ class Desk(Protocol):
 
     def cancel(self, job: Job) -> None:
         """Stop a job, if it has not ended."""
+
+    def fail(self, job: Job, error: VidprocError) -> None:
+        """The same, for a reason."""
 
     def fetched(self, job: Job) -> None:
         """Its client has its result."""
@@ -235,7 +239,7 @@ class ClientLink:
             raise ClientError(f"more bytes were sent than the {job.size} that were announced")
         good = zlib.crc32(payload) == block.crc32
         if good and block.offset == upload.offset:
-            upload.write(payload)
+            self._write(job, upload, payload)
             self._refused.discard(job)
         elif (good and job.source.take(block.offset, payload)) or job in self._refused:
             return
@@ -243,3 +247,12 @@ class ClientLink:
             self._refused.add(job)
         self._outbox.post(Received(job.id, upload.offset))
         self._desk.received(job)
+
+    def _write(self, job: Job, upload: Upload, payload: bytes | memoryview) -> None:
+        """What the disk does not take ends the job. Its client hears of that at once, and may be gone the next moment;
+        the end itself can be written down when there is room again."""
+        try:
+            upload.write(payload)
+        except StorageError as error:
+            self._desk.fail(job, error)
+            raise

@@ -168,6 +168,10 @@ class Desk:
             self._forget(job)
         self._dispatch.fail(job, CancelledError("the job was cancelled"))
 
+    def fail(self, job: Job, error: VidprocError) -> None:
+        """Have a job end for a reason that lies outside its course."""
+        self._dispatch.fail(job, error)
+
     def fetched(self, job: Job) -> None:
         """Let go of a job whose result its client has."""
         if job.told_state is JobState.DONE:
