@@ -203,7 +203,7 @@ def test_a_film_that_the_disk_does_not_take_ends_its_job_whoever_is_there(tmp_pa
             assert "cannot store the upload" in error.message
             end = await answer(client, Finished)
             assert (end.state, end.message) == (JobState.FAILED, error.message)
-            await until(lambda: job not in at.jobs())
+            await until(lambda: job not in at.jobs)
 
     run(main())
 
