@@ -45,6 +45,18 @@ def test_a_slot(own: Cluster, film: Path, gate: Gate, tmp_path: Path, plain: str
     assert len(retries["by_frame"]) == 1
 
 
+def test_the_processes_of_a_daemon_that_only_just_starts(own: Cluster, film: Path, tmp_path: Path) -> None:
+    """First the fork server, which is busy with imports, then the slot."""
+    worker = own.start("worker", *own.by_tcp, "--processes", 1, "--allow-custom", "--log-format", "json")
+    server = until(lambda: [it for it in worker.family() if "forkserver" in str(it.cmdline())], "a fork server")[0]
+    server.kill()
+    worker.saying('"slot died as it started"')
+    slot = until(lambda: [it for it in worker.family() if it.ppid() != worker.process.pid], "a slot")[0]
+    slot.kill()
+    worker.saying('"connected"')
+    assert own.send(film, tmp_path / "out.mp4").code == 0
+
+
 def leased(own: Cluster, worker: str) -> set[int]:
     """The chunks that it was given, by a log with all that is in it."""
     return {line["chunk"] for line in own.log("lease") if line["worker"] == worker}

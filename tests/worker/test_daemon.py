@@ -214,8 +214,32 @@ def test_a_coordinator_of_another_version_ends_it(tmp_path: Path) -> None:
 def test_slots_that_cannot_begin_end_it_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         monkeypatch.setattr(slot_module, "_ENTRY", "tests.worker.children:stillborn")
+        monkeypatch.setattr("vidproc.worker.daemon._backoff", lambda _: 0.01)
         with pytest.raises(ChildDiedError, match="ended with exit code 5"):
             await Daemon(settings(tmp_path, processes=3)).run()
+
+    run(main())
+
+
+def test_processes_that_die_as_it_starts_are_replaced(
+    tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, seen = slot_module._ENTRY, []
+
+    def pause(deaths: int) -> float:
+        seen.append(deaths)
+        if deaths == 3:
+            monkeypatch.setattr(slot_module, "_ENTRY", entry)
+        return 0.01
+
+    async def main() -> None:
+        monkeypatch.setattr(slot_module, "_ENTRY", "tests.worker.children:stillborn")
+        monkeypatch.setattr("vidproc.worker.daemon._backoff", pause)
+        where = Address.unix(tmp_path / "socket")
+        async with coordinator(where) as there, running(Daemon(settings(tmp_path))), there.met() as it:
+            assert seen == [1, 2, 3]
+            await it.lease(1, work)
+            assert (await it.answer()).records == work.expected(0)
 
     run(main())
 

@@ -76,8 +76,10 @@ class Child:
         """Raises `ChildDiedError` if the system has no process to give, and leaves nothing behind then."""
         try:
             await self._start()
-        except (OSError, EOFError) as error:  # no descriptors or memory left; the fork server itself is gone
-            raise ChildDiedError(f"{self.name} could not be started: {error or 'the fork server ended'}") from error
+        except EOFError as error:
+            raise ChildDiedError(f"{self.name} could not be started: the fork server ended") from error
+        except OSError as error:  # no descriptors or memory left
+            raise ChildDiedError(f"{self.name} could not be started: {error}") from error
 
     async def _start(self) -> None:
         with contextlib.ExitStack() as undo:

@@ -16,6 +16,7 @@ import structlog
 
 from vidproc.config import ADAPTIVE, WorkerSettings
 from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
+from vidproc.processes.child import ChildDiedError
 from vidproc.protocol.party import Party
 from vidproc.tasks import ended
 from vidproc.transport.address import Address
@@ -27,6 +28,9 @@ from vidproc.worker.slot import Slot
 
 PRELOADED = ("vidproc.worker.chunk",)
 """What the fork server imports for slots."""
+
+_STARTS = 5
+"""How many processes of a slot may die on their way before the daemon takes it that all will."""
 
 _BACKOFF_S = (0.1, 5.0)
 _LOOK_EVERY_S = 1.0
@@ -48,10 +52,11 @@ class Daemon:
         self._draining = asyncio.Event()
 
     async def run(self) -> None:
-        """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it."""
+        """Raises `AuthenticationError` or `VersionError` when the first coordinator it meets will not have it, and what
+        `Slot.start` raises if there is no way to work here."""
         with structlog.contextvars.bound_contextvars(worker=self._settings.name):
             try:
-                await asyncio.gather(*(slot.start() for slot in self._slots))
+                await asyncio.gather(*map(_begun, self._slots))
                 await _first_of(self._dial_for_ever(), self._drained(), self._steer())
             finally:
                 await asyncio.gather(*(slot.close() for slot in self._slots))
@@ -118,6 +123,17 @@ class Daemon:
         finally:
             self._link = None
             await session.close()
+
+
+async def _begun(slot: Slot) -> None:
+    """Start it, again if its process dies on the way: the kernel may have wanted its memory for a moment."""
+    for deaths in range(1, _STARTS):
+        try:
+            return await slot.start()
+        except ChildDiedError as error:
+            log.warning("slot died as it started", slot=slot.name, error=str(error))
+            await asyncio.sleep(_backoff(deaths))
+    await slot.start()
 
 
 async def _first_of(*courses: Coroutine[Any, Any, None]) -> None:
