@@ -30,7 +30,7 @@ def figures(folder: Path, minutes: int) -> dict[str, Any]:
 
 
 def test_a_longer_film_takes_hardly_more_memory(tmp_path: Path) -> None:
-    short, long = figures(tmp_path, 5), figures(tmp_path, 20)
+    short, long = figures(tmp_path, 5), figures(tmp_path, 60)  # allocators alone make 6 MiB more or less
     more_frames = long["frames_out"] - short["frames_out"]
     more = {who: (long["memory_mb"][who] - short["memory_mb"][who]) * 2**20 for who in ("coordinator", "here")}
     assert more["coordinator"] < MOST_A_FRAME * more_frames < min(long["bytes_in"], long["bytes_out"]) / 2
