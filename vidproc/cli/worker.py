@@ -30,6 +30,7 @@ _ROWS = (
     ("--drain-timeout", "T", "seconds that running chunks may take at SIGTERM to finish"),
     ("--memory-limit", "SIZE", "address space of a slot, such as 4GiB; 0 for no limit"),
     ("--file-limit", "SIZE", "bytes of each file that a slot writes; 0 for no limit"),
+    ("--nice", "N", "how far its slots stand back behind other programs, from 0 to 19"),
     ("--allow-custom", "", "run filters that clients send as code: only for clients you trust"),
 )
 
