@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vidproc.cli import options
-from vidproc.cli.settings import add_daemon_options, add_settings, settings_of
+from vidproc.cli.settings import add_daemon_options, add_settings
 from vidproc.config import CoordinatorSettings
 
 if TYPE_CHECKING:
@@ -87,12 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons, logs
+    from vidproc.cli import daemons
 
-    settings = settings_of(CoordinatorSettings, given)
-    logs.configure(given, settings)
-    daemons.take_descriptors()
-    return asyncio.run(_serve(settings))
+    return daemons.run(CoordinatorSettings, given, _serve)
 
 
 async def _serve(settings: CoordinatorSettings) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.settings import add_daemon_options, add_settings, settings_of
+from vidproc.cli.settings import add_daemon_options, add_settings
 from vidproc.config import WorkerSettings
 
 _EXAMPLES = """\
@@ -54,12 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons, logs
+    from vidproc.cli import daemons
 
-    settings = settings_of(WorkerSettings, given)
-    logs.configure(given, settings)
-    daemons.take_descriptors()
-    return asyncio.run(_work(settings))
+    return daemons.run(WorkerSettings, given, _work)
 
 
 async def _work(settings: WorkerSettings) -> int:
