@@ -31,10 +31,12 @@ _TO_THE_END = tuple(reversed(JobState))
 
 
 class Where(StrEnum):
-    """Where a chunk is. `RETRYING`: it failed, and will be tried again."""
+    """Where a chunk is. `RETRYING`: it failed, and will be tried again. `AHEAD`: with a slot that is at another one
+    still. `LEASED`: in work."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
+    AHEAD = "ahead"
     LEASED = "leased"
     DONE = "done"
 
@@ -214,6 +216,7 @@ def _sums(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
     leased = {grant.chunk: grant for grant in dispatch.grants() if grant.job == job.id and not grant.second}
+    at_work = {grant.lease for grant in _in_hand(dispatch)}
     failed = {it.chunk for it in job.troubles}
     found = []
     for it in islice(job.chunks, _MOST_CHUNKS):
@@ -221,8 +224,9 @@ def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
         if done := job.results.get(it.index):
             found.append(ChunkNow(it.start, it.stop, Where.DONE, done.worker, done.slot, attempt, it.frames))
         elif grant := leased.get(it.index):
+            state = Where.LEASED if grant.lease in at_work else Where.AHEAD
             frames = job.frames_in_hand.get(grant.lease, 0)
-            found.append(ChunkNow(it.start, it.stop, Where.LEASED, grant.worker, grant.slot, grant.attempt, frames))
+            found.append(ChunkNow(it.start, it.stop, state, grant.worker, grant.slot, grant.attempt, frames))
         else:
             state = Where.RETRYING if it.index in failed else Where.WAITING
             found.append(ChunkNow(it.start, it.stop, state, attempt=attempt))

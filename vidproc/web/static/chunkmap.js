@@ -5,7 +5,13 @@ import { h, keyed, say } from "./dom.js";
 import { several } from "./format.js";
 
 const COLOURS = 8;
-const STATES = { done: "done", leased: "at work", retrying: "to be tried again", waiting: "waiting" };
+const STATES = {
+  done: "done",
+  leased: "at work",
+  ahead: "waiting at a worker",
+  retrying: "to be tried again",
+  waiting: "waiting",
+};
 const GAP = 3;
 const [SMALLEST, LARGEST, HIGHEST] = [8, 30, 260];
 
@@ -132,6 +138,9 @@ export class ChunkMap {
         pen.globalAlpha = 0.6;
         pen.fillRect(x, y, (width * chunk.frames_done) / (chunk.stop - chunk.start), height);
         pen.globalAlpha = 1;
+        break;
+      case "ahead":
+        frame(pen, colour, x, y, width, height, 1.5);
         break;
       case "retrying":
         frame(pen, style.warn, x, y, width, height, 1.5);
