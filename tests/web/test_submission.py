@@ -101,6 +101,28 @@ def test_what_is_wrong_is_named(http: httpx.Client, film: Path, asked: dict[str,
         assert said in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml; charset=utf-8"])
+def test_a_body_of_another_kind_is_told_which_are_taken(http: httpx.Client, kind: str) -> None:
+    answer = http.post(JOBS, content=b'{"source": ""}', headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert answer.headers["accept"] == "application/json, multipart/form-data"
+    answer = http.post("/api/v1/preview", content=b"{}", headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["accept"]) == (415, "application/json")
+
+
+def test_more_jobs_than_are_taken_at_a_time_are_to_come_again(tmp_path: Path, film: Path) -> None:
+    with cluster(tmp_path, "--preview-port", 0, "--max-jobs", 1) as site, client(site) as http:
+        asked = {"source": uploaded(http, film), "filters": [{"name": "flip"}]}
+        first = http.post(JOBS, json=asked).json()["id"]
+        for refused in (http.post(JOBS, json=asked), by_form(http, {"filters": asked["filters"]}, film)):
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:vidproc:busy")
+            assert refused.headers["retry-after"] == "1"
+            assert "try again when one has ended" in refused.json()["detail"]
+        assert http.post(f"{JOBS}/{first}/cancel").status_code == 204
+        ended(http, first)
+        assert http.post(JOBS, json=asked).status_code == 201
+
+
 @pytest.mark.parametrize("source", ["", "0" * 64, "0" * 32, "../../etc/passwd", "\x00", "x" * 1000])
 def test_a_source_that_is_not_here(http: httpx.Client, source: str) -> None:
     answer = http.post(JOBS, json={"source": source})
