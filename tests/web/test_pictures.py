@@ -46,6 +46,7 @@ def test_a_film_that_is_held_tells_what_it_is(site: Cluster, http: httpx.Client,
     assert (facts["codec"], facts["width"], facts["height"], facts["frames"]) == ("h264", 96, 64, 60)
     assert facts["size"] == film.stat().st_size
     assert facts["duration_s"] == 60 / facts["fps"]
+    assert facts["last_s"] == pytest.approx(59 / facts["fps"])
 
 
 def test_a_preview_shows_what_the_job_makes(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> None:

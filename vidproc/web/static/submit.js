@@ -84,6 +84,7 @@ async function open(source, name) {
   say($("#title"), name ?? "New job");
   facts();
   for (const input of [$("#frame"), $("#frame-number")]) input.max = Math.max(0, film.frames - 1);
+  $("#output").elements.start.max = Math.floor(1000 * film.last_s) / 1000; // as it is shown where it is too much
   stage("studio");
   preview.open(film);
   scrub(Math.floor(film.frames / 3));
