@@ -33,7 +33,10 @@ def looker(browser: Browser, frail: Cluster) -> Iterator[Visitor]:
     made.leave()
 
 
-def test_a_daemon_that_dies_is_told_of(looker: Visitor, frail: Cluster, film: Path, gate: Gate) -> None:
+def test_a_daemon_that_dies_is_told_of_whoever_looks_when(
+    looker: Visitor, frail: Cluster, film: Path, gate: Gate
+) -> None:
+    looker.may_be_offline = True
     job = sent(frail, film, "--filter", gate.filter)
     workers, page = looker.page("/workers"), looker.page(f"/jobs/{job}")
     gate.reached(2)
@@ -45,6 +48,17 @@ def test_a_daemon_that_dies_is_told_of(looker: Visitor, frail: Cluster, film: Pa
     gate.open()
     state(page, "done")
     expect(page.locator("#workers")).to_contain_text("grace")
+    told = page.locator("#log").inner_text()
+    frail.coordinator.kill()
+    restarted(frail)
+    page.reload()
+    expect(page.locator("#map-text")).to_have_text("5 chunks: 5 done.")
+    expect(page.locator("#log")).to_have_text(told.replace("\n", ""))
+
+
+def restarted(frail: Cluster) -> None:
+    """A coordinator in the place of one that is dead."""
+    frail.start_coordinator("--preview-port", frail.pages[0].rpartition(":")[2], port=frail.port)
 
 
 def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
@@ -58,7 +72,7 @@ def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
     frail.coordinator.kill()
     for page in pages:
         expect(page.locator("#connection")).to_contain_text("does not answer")
-    frail.start_coordinator("--preview-port", frail.pages[0].rpartition(":")[2], port=frail.port)
+    restarted(frail)
     for page in pages:
         expect(page.locator("#connection")).to_be_empty()
     gate.open()

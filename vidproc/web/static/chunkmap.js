@@ -188,9 +188,8 @@ function words({ start, stop, state, worker, slot, attempt, frames_done: done },
   const who = worker && `${worker}, slot ${slot}`;
   const far = state === "leased" && `${done} of ${stop - start} frames`;
   const again = attempt > 1 && `attempt ${attempt}`;
-  return [`Chunk ${number}: frames ${start} to ${stop - 1}`, STATES[state], far, who, again]
-    .filter(Boolean)
-    .join(" · ");
+  const frames = start === undefined ? "" : `: frames ${start} to ${stop - 1}`; // unknown of jobs of long ago
+  return [`Chunk ${number}${frames}`, STATES[state], far, who, again].filter(Boolean).join(" · ");
 }
 
 function frame(pen, colour, x, y, width, height, line) {

@@ -1,6 +1,7 @@
 // One job: live as long as it goes on, then what came of it.
 
 import { call, follow } from "./api.js";
+import { past } from "./attempts.js";
 import { ChunkMap } from "./chunkmap.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, when } from "./format.js";
@@ -14,12 +15,13 @@ const pictures = new Pictures(id);
 $("#view").append(pictures.element);
 
 let chunks = [];
+let log = [];
 let spoken = -1; // percents that were said aloud
 let stop = () => {};
 
 async function begin() {
   shape(await call(`/jobs/${id}`));
-  stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
+  stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: (details) => ended(details).catch(notice) }, connected);
 }
 
 // What holds whatever its state
@@ -112,7 +114,7 @@ const latency = (it) => (it ? [`${figure(it.p50)} / ${figure(it.p95)} / ${figure
 // Live
 
 function all(now) {
-  chunks = now.chunks;
+  ({ chunks } = now);
   live(now);
 }
 
@@ -136,7 +138,8 @@ function live(now) {
   });
   share(now.workers);
   strip();
-  troubles(now);
+  ({ log } = now);
+  troubles(now.fallback_frames, now.fallbacks);
   if (now.newest_frame !== null) pictures.newest(now.newest_frame);
 }
 
@@ -145,7 +148,7 @@ function strip() {
   if (chunks.length) map.show(chunks);
 }
 
-function troubles({ log, fallback_frames: total, fallbacks: byFrame }) {
+function troubles(total = 0, byFrame = {}) {
   $("#log-card").hidden = log.length + total === 0;
   fallbacks(total, byFrame);
   keyed(
@@ -167,7 +170,7 @@ const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
 
 // At the end
 
-function ended(details) {
+async function ended(details) {
   stop();
   shape(details);
   progress(details.frames_done, details.frames_total, details.state);
@@ -180,6 +183,10 @@ function ended(details) {
   change(details);
   if (details.result_held) result(details);
   else pictures.none();
+  if (chunks.length) return;
+  ({ chunks, log } = await past(id));
+  strip();
+  fallen(details.metrics);
 }
 
 function outcome(
@@ -198,11 +205,7 @@ function outcome(
   });
 }
 
-function fallen({ fallback_frames: told }) {
-  if (!told?.total) return;
-  $("#log-card").hidden = false;
-  fallbacks(told.total, told.by_frame);
-}
+const fallen = ({ fallback_frames: told }) => troubles(told?.total, told?.by_frame);
 
 function everything(metrics) {
   $("#metrics-card").hidden = Object.keys(metrics).length === 0;
