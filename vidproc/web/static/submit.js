@@ -63,10 +63,10 @@ async function take(file) {
   }
 }
 
-function told(sent, total, rate) {
+function told(sent, total, pace) {
   bar($("#upload-bar"), sent / total);
-  const left = rate ? `${size(rate)}/s, ${span((total - sent) / rate)} left` : "waiting for the coordinator …";
-  say($("#upload-text"), `${size(sent)} of ${size(total)} · ${left}`);
+  const words = pace > 0 ? `${size(pace)}/s, ${span((total - sent) / pace)} left` : pace;
+  say($("#upload-text"), `${size(sent)} of ${size(total)} · ${words}`);
 }
 
 async function open(source, name) {
