@@ -66,29 +66,8 @@ def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
 
 
-async def answer(request: Request, error: Exception) -> Response | None:
-    """To an error that is expected; None for a bug."""
-    match error:
-        case VidprocError():
-            return await _of_ours(request, error)
-        case HTTPException():
-            return await of_http(request, error)
-        case RequestValidationError():
-            return await _of_request(request, error)
-    return None
-
-
 def _title(status: int) -> str:
     return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
-
-
-def install(app: FastAPI) -> None:
-    """Have the app answer so."""
-    app.add_exception_handler(VidprocError, _of_ours)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, _of_request)
-    app.add_exception_handler(ClientDisconnect, _of_nobody)
-    app.add_exception_handler(Exception, _of_bug)
 
 
 _STATUSES: dict[type[VidprocError], int] = {
@@ -155,3 +134,18 @@ async def _of_nobody(_: Request, __: Exception) -> Response:
 async def _of_bug(request: Request, error: Exception) -> Response:
     error.add_note(f"while {request.method} {request.url.path} was answered")  # the server logs it
     return problem(500, "a bug in vidproc; see the coordinator's log", "bug")
+
+
+_EXPECTED = {VidprocError: _of_ours, HTTPException: of_http, RequestValidationError: _of_request}
+
+
+async def answer(request: Request, error: Exception) -> Response | None:
+    """To an error that is expected; None for a bug."""
+    said = next((said for kind, said in _EXPECTED.items() if isinstance(error, kind)), None)
+    return await said(request, error) if said else None
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer so."""
+    for kind, said in {**_EXPECTED, ClientDisconnect: _of_nobody, Exception: _of_bug}.items():
+        app.add_exception_handler(kind, said)
