@@ -28,6 +28,12 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Show on a bar for progress how far something is, from 0 to 1. */
+export function bar(element, part) {
+  element.style.setProperty("--part", part);
+  element.setAttribute("aria-valuenow", Math.floor(100 * part));
+}
+
 /** Bring the children of `parent` in line with `items`: each has one, made by `make` and kept by its key. */
 export function keyed(parent, items, keyOf, make, update) {
   parent.kept ??= new Map();

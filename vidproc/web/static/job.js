@@ -1,14 +1,13 @@
 // One job: live as long as it goes on, then what came of it.
 
-import { call, follow } from "./api.js";
+import { FINAL, call, follow } from "./api.js";
 import { past } from "./attempts.js";
 import { ChunkMap } from "./chunkmap.js";
-import { $, h, keyed, say } from "./dom.js";
+import { $, bar, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, when } from "./format.js";
 import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
-const FINAL = new Set(["done", "failed", "cancelled"]);
 const id = location.pathname.split("/").pop();
 const map = new ChunkMap($("#map"), $("#legend"), $("#map-text"), $("#map-said"));
 const pictures = new Pictures(id);
@@ -55,8 +54,7 @@ function badge(state) {
 
 function progress(done, total, state) {
   const part = total ? done / total : 0;
-  $("#progress").style.setProperty("--part", part);
-  $("#progress").setAttribute("aria-valuenow", Math.floor(100 * part));
+  bar($("#progress"), part);
   document.title = `${FINAL.has(state) ? state : percent(part)} · ${$("#title").textContent} · vidproc`;
   const tenth = Math.floor(10 * part) * 10;
   if (tenth === spoken) return;

@@ -1,10 +1,11 @@
 // A new job: a film is dropped and sent; a frame of it shows what the filters do; then it starts.
 
-import { call, follow } from "./api.js";
+import { call } from "./api.js";
 import { Chain } from "./chain.js";
-import { $, h, keyed, say } from "./dom.js";
-import { count, figure, percent, several, size, span, timecode } from "./format.js";
-import { action, connected, notice, sentence } from "./page.js";
+import { $, bar, h, say } from "./dom.js";
+import { figure, several, size, span, timecode } from "./format.js";
+import { followJobs } from "./going.js";
+import { action, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
 import { forget, upload } from "./upload.js";
 
@@ -95,15 +96,13 @@ function facts() {
     Picture: `${film.width} × ${film.height}`,
     Codec: [film.codec, film.pix_fmt].filter(Boolean).join(", "),
     Container: CONTAINERS[film.container.split(",")[0]] ?? film.container,
-    Length: `${several(film.frames, "frame")}, ${span(film.duration_s ?? film.frames / film.fps)}`,
+    Length: `${several(film.frames, "frame")}, ${span(film.duration_s)}`,
     "Frames/s": figure(film.fps),
     Size: size(film.size),
-    Streams: (film.streams ?? [])
-      .map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" "))
-      .join(", "),
+    Streams: film.streams.map(({ type, codec }) => [type, codec].filter(Boolean).join(" ")).join(", "),
   };
   const shown = Object.entries(told).filter(([, text]) => text);
-  say($("#film-losses"), (film.losses ?? []).map(sentence).join(" "));
+  say($("#film-losses"), film.losses.map(sentence).join(" "));
   $("#facts").replaceChildren(...shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
 }
 
@@ -169,50 +168,6 @@ async function start() {
   location.assign(`/jobs/${made.id}`);
 }
 
-// Jobs that go on
-
-function cluster({ jobs }) {
-  $("#going").hidden = jobs.length === 0;
-  keyed(
-    $("#going-list"),
-    jobs,
-    (job) => job.id,
-    row,
-    (element, job) => {
-      const part = job.frames_total ? job.frames_done / job.frames_total : 0;
-      bar($(".bar", element), part);
-      say(
-        $(".state", element),
-        [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`]
-          .filter(Boolean)
-          .join(" · "),
-      );
-    },
-  );
-}
-
-const row = (job) =>
-  h(
-    "div",
-    {},
-    h(
-      "div",
-      { class: "row apart" },
-      h("a", { href: `/jobs/${job.id}` }, job.name),
-      h("span", { class: "state muted small" }),
-    ),
-    h(
-      "div",
-      { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 },
-      h("span"),
-    ),
-  );
-
-function bar(element, part) {
-  element.style.setProperty("--part", part);
-  element.setAttribute("aria-valuenow", Math.floor(100 * part));
-}
-
 // Hands
 
 $("#file").addEventListener("change", (event) => {
@@ -254,5 +209,5 @@ $("#output").addEventListener("submit", (event) => event.preventDefault());
 action($("#start"), start);
 summary();
 asked();
-follow("/events", { cluster }, connected);
+followJobs();
 begin().catch(notice);
