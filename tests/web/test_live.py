@@ -10,6 +10,7 @@ import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster, until
+from tests.web.asking import client
 
 
 def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
@@ -56,7 +57,7 @@ def test_a_job_that_ended_before_has_nothing_but_its_end(film: Path, tmp_path: P
         until(lambda: made.jobs("list", "--state", "done").out, "the job to end")
         assert made.coordinator.stop() == 0
         made.start_coordinator("--preview-port", 0, port=made.port)
-        with httpx.Client(base_url=made.pages[0], trust_env=False) as http:
+        with client(made) as http:
             job = http.get("/api/v1/jobs").json()["jobs"][0]
             assert http.get(f"/api/v1/jobs/{job['id']}/now").status_code == 404
             with http.stream("GET", f"/api/v1/jobs/{job['id']}/events") as answer:

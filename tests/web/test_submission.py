@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.programs import Cluster, cluster, until
 from tests.filters.sample_files import cube
-from tests.web.asking import client, ended, made, uploaded
+from tests.web.asking import TUS, client, ended, made, uploaded
 from tests.web.raw import connected, request
 
 JOBS = "/api/v1/jobs"
@@ -59,7 +59,7 @@ def test_a_film_that_is_held_is_known_by_its_hash(http: httpx.Client, film: Path
     first = made(http, film, "invert")
     upload = uploaded(http, film)
     sha256 = http.get(f"/api/v1/uploads/{upload}").json()["sha256"]
-    assert http.delete(f"/api/v1/uploads/{upload}", headers={"tus-resumable": "1.0.0"}).status_code == 204
+    assert http.delete(f"/api/v1/uploads/{upload}", headers=TUS).status_code == 204
     answer = http.post(JOBS, json={"source": sha256, "name": "again.mp4", "filters": [{"name": "invert"}]})
     job = ended(http, answer.json()["id"])
     assert job["name"] == "again.mp4"

@@ -51,7 +51,7 @@ def test_other_versions_of_tus_are_not(http: httpx.Client) -> None:
 
 def test_the_first_bytes_may_come_with_the_beginning(http: httpx.Client, film: Path) -> None:
     data = film.read_bytes()
-    headers = {**TUS, "upload-length": str(len(data)), "content-type": "application/offset+octet-stream"}
+    headers = {**TUS, **OCTETS, "upload-length": str(len(data))}
     answer = http.post(UPLOADS, content=data[:1000], headers=headers)
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, "1000")
     where = answer.headers["location"]

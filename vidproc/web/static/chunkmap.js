@@ -62,7 +62,6 @@ export class ChunkMap {
       entries,
       (entry) => entry[2],
       ([state, worker, words]) => this.#entry(state, worker, words),
-      () => {},
     );
   }
 

@@ -34,8 +34,9 @@ export function bar(element, part) {
   element.setAttribute("aria-valuenow", Math.floor(100 * part));
 }
 
-/** Bring the children of `parent` in line with `items`: each has one, made by `make` and kept by its key. */
-export function keyed(parent, items, keyOf, make, update) {
+/** Bring the children of `parent` in line with `items`: each has one, made by `make` and kept by its key, which
+ * `update` brings up to date. */
+export function keyed(parent, items, keyOf, make, update = () => {}) {
   parent.kept ??= new Map();
   const wanted = new Set(items.map(keyOf));
   for (const [key, child] of parent.kept) {

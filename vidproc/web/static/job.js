@@ -149,13 +149,7 @@ function strip() {
 function troubles(total = 0, byFrame = {}) {
   $("#log-card").hidden = log.length + total === 0;
   fallbacks(total, byFrame);
-  keyed(
-    $("#log"),
-    [...log].reverse(),
-    (it) => `${it.at} ${it.chunk} ${it.attempt}`,
-    trouble,
-    () => {},
-  );
+  keyed($("#log"), [...log].reverse(), (it) => `${it.at} ${it.chunk} ${it.attempt}`, trouble);
 }
 
 const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
