@@ -156,14 +156,17 @@ def test_a_line_that_breaks_for_a_moment_is_waited_for(visitor: Visitor, large: 
     expect(page.locator("#studio")).to_be_visible()
 
 
-def test_an_upload_is_stopped(visitor: Visitor, large: Path) -> None:
+@pytest.mark.parametrize("offline", [False, True])
+def test_an_upload_is_stopped(visitor: Visitor, large: Path, offline: bool) -> None:
     page, _ = broken(visitor, large, 1)
+    page.context.set_offline(offline)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#drop")).to_be_visible()
     assert page.evaluate("Object.keys(localStorage)") == []
 
 
-def test_of_two_pages_that_send_a_film_one_waits_for_the_other(visitor: Visitor, large: Path) -> None:
+@pytest.mark.parametrize("stops", [False, True])
+def test_of_two_pages_that_send_a_film_one_waits_for_the_other(visitor: Visitor, large: Path, stops: bool) -> None:
     visitor.may_refuse = {409}
     one = visitor.page("/")
     other = one.context.new_page()
@@ -174,9 +177,11 @@ def test_of_two_pages_that_send_a_film_one_waits_for_the_other(visitor: Visitor,
         expect(page.locator("#upload-text")).to_contain_text("left")
     lines[0].mend()
     expect(one.locator("#upload-text")).to_contain_text("another page sends it")
+    if stops:
+        one.get_by_role("button", name="Stop").click()
     lines[1].mend()
-    for page in (one, other):
-        expect(page.locator("#studio")).to_be_visible()
+    expect(one.locator("#drop" if stops else "#studio")).to_be_visible()
+    expect(other.locator("#studio")).to_be_visible()
 
 
 def test_what_is_no_film_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None:

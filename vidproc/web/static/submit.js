@@ -7,7 +7,7 @@ import { figure, several, size, span, timecode } from "./format.js";
 import { followJobs } from "./going.js";
 import { action, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
-import { forget, upload } from "./upload.js";
+import { upload } from "./upload.js";
 
 const AS_IT_WAS = "chain"; // of the session: what was put together is there again after a reload
 
@@ -58,8 +58,7 @@ async function take(file) {
     history.replaceState(null, "", `/?${new URLSearchParams({ film: source, name: file.name })}`);
     await open(source, file.name);
   } catch (error) {
-    if (stopping.signal.aborted) await forget(file);
-    else notice(error);
+    if (!stopping.signal.aborted) notice(error);
     stage("drop");
   }
 }

@@ -14,12 +14,19 @@ const LOOK_S = 1;
 const PATIENCE = 5; // looks without news
 
 /** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, pace)` hears of every piece: the
- * pace in bytes a second or, where none goes out from here, in words. Stops when `signal` says so. */
+ * pace in bytes a second or, where none goes out from here, in words. When `signal` says so it stops, and what came is
+ * forgotten, but for what another page sends. */
 export async function upload(file, progress, signal) {
   const key = keyOf(file);
   const begun = (await resumed(localStorage.getItem(key), file, signal)) ?? (await created(file, signal));
   localStorage.setItem(key, begun.address);
-  await new Transfer(file, begun, progress, signal).run();
+  const transfer = new Transfer(file, begun, progress, signal);
+  try {
+    await transfer.run();
+  } catch (error) {
+    if (signal.aborted && !transfer.looksOn) await forget(key, begun.address);
+    throw error;
+  }
   localStorage.removeItem(key);
   return (await factsOf(begun.address, signal)).sha256;
 }
@@ -31,6 +38,7 @@ class Transfer {
     this.length = SMALLEST;
     this.failures = 0;
     this.patience = PATIENCE;
+    this.looksOn = false; // as another page sends it
   }
 
   async run() {
@@ -40,8 +48,9 @@ class Transfer {
         step = this.#send;
       } catch (error) {
         if (!passing(error)) throw error;
-        step = error.status === TAKEN ? this.#watch : this.#ask;
-        if (step === this.#ask) await this.#pause();
+        this.looksOn = error.status === TAKEN;
+        step = this.looksOn ? this.#watch : this.#ask;
+        if (!this.looksOn) await this.#pause();
       }
     }
   }
@@ -75,6 +84,7 @@ class Transfer {
       await pause(LOOK_S, this.signal);
     }
     this.patience *= 2;
+    this.looksOn = false;
     await this.#ask();
   }
 
@@ -83,12 +93,9 @@ class Transfer {
   }
 }
 
-/** Tell the coordinator that the rest will not come. */
-export function forget(file) {
-  const key = keyOf(file);
-  const address = localStorage.getItem(key);
+async function forget(key, address) {
   localStorage.removeItem(key);
-  return address && reach(address, { method: "DELETE", headers: TUS });
+  await reach(address, { method: "DELETE", headers: TUS }).catch(() => {}); // it expires by itself
 }
 
 const keyOf = (file) => `upload ${file.name} ${file.size} ${file.lastModified}`;
