@@ -2,13 +2,14 @@
 
 import { call } from "./api.js";
 
-const MOST = 2000; // as many chunks as are told of while a job goes on
+const [MOST, MOST_TROUBLES] = [2000, 100]; // as many as are told of while a job goes on
 const TROUBLE = new Set(["failed", "lost"]);
 
 /** Its `chunks`, as a map shows them but for their frames, and the `log` of its troubles. */
 export async function past(id) {
   const attempts = await all(id);
-  return { chunks: chunks(attempts), log: attempts.filter(({ outcome }) => TROUBLE.has(outcome)).map(trouble) };
+  const troubles = attempts.filter(({ outcome }) => TROUBLE.has(outcome));
+  return { chunks: chunks(attempts), log: troubles.slice(-MOST_TROUBLES).map(trouble) };
 }
 
 async function all(id) {
