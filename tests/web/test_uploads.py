@@ -78,6 +78,14 @@ def test_bytes_for_another_place_are_not_taken(http: httpx.Client) -> None:
     assert offset_of(http, where) == 30
 
 
+def test_bytes_of_another_kind_are_told_which_are_taken(http: httpx.Client) -> None:
+    where = begun(http, 100)
+    answer = patched(http, where, 0, b"x", **{"content-type": "application/octet-stream"})
+    assert (answer.status_code, answer.headers["tus-resumable"]) == (415, "1.0.0")
+    assert answer.headers["accept-patch"] == OCTETS["content-type"]
+    assert offset_of(http, where) == 0
+
+
 def test_more_than_was_announced_is_not_taken(http: httpx.Client) -> None:
     where = begun(http, 100)
     assert patched(http, where, 0, b"x" * 101).status_code == 413
