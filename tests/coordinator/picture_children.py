@@ -11,7 +11,7 @@ from vidproc.processes.channel import Channel
 from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 
-FACTS = Facts(1, "mp4", "h264", 8, 6, "yuv420p", 8, 6, 100, 25.0, 4.0, "progressive", (), (), ())
+FACTS = Facts(1, "mp4", "h264", 8, 6, "yuv420p", 8, 6, 100, 25.0, 4.0, 3.96, "progressive", (), (), ())
 
 
 def obedient(channel: Channel, gauge: Gauge) -> None:

@@ -194,7 +194,7 @@ def test_of_several_jobs_each_has_its_turn(own: Cluster, film: Path, gate: Gate)
     done = own.jobs("cancel", first, "nothing", first[:12], second, first)
     assert done.code == 2
     assert done.err.splitlines() == [
-        "error: there is no job nothing here: vidproc jobs list tells which there are",
+        "error: there is no job nothing here: vidproc jobs list, or GET /api/v1/jobs, tells which there are",
         f"{first} is cancelled",
         f"{second} is cancelled",
     ]

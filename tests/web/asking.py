@@ -40,8 +40,12 @@ def patched(http: httpx.Client, where: str, offset: int, data: Any, **more: str)
 
 def uploaded(http: httpx.Client, film: Path) -> str:
     """The id of an upload that is whole."""
-    where = begun(http, film.stat().st_size, film.name)
-    assert patched(http, where, 0, film.read_bytes()).status_code == 204
+    return uploaded_bytes(http, film.read_bytes(), film.name)
+
+
+def uploaded_bytes(http: httpx.Client, data: bytes, name: str = "film.mp4") -> str:
+    where = begun(http, len(data), name)
+    assert patched(http, where, 0, data).status_code == 204
     return where.rpartition("/")[2]
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster
 from tests.media import clips
+from tests.web.asking import client
 from tests.web.browsing import Visitor, chromium
 
 
@@ -31,8 +32,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def http(site: Cluster) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.pages[0], timeout=30, trust_env=False) as client:
-        yield client
+    with client(site) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def looker(browser: Browser, frail: Cluster) -> Iterator[Visitor]:
     made.leave()
 
 
-def test_a_daemon_that_dies_is_told_of(looker: Visitor, frail: Cluster, film: Path, gate: Gate) -> None:
+def test_a_daemon_that_dies_is_told_of_whoever_looks_when(
+    looker: Visitor, frail: Cluster, film: Path, gate: Gate
+) -> None:
+    looker.may_be_offline = True
     job = sent(frail, film, "--filter", gate.filter)
     workers, page = looker.page("/workers"), looker.page(f"/jobs/{job}")
     gate.reached(2)
@@ -45,6 +49,17 @@ def test_a_daemon_that_dies_is_told_of(looker: Visitor, frail: Cluster, film: Pa
     gate.open()
     state(page, "done")
     expect(page.locator("#workers")).to_contain_text("grace")
+    told = page.locator("#log").inner_text()
+    frail.coordinator.kill()
+    restarted(frail)
+    page.reload()
+    expect(page.locator("#map-text")).to_have_text("5 chunks: 5 done.")
+    expect(page.locator("#log")).to_have_text(told.replace("\n", ""))
+
+
+def restarted(frail: Cluster) -> None:
+    """A coordinator in the place of one that is dead."""
+    frail.start_coordinator("--preview-port", frail.pages[0].rpartition(":")[2], port=frail.port)
 
 
 def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
@@ -58,7 +73,7 @@ def test_a_coordinator_that_is_gone_is_said_to_be_and_comes_back(
     frail.coordinator.kill()
     for page in pages:
         expect(page.locator("#connection")).to_contain_text("does not answer")
-    frail.start_coordinator("--preview-port", frail.pages[0].rpartition(":")[2], port=frail.port)
+    restarted(frail)
     for page in pages:
         expect(page.locator("#connection")).to_be_empty()
     gate.open()
@@ -76,67 +91,97 @@ def test_a_daemon_is_sent_home(looker: Visitor, frail: Cluster) -> None:
     expect(page.locator("#none")).to_contain_text("No worker is connected")
 
 
-def padded(film: Path, size: int) -> bytes:
-    """The same film with so many bytes behind it that no player reads."""
-    return film.read_bytes() + (8 + size).to_bytes(4, "big") + b"free" + bytes(size)
+@pytest.fixture
+def large(film: Path, tmp_path: Path) -> Path:
+    """The same film with 6 MiB behind it that no player reads: so it is sent in several pieces."""
+    size = 6 << 20
+    made = tmp_path / "large.mp4"
+    made.write_bytes(film.read_bytes() + (8 + size).to_bytes(4, "big") + b"free" + bytes(size))
+    return made
 
 
 class Line:
-    """Between a page and the coordinator: lets the first pieces of an upload through, then none."""
+    """Between a page and the coordinator: lets the first pieces of an upload through. Others break, or wait until it is
+    mended if it `holds` them."""
 
-    def __init__(self, page: Page, pieces: int) -> None:
+    def __init__(self, page: Page, pieces: int, holds: bool = False) -> None:
         self.offsets: list[int] = []
+        self._held: list[Route] = []
         self._pieces = pieces
+        self._holds = holds
         page.route("**/api/v1/uploads/*", self._carry)
 
     def _carry(self, route: Route) -> None:
-        if route.request.method == "PATCH":
-            if len(self.offsets) >= self._pieces:
-                return route.abort()
+        if route.request.method != "PATCH":
+            route.continue_()
+        elif len(self.offsets) < self._pieces:
             self.offsets.append(int(route.request.headers["upload-offset"]))
-        return route.continue_()
+            route.continue_()
+        elif self._holds:
+            self._held.append(route)
+        else:
+            route.abort()
+
+    def mend(self) -> None:
+        """From now on all goes through."""
+        self._pieces = sys.maxsize
+        for route in self._held:
+            route.continue_()
 
 
-def test_an_upload_goes_on_where_it_broke_off(visitor: Visitor, film: Path, tmp_path: Path) -> None:
+def broken(visitor: Visitor, film: Path, pieces: int) -> tuple[Page, Line]:
+    """A page that waits with an upload of which so many pieces came."""
     visitor.may_be_offline = True
-    large = tmp_path / "large.mp4"
-    large.write_bytes(padded(film, 6 << 20))
     page = visitor.page("/")
-    broken = Line(page, 2)
-    page.locator("#file").set_input_files(large)
+    line = Line(page, pieces)
+    page.locator("#file").set_input_files(film)
     expect(page.locator("#upload-text")).to_contain_text("waiting for the coordinator")
+    return page, line
+
+
+def test_an_upload_goes_on_where_it_broke_off(visitor: Visitor, large: Path) -> None:
+    page, first = broken(visitor, large, 2)
     page.unroute_all()
     page.reload()
-    whole = Line(page, 100)
+    second = Line(page, sys.maxsize)
     page.locator("#file").set_input_files(large)
     expect(page.locator("#studio")).to_be_visible()
-    assert broken.offsets[0] == 0
-    assert whole.offsets[0] > broken.offsets[1] > 0
+    assert first.offsets[0] == 0
+    assert second.offsets[0] > first.offsets[1] > 0
 
 
-def test_a_line_that_breaks_for_a_moment_is_waited_for(visitor: Visitor, film: Path, tmp_path: Path) -> None:
-    visitor.may_be_offline = True
-    large = tmp_path / "other.mp4"
-    large.write_bytes(padded(film, 5 << 20))
-    page = visitor.page("/")
-    Line(page, 1)
-    page.locator("#file").set_input_files(large)
-    expect(page.locator("#upload-text")).to_contain_text("waiting for the coordinator")
-    page.unroute_all()
+def test_a_line_that_breaks_for_a_moment_is_waited_for(visitor: Visitor, large: Path) -> None:
+    page, line = broken(visitor, large, 1)
+    line.mend()
     expect(page.locator("#studio")).to_be_visible()
 
 
-def test_an_upload_is_stopped(visitor: Visitor, film: Path, tmp_path: Path) -> None:
-    visitor.may_be_offline = True
-    large = tmp_path / "unwanted.mp4"
-    large.write_bytes(padded(film, 4 << 20))
-    page = visitor.page("/")
-    Line(page, 1)
-    page.locator("#file").set_input_files(large)
-    expect(page.locator("#upload-text")).to_contain_text("waiting")
+@pytest.mark.parametrize("offline", [False, True])
+def test_an_upload_is_stopped(visitor: Visitor, large: Path, offline: bool) -> None:
+    page, _ = broken(visitor, large, 1)
+    page.context.set_offline(offline)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#drop")).to_be_visible()
     assert page.evaluate("Object.keys(localStorage)") == []
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_of_two_pages_that_send_a_film_one_waits_for_the_other(visitor: Visitor, large: Path, stops: bool) -> None:
+    visitor.may_refuse = {409}
+    one = visitor.page("/")
+    other = one.context.new_page()
+    other.goto("/")
+    lines = [Line(each, 1, holds=True) for each in (one, other)]
+    for page in (one, other):
+        page.locator("#file").set_input_files(large)
+        expect(page.locator("#upload-text")).to_contain_text("left")
+    lines[0].mend()
+    expect(one.locator("#upload-text")).to_contain_text("another page sends it")
+    if stops:
+        one.get_by_role("button", name="Stop").click()
+    lines[1].mend()
+    expect(one.locator("#drop" if stops else "#studio")).to_be_visible()
+    expect(other.locator("#studio")).to_be_visible()
 
 
 def test_what_is_no_film_is_said_to_be(visitor: Visitor, tmp_path: Path) -> None:

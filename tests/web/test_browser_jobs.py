@@ -57,16 +57,29 @@ def test_a_knob_that_turns_is_seen_at_once(visitor: Visitor, film: Path) -> None
     expect(page.locator(".compare img").first).not_to_have_attribute("src", before)
 
 
-def test_what_is_wrong_in_what_is_folded_away_is_shown(visitor: Visitor, film: Path) -> None:
+@pytest.mark.parametrize(("label", "value"), [("Quality", "900"), ("From, in seconds", "2.46")])
+def test_what_is_wrong_in_what_is_folded_away_is_shown(visitor: Visitor, film: Path, label: str, value: str) -> None:
     page = opened(visitor, film)
     page.get_by_label("Add a filter").select_option("invert")
     output = page.locator("#options summary")
     output.click()
-    page.get_by_label("Quality").fill("900")
+    page.get_by_label(label).fill(value)
     output.click()
-    expect(page.get_by_label("Quality")).to_be_hidden()
+    expect(page.get_by_label(label)).to_be_hidden()
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_label("Quality")).to_be_focused()
+    expect(page.get_by_label(label)).to_be_focused()
+
+
+def test_a_job_may_begin_at_the_last_frame(visitor: Visitor, film: Path) -> None:
+    page = opened(visitor, film)
+    page.get_by_label("Add a filter").select_option("invert")
+    page.locator("#options summary").click()
+    last = page.get_by_label("From, in seconds").get_attribute("max")
+    assert last
+    page.get_by_label("From, in seconds").fill(last)
+    started(page)
+    state(page, "done")
+    expect(page.locator("#figures")).to_contain_text("of 1")
 
 
 def test_what_cannot_be_is_said_before_the_start(visitor: Visitor, film: Path) -> None:

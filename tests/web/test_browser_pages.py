@@ -76,6 +76,18 @@ def test_the_keyboard_leads_past_the_head(visitor: Visitor) -> None:
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
+def test_where_no_page_is_one_says_so(visitor: Visitor, http: httpx.Client) -> None:
+    visitor.may_refuse = {404}
+    page = visitor.page("/no/such/page")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing is here")
+    accessible(page)
+    page.get_by_role("main").get_by_role("link", name="New job").click()
+    page.wait_for_url("**/")
+    for path, kind in [("/no/such/page", "*/*"), ("/api/v1/nothing", "text/html")]:
+        answer = http.get(path, headers={"accept": kind})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_a_job_that_is_not_there_is_said_to_be(visitor: Visitor) -> None:
     visitor.may_refuse = {404}
     page = visitor.page("/jobs/0123456789abcdef")

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from tests.end_to_end.programs import Cluster, cluster, until
+from tests.web.asking import client
 
 
 def components(answer: httpx.Response) -> dict[str, bool]:
@@ -20,7 +21,7 @@ def test_a_coordinator_with_a_worker_is_alive_and_ready(site: Cluster, http: htt
 
 
 def test_without_a_worker_it_is_alive_and_not_ready(tmp_path: Path) -> None:
-    with cluster(tmp_path, "--preview-port", 0) as made, httpx.Client(base_url=made.pages[0]) as http:
+    with cluster(tmp_path, "--preview-port", 0) as made, client(made) as http:
         assert http.get("/healthz").status_code == 200
         answer = http.get("/readyz")
         assert answer.status_code == http.head("/readyz").status_code == 503

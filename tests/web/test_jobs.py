@@ -37,3 +37,4 @@ def test_a_job_that_is_not_there_is_a_problem_with_details(http: httpx.Client) -
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:vidproc:unknown-job"
     assert "no job 0123456789abcdef" in answer.json()["detail"]
+    assert "GET /api/v1/jobs," in answer.json()["detail"]

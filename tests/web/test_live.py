@@ -10,6 +10,7 @@ import pytest
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster, until
+from tests.web.asking import client
 
 
 def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
@@ -30,9 +31,10 @@ def test_a_job_is_seen_from_its_chunks_to_its_end(
     assert sent.code == 0, sent.err
     job = until(lambda: http.get("/api/v1/jobs", params={"state": "running"}).json()["jobs"], "a job that runs")[0]
     gate.reached(2)
-    now = http.get(f"/api/v1/jobs/{job['id']}/now").json()
-    leased = [chunk for chunk in now["chunks"] if chunk["state"] == "leased"]
-    assert {(chunk["worker"], chunk["slot"]) for chunk in leased} == {(_workers(http)[0]["name"], n) for n in (0, 1)}
+    now = until(lambda: _ahead(http, job["id"]), "a chunk that lies ahead of a slot")
+    leased = [(chunk["worker"], chunk["slot"]) for chunk in now["chunks"] if chunk["state"] == "leased"]
+    assert sorted(leased) == [(_workers(http)[0]["name"], n) for n in (0, 1)]
+    assert {chunk["worker"] for chunk in now["chunks"] if chunk["state"] == "ahead"} == {leased[0][0]}
     with http.stream("GET", f"/api/v1/jobs/{job['id']}/events") as answer:
         told = events(answer)
         name, first = next(told)
@@ -55,7 +57,7 @@ def test_a_job_that_ended_before_has_nothing_but_its_end(film: Path, tmp_path: P
         until(lambda: made.jobs("list", "--state", "done").out, "the job to end")
         assert made.coordinator.stop() == 0
         made.start_coordinator("--preview-port", 0, port=made.port)
-        with httpx.Client(base_url=made.pages[0], trust_env=False) as http:
+        with client(made) as http:
             job = http.get("/api/v1/jobs").json()["jobs"][0]
             assert http.get(f"/api/v1/jobs/{job['id']}/now").status_code == 404
             with http.stream("GET", f"/api/v1/jobs/{job['id']}/events") as answer:
@@ -79,6 +81,11 @@ def test_a_daemon_that_is_asked_to_drain_leaves(site: Cluster, http: httpx.Clien
         assert leaving.wait() == 0
         assert any("leaving" not in {worker["name"] for worker in data["workers"]} for _, data in told)
     assert http.post("/api/v1/workers/leaving/drain").status_code == 404
+
+
+def _ahead(http: httpx.Client, job_id: str) -> Any:
+    now = http.get(f"/api/v1/jobs/{job_id}/now").json()
+    return now if any(chunk["state"] == "ahead" for chunk in now["chunks"]) else None
 
 
 def _workers(http: httpx.Client) -> Any:

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from tests.end_to_end.gates import Gate
 from tests.end_to_end.programs import Cluster, cluster, until
+from tests.web.asking import client
 from tests.web.figures import Figures
 from tests.web.poison import poison
 
@@ -83,7 +84,7 @@ def test_what_goes_on_is_read_off(site: Cluster, http: httpx.Client, film: Path,
 
 def test_a_lost_worker_a_retry_and_fallbacks_are_told_by_their_reason(tmp_path: Path, film: Path) -> None:
     gate = Gate(tmp_path)
-    with cluster(tmp_path / "site", "--preview-port", 0) as made, httpx.Client(base_url=made.pages[0]) as http:
+    with cluster(tmp_path / "site", "--preview-port", 0) as made, client(made) as http:
         figures, leaving = Figures(http), made.add_worker(1, "--allow-custom", "--name", "leaving")
         assert figures("vidproc_lease_failures_total", reason="filter") == 0
         assert made.send(film, "out.mp4", "--detach", "--filter", gate.filter).code == 0

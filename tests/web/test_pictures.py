@@ -12,6 +12,7 @@ import pytest
 from tests.end_to_end.programs import Cluster
 from tests.filters.sample_files import SAMPLES
 from tests.media import clips
+from tests.web.asking import uploaded_bytes
 from vidproc.filters.contract import Array
 from vidproc.media.still import still
 
@@ -46,6 +47,7 @@ def test_a_film_that_is_held_tells_what_it_is(site: Cluster, http: httpx.Client,
     assert (facts["codec"], facts["width"], facts["height"], facts["frames"]) == ("h264", 96, 64, 60)
     assert facts["size"] == film.stat().st_size
     assert facts["duration_s"] == 60 / facts["fps"]
+    assert facts["last_s"] == pytest.approx(59 / facts["fps"])
 
 
 def test_a_preview_shows_what_the_job_makes(site: Cluster, http: httpx.Client, film: Path, tmp_path: Path) -> None:
@@ -136,14 +138,8 @@ def test_previews_that_cannot_be_say_why(site: Cluster, http: httpx.Client, film
     assert preview(http, source, 2**54, {"name": "blur"}).status_code == 422
 
 
-def uploaded(http: httpx.Client, data: bytes) -> str:
-    kind = "application/offset+octet-stream"
-    headers = {"tus-resumable": "1.0.0", "upload-length": str(len(data)), "content-type": kind}
-    return http.post("/api/v1/uploads", content=data, headers=headers).headers["location"].rpartition("/")[2]
-
-
 def test_films_and_filters_files_may_be_uploads(http: httpx.Client, film: Path) -> None:
-    source, lut, bad = (uploaded(http, it) for it in (film.read_bytes(), SAMPLES["lut"], b"LUT_3D_SIZE 2\n0 1"))
+    source, lut, bad = (uploaded_bytes(http, it) for it in (film.read_bytes(), SAMPLES["lut"], b"LUT_3D_SIZE 2\n0 1"))
     assert http.get(f"/api/v1/films/{source}").json()["frames"] == 60
     plain = decoded(preview(http, source, 7))
     assert psnr(plain, still(film, 7)) > 35
@@ -160,7 +156,7 @@ def test_a_film_in_hdr_is_shown_whatever_its_job_will_be(http: httpx.Client, tmp
         stream.codec_context.colorspace = 9
 
     clips.write(tmp_path / "hdr.mkv", clips.Film(options=clips.B_FRAMES, pix_fmt="yuv420p10le", setup=hdr))
-    source = uploaded(http, (tmp_path / "hdr.mkv").read_bytes())
+    source = uploaded_bytes(http, (tmp_path / "hdr.mkv").read_bytes())
     assert decoded(preview(http, source, 3, {"name": "blur"})).shape == (64, 96, 3)
     refused = preview(http, source, 3, {"name": "blur"}, codec="h264")
     assert (refused.status_code, "HDR" in refused.json()["detail"]) == (400, True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 
 from tests.end_to_end.programs import Cluster, cluster
 from tests.web.asking import TUS, UPLOADS, client
+from tests.web.raw import answered, connected, request
 
 
 @pytest.mark.parametrize("host", ["films.example", "localhost.example", "", "127.0.0.1.example:80"])
@@ -18,6 +20,16 @@ def test_names_that_are_not_ours_are_not_answered(http: httpx.Client, host: str)
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080", "192.0.2.7"])
 def test_addresses_and_our_own_names_are(http: httpx.Client, host: str) -> None:
     assert http.get("/api/v1/jobs", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(("host", "status"), [("localhost:1", 200), ("[::1]", 200), ("films.example", 421), ("", 421)])
+@pytest.mark.parametrize("header", ["localhost", "films.example"])
+def test_a_whole_address_is_as_good_as_its_path(site: Cluster, host: str, header: str, status: int) -> None:
+    with connected(site) as sock:
+        sock.sendall(request("GET", f"HTTP://{host}/api/v1/jobs?limit=1", host=header))
+        told = answered(sock)
+    assert told[0] == status
+    assert status != 200 or len(json.loads(told[2])["jobs"]) <= 1
 
 
 def test_pages_of_other_sites_change_nothing(http: httpx.Client) -> None:

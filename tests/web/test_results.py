@@ -20,7 +20,7 @@ from tests.web.raw import connected, request
 @pytest.fixture(scope="session")
 def job(site: Cluster, film: Path) -> dict[str, Any]:
     """One that is done."""
-    with httpx.Client(base_url=site.pages[0], timeout=30, trust_env=False) as http:
+    with client(site) as http:
         return made(http, film, "invert")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.programs import Cluster, cluster, until
 from tests.filters.sample_files import cube
-from tests.web.asking import client, ended, made, uploaded
+from tests.web.asking import TUS, client, ended, made, uploaded
 from tests.web.raw import connected, request
 
 JOBS = "/api/v1/jobs"
@@ -59,7 +59,7 @@ def test_a_film_that_is_held_is_known_by_its_hash(http: httpx.Client, film: Path
     first = made(http, film, "invert")
     upload = uploaded(http, film)
     sha256 = http.get(f"/api/v1/uploads/{upload}").json()["sha256"]
-    assert http.delete(f"/api/v1/uploads/{upload}", headers={"tus-resumable": "1.0.0"}).status_code == 204
+    assert http.delete(f"/api/v1/uploads/{upload}", headers=TUS).status_code == 204
     answer = http.post(JOBS, json={"source": sha256, "name": "again.mp4", "filters": [{"name": "invert"}]})
     job = ended(http, answer.json()["id"])
     assert job["name"] == "again.mp4"
@@ -99,6 +99,28 @@ def test_what_is_wrong_is_named(http: httpx.Client, film: Path, asked: dict[str,
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml; charset=utf-8"])
+def test_a_body_of_another_kind_is_told_which_are_taken(http: httpx.Client, kind: str) -> None:
+    answer = http.post(JOBS, content=b'{"source": ""}', headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert answer.headers["accept"] == "application/json, multipart/form-data"
+    answer = http.post("/api/v1/preview", content=b"{}", headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["accept"]) == (415, "application/json")
+
+
+def test_more_jobs_than_are_taken_at_a_time_are_to_come_again(tmp_path: Path, film: Path) -> None:
+    with cluster(tmp_path, "--preview-port", 0, "--max-jobs", 1) as site, client(site) as http:
+        asked = {"source": uploaded(http, film), "filters": [{"name": "flip"}]}
+        first = http.post(JOBS, json=asked).json()["id"]
+        for refused in (http.post(JOBS, json=asked), by_form(http, {"filters": asked["filters"]}, film)):
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:vidproc:busy")
+            assert refused.headers["retry-after"] == "1"
+            assert "try again when one has ended" in refused.json()["detail"]
+        assert http.post(f"{JOBS}/{first}/cancel").status_code == 204
+        ended(http, first)
+        assert http.post(JOBS, json=asked).status_code == 201
 
 
 @pytest.mark.parametrize("source", ["", "0" * 64, "0" * 32, "../../etc/passwd", "\x00", "x" * 1000])

@@ -51,7 +51,7 @@ def test_other_versions_of_tus_are_not(http: httpx.Client) -> None:
 
 def test_the_first_bytes_may_come_with_the_beginning(http: httpx.Client, film: Path) -> None:
     data = film.read_bytes()
-    headers = {**TUS, "upload-length": str(len(data)), "content-type": "application/offset+octet-stream"}
+    headers = {**TUS, **OCTETS, "upload-length": str(len(data))}
     answer = http.post(UPLOADS, content=data[:1000], headers=headers)
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, "1000")
     where = answer.headers["location"]
@@ -76,6 +76,14 @@ def test_bytes_for_another_place_are_not_taken(http: httpx.Client) -> None:
         answer = patched(http, where, offset, b"y" * 10)
         assert (answer.status_code, answer.headers["tus-resumable"]) == (409, "1.0.0")
     assert offset_of(http, where) == 30
+
+
+def test_bytes_of_another_kind_are_told_which_are_taken(http: httpx.Client) -> None:
+    where = begun(http, 100)
+    answer = patched(http, where, 0, b"x", **{"content-type": "application/octet-stream"})
+    assert (answer.status_code, answer.headers["tus-resumable"]) == (415, "1.0.0")
+    assert answer.headers["accept-patch"] == OCTETS["content-type"]
+    assert offset_of(http, where) == 0
 
 
 def test_more_than_was_announced_is_not_taken(http: httpx.Client) -> None:

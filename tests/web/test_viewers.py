@@ -13,6 +13,7 @@ import pytest
 
 from tests.end_to_end.programs import Cluster, cluster, until
 from tests.media import clips
+from tests.web.asking import client
 
 MOST = 64
 
@@ -49,7 +50,7 @@ def test_viewers_who_do_not_read_are_cut_off_and_make_room(impatient: Cluster) -
     with contextlib.ExitStack() as stack:
         for _ in range(MOST):
             assert status(stack.enter_context(viewer(impatient))) == b"200"
-        with httpx.Client(base_url=impatient.pages[0], trust_env=False) as http:
+        with client(impatient) as http:
             refused = http.get("/preview.mjpeg")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert f"{MOST} watch already" in refused.json()["detail"]

@@ -16,7 +16,7 @@ from vidproc.config import CoordinatorSettings, WorkerSettings, default_of, keys
 from vidproc.filters import reference
 from vidproc.media.sample import make_sample
 from vidproc.media.still import still
-from vidproc.web import exposition
+from vidproc.web import metrics_reference
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
@@ -53,7 +53,7 @@ def options_page() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "filters.md": reference.page,
     "options.md": options_page,
-    "prometheus.md": exposition.page,
+    "prometheus.md": metrics_reference.page,
 }
 
 

@@ -114,8 +114,8 @@ class Inquiries:
             raise ClientError(f"several jobs' ids begin with {beginning}: {some}. Give more of it")
         entry = await history.find(found[0]) if found else None
         if entry is None:
-            said = f"there is no job {beginning[:_LONGEST]} here: vidproc jobs list tells which there are"
-            raise UnknownJobError(said)
+            where = "vidproc jobs list, or GET /api/v1/jobs, tells which there are"
+            raise UnknownJobError(f"there is no job {beginning[:_LONGEST]} here: {where}")
         return entry
 
     # Lists

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from itertools import chain, islice
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from vidproc.coordinator.dispatch import Dispatch, WorkerLink
 from vidproc.coordinator.job import Job
@@ -31,10 +31,12 @@ _TO_THE_END = tuple(reversed(JobState))
 
 
 class Where(StrEnum):
-    """Where a chunk is. `RETRYING`: it failed, and will be tried again."""
+    """Where a chunk is. `RETRYING`: it failed, and will be tried again. `AHEAD`: with a slot that is at another one
+    still. `LEASED`: in work."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
+    AHEAD = "ahead"
     LEASED = "leased"
     DONE = "done"
 
@@ -69,18 +71,10 @@ class LogLine(Struct, frozen=True):
     reason: str
 
 
-class JobNow(Struct, frozen=True):
+class JobNow(JobBrief, frozen=True):
     """A job that goes on. `chunks` are the first two thousand, `log` has the newest last. `latency_ms` are percentiles
     of the time that a frame takes in a slot; `bottleneck` is the part most time goes to, and its share."""
 
-    id: str
-    state: JobState
-    name: str
-    frames_done: int
-    frames_total: int
-    fps: float
-    seconds_left: float | None
-    waiting: str
     age_s: float
     chunks: tuple[ChunkNow, ...]
     chunks_total: int
@@ -178,20 +172,13 @@ def _short_job(it: JobBrief) -> JobBrief:
 
 def job_now(dispatch: Dispatch, job: Job) -> JobNow:
     reports = [done.report for done in job.results.values()]
-    waiting = _waiting(dispatch, job)
+    at_work = {grant.lease for grant in _in_hand(dispatch) if grant.job == job.id}
     fallbacks = {str(each.rank): each.reason for report in reports for each in report.fallbacks}
     seconds = _sums([*(report.seconds for report in reports), job.seconds])
     return JobNow(
-        id=job.id,
-        state=job.told_state,
-        name=job.name,
-        frames_done=job.frames_done,
-        frames_total=job.frames_total,
-        fps=_fps(job),
-        seconds_left=_seconds_left(job, waiting),
-        waiting=waiting,
+        **asdict(_brief(dispatch, job, len(at_work))),
         age_s=round(job.age_s, 1),
-        chunks=_chunks(dispatch, job),
+        chunks=_chunks(dispatch, job, at_work),
         chunks_total=len(job.chunks),
         latency_ms=_latency(job),
         workers=_shares(job),
@@ -212,7 +199,8 @@ def _sums(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
+def _chunks(dispatch: Dispatch, job: Job, at_work: Collection[int]) -> tuple[ChunkNow, ...]:
+    """`at_work` are the leases that slots have in hand."""
     leased = {grant.chunk: grant for grant in dispatch.grants() if grant.job == job.id and not grant.second}
     failed = {it.chunk for it in job.troubles}
     found = []
@@ -221,8 +209,9 @@ def _chunks(dispatch: Dispatch, job: Job) -> tuple[ChunkNow, ...]:
         if done := job.results.get(it.index):
             found.append(ChunkNow(it.start, it.stop, Where.DONE, done.worker, done.slot, attempt, it.frames))
         elif grant := leased.get(it.index):
+            state = Where.LEASED if grant.lease in at_work else Where.AHEAD
             frames = job.frames_in_hand.get(grant.lease, 0)
-            found.append(ChunkNow(it.start, it.stop, Where.LEASED, grant.worker, grant.slot, grant.attempt, frames))
+            found.append(ChunkNow(it.start, it.stop, state, grant.worker, grant.slot, grant.attempt, frames))
         else:
             state = Where.RETRYING if it.index in failed else Where.WAITING
             found.append(ChunkNow(it.start, it.stop, state, attempt=attempt))

@@ -159,6 +159,7 @@ class _Film:
             frames=self._source.frames,
             fps=float(stream.frame_rate),
             duration_s=float((clock.shown(last) + clock.duration(last) - clock.shown(0)) * clock.tick),
+            last_s=float(self._source.times[last] * info.time_base) - info.start_time,
             field_order=stream.field_order,
             streams=tuple((each.type, each.codec) for each in info.streams),
             losses=self._source.losses,

@@ -32,7 +32,8 @@ class ToOpen(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """What a film is. `size` is in bytes, `fps` its mean rate or what its header says; `streams` are (type, codec),
     `losses` sentences about what of the film can't be read or kept. `landmarks` are frames from all over it which are
-    shown at once; `shown_width` and `shown_height` its size upright, with square pixels."""
+    shown at once; `shown_width` and `shown_height` its size upright, with square pixels. `last_s` is where its last
+    frame lies, in the seconds that a job's `start` and `duration` go by."""
 
     size: int
     container: str
@@ -45,6 +46,7 @@ class Facts(Struct, frozen=True):
     frames: int
     fps: float
     duration_s: float
+    last_s: float
     field_order: str
     streams: tuple[tuple[str, str], ...]
     losses: tuple[str, ...]

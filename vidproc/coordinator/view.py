@@ -127,7 +127,8 @@ class View:
         """Somebody has the whole result: it may go before others."""
         self._desk.note_fetched(await self._desk.recall(job_id))
 
-    # What is done to them
+    # What goes on
+
     def job_now(self, job_id: str) -> JobNow:
         """One that goes on, or ended not long ago. Raises `UnknownJobError`."""
         return job_now(self._dispatch, self._desk.find(job_id))

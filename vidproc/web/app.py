@@ -40,7 +40,7 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
     for router in groups:
         app.include_router(router, prefix=API)
     app.include_router(pictures.previews(view))
-    app.include_router(pages.router())
+    pages.install(app, API)
     app.include_router(health.router(view))
     app.include_router(metrics.router(view))
     return Reception(Bodies(app), settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})

@@ -25,14 +25,13 @@ from vidproc.config import CoordinatorSettings
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.transport.wire import tune_tcp
 from vidproc.web.problems import problem
+from vidproc.web.sending import SendingWatch
 from vidproc.web.turns import Turns
 
 _LOOK_EVERY_S = 1.0
 _READ_AT_ONCE = 16
 """New connections whose first bytes are looked at before anything else has its turn: in a crowd that comes at once,
 whoever was here before goes on being served."""
-_SEND_LOOKS = 10
-"""Without anything taken, in `send_timeout`."""
 _UNSENT = 64 * 1024
 """Bytes that the kernel takes beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT)."""
 _LEAVING_LOOKS = 2
@@ -61,7 +60,6 @@ class Guard:
         self.admission = Admission(ConnectionLimits(*most), asyncio.get_running_loop().time)
         self.least = max(1, settings.min_upload_rate)
         self.send_timeout_s = settings.send_timeout
-        self.send_look_s = settings.send_timeout / _SEND_LOOKS
         self.refused = 0
         self.turns = Turns(_READ_AT_ONCE)
 
@@ -78,12 +76,12 @@ class GuardedProtocol(H11Protocol):
         self._refused = False
         self._leaving = False
         self._phase: _Phase | None = None
-        self._looks = self._received = self._unsent = self._send_looks = 0
+        self._looks = self._received = 0
         self._look_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._sending = SendingWatch(transport, self._guard.send_timeout_s)
         sock = transport.get_extra_info("socket")
         tune_tcp(sock, self._guard.send_timeout_s)
         with contextlib.suppress(OSError):  # it was reset meanwhile
@@ -97,7 +95,7 @@ class GuardedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for(None)
-        self._stop_sending_watch()
+        self._sending.end()
         if self._peer:
             self._guard.admission.leave(self._peer)
         self._guard.refused -= self._refused
@@ -178,25 +176,11 @@ class GuardedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unsent, self._send_looks = self.transport.get_write_buffer_size(), 0
-        self._send_timer = self.loop.call_later(self._guard.send_look_s, self._look_at_sending)
+        self._sending.begin()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_sending_watch()
-
-    def _look_at_sending(self) -> None:
-        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
-        self._send_looks = self._send_looks + 1 if self._unsent >= before else 0
-        if self._send_looks >= _SEND_LOOKS:
-            self.transport.abort()
-        else:
-            self._send_timer = self.loop.call_later(self._guard.send_look_s, self._look_at_sending)
-
-    def _stop_sending_watch(self) -> None:
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
+        self._sending.end()
 
     # The end
 

@@ -3,6 +3,9 @@
 A page is a body put into a frame. What it loads has an address with the SHA-256 of all of it, so that browsers keep it
 for a year and still never mix two versions. A page names every module that it comes to need, so they are fetched at
 once and not one after the other as their imports are found.
+
+Who asks as a browser does for an address where nothing is gets a page as well, but for those of the API, which are
+programs' and have problem details.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ from importlib import resources
 from string import Template
 from typing import NamedTuple
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
+from vidproc.web import problems
+
 _FOR_EVER = "public, max-age=31536000, immutable"
-_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?\bfrom "\./([\w-]+\.js)"', re.MULTILINE)
+_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?"\./([\w-]+\.js)"', re.MULTILINE)
 _WORTH_PACKING = 1024
 
 
@@ -44,11 +49,11 @@ class _Asset(NamedTuple):
     packed: bytes
     type: str
 
-    def answer(self, request: Request, caching: str) -> Response:
+    def answer(self, request: Request, caching: str, status: int = 200) -> Response:
         headers = {"cache-control": caching, "vary": "accept-encoding"}
         if len(self.packed) < len(self.content) and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(self.packed, headers={**headers, "content-encoding": "gzip"}, media_type=self.type)
-        return Response(self.content, headers=headers, media_type=self.type)
+            return Response(self.packed, status, {**headers, "content-encoding": "gzip"}, self.type)
+        return Response(self.content, status, headers, self.type)
 
 
 class Site:
@@ -87,8 +92,20 @@ def _asset(name: str, text: str) -> _Asset:
     return _Asset(content, packed, kind)
 
 
-def router() -> APIRouter:
+def install(app: FastAPI, api: str) -> None:
+    """All of them. `api` is where the addresses of programs begin."""
     site = Site()
+    app.include_router(_router(site))
+    nowhere = site.page("nowhere", "Nothing here")
+
+    async def of_nowhere(request: Request, error: Exception) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(f"{api}/")
+        return nowhere.answer(request, "no-cache", 404) if wants_page else await problems.of_http(request, error)
+
+    app.add_exception_handler(404, of_nowhere)
+
+
+def _router(site: Site) -> APIRouter:
     made = APIRouter(include_in_schema=False)
     for page in _PAGES:
         _add_page(made, page.path, site.page(page.name, page.title))

@@ -39,6 +39,7 @@ class FilmFacts(BaseModel):
     frames: int = Field(description="as they are numbered, from 0")
     fps: float
     duration_s: float
+    last_s: float = Field(description="where its last frame lies, in the seconds that `start` and `duration` go by")
     streams: list[Stream]
     landmarks: list[int] = Field(description="frames from all over the film that are shown at once")
     losses: list[str] = Field(description="what of it can't be read or kept, in sentences")

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 from vidproc.coordinator.picture_orders import Picture, Side
 from vidproc.coordinator.view import View
 from vidproc.protocol.structure import to_plain
+from vidproc.web.etags import has_it
 from vidproc.web.filter_files import with_files
 from vidproc.web.motion_jpeg import MEDIA_TYPE, Viewers
 from vidproc.web.picture_schemas import HIGHEST, WIDEST, FilmFacts, PreviewRequest, Stream
@@ -61,7 +62,7 @@ def previews(view: View) -> APIRouter:
         found = await view.gallery.on_show(job)
         tag = f'"{found.job_id}-{side}-{number}-{width}"'
         headers = {"etag": tag, "cache-control": _FOR_GOOD if found.ended and job else "no-cache"}
-        if tag in request.headers.get("if-none-match", ""):
+        if has_it(request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
         shown = await _while_wanted(request, view.gallery.frame(found.job_id, number, side, width))
         return _answer(shown, headers)

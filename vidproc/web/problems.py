@@ -66,29 +66,8 @@ def problem(status: int, detail: str, code: str = "", **more: Any) -> Response:
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type="application/problem+json")
 
 
-async def answer(request: Request, error: Exception) -> Response | None:
-    """To an error that is expected; None for a bug."""
-    match error:
-        case VidprocError():
-            return await _of_ours(request, error)
-        case HTTPException():
-            return await _of_http(request, error)
-        case RequestValidationError():
-            return await _of_request(request, error)
-    return None
-
-
 def _title(status: int) -> str:
     return "Checksum Mismatch" if status == CHECKSUM_MISMATCH else HTTPStatus(status).phrase
-
-
-def install(app: FastAPI) -> None:
-    """Have the app answer so."""
-    app.add_exception_handler(VidprocError, _of_ours)
-    app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(RequestValidationError, _of_request)
-    app.add_exception_handler(ClientDisconnect, _of_nobody)
-    app.add_exception_handler(Exception, _of_bug)
 
 
 _STATUSES: dict[type[VidprocError], int] = {
@@ -124,7 +103,8 @@ async def _of_ours(_: Request, error: Exception) -> Response:
     return answer
 
 
-async def _of_http(_: Request, error: Exception) -> Response:
+async def of_http(_: Request, error: Exception) -> Response:
+    """Of what Starlette and FastAPI raise."""
     assert isinstance(error, HTTPException)
     said = error.detail if error.detail != _title(error.status_code) else _WHAT_TO_DO.get(error.status_code, "")
     answer = problem(error.status_code, said)
@@ -132,10 +112,18 @@ async def _of_http(_: Request, error: Exception) -> Response:
     return answer
 
 
-async def _of_request(_: Request, error: Exception) -> Response:
+async def _of_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes):  # its Content-Type is not one that FastAPI reads
+        return await of_http(request, _not_taken(request))
     wrong = [{"where": "/".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
     return problem(422, "; ".join(f"{each['where']}: {each['what']}" for each in wrong)[:1000], errors=wrong[:50])
+
+
+def _not_taken(request: Request) -> HTTPException:
+    described = getattr(request.scope.get("route"), "openapi_extra", None) or {}
+    taken = ["application/json", *described.get("requestBody", {}).get("content", ())]
+    return HTTPException(415, f"Content-Type: {' or '.join(taken)} is wanted", {"Accept": ", ".join(taken)})
 
 
 async def _of_nobody(_: Request, __: Exception) -> Response:
@@ -146,3 +134,18 @@ async def _of_nobody(_: Request, __: Exception) -> Response:
 async def _of_bug(request: Request, error: Exception) -> Response:
     error.add_note(f"while {request.method} {request.url.path} was answered")  # the server logs it
     return problem(500, "a bug in vidproc; see the coordinator's log", "bug")
+
+
+_EXPECTED = {VidprocError: _of_ours, HTTPException: of_http, RequestValidationError: _of_request}
+
+
+async def answer(request: Request, error: Exception) -> Response | None:
+    """To an error that is expected; None for a bug."""
+    said = next((said for kind, said in _EXPECTED.items() if isinstance(error, kind)), None)
+    return await said(request, error) if said else None
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer so."""
+    for kind, said in {**_EXPECTED, ClientDisconnect: _of_nobody, Exception: _of_bug}.items():
+        app.add_exception_handler(kind, said)

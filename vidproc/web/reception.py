@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidproc.web.problems import problem
+from vidproc.web.targets import in_origin_form
 
 _OPEN = frozenset({"/healthz", "/readyz"})
 """For those who look after machines; they tell no secrets."""
@@ -45,6 +46,8 @@ class Reception:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        scope = in_origin_form(scope)
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from vidproc.coordinator.view import Result, View
 from vidproc.errors import GoneError, VidprocError
 from vidproc.storage.reading import read_range
+from vidproc.web.etags import has_it
 from vidproc.web.problems import problem
 from vidproc.web.ranges import UnsatisfiableError, asked_ranges, content_range, framed
 
@@ -46,7 +47,7 @@ def router(view: View) -> APIRouter:
         found = await view.result(job_id)
         tag = f'"{found.sha256}"'
         headers = _headers(found, tag, inline)
-        if if_none_match and _matches(if_none_match, tag):
+        if has_it(if_none_match, tag):
             return Response(status_code=304, headers=headers)
         if if_range and if_range.strip() != tag:
             wanted = ""
@@ -132,7 +133,3 @@ def _disposition(kind: str, name: str) -> str:
     """RFC 6266: what any client understands, and what is right."""
     plain = re.sub(r"[^\x20-\x7e]|[%\\]", "_", name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _matches(header: str, tag: str) -> bool:
-    return any(each.strip().removeprefix("W/") in (tag, "*") for each in header.split(","))

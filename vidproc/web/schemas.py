@@ -109,6 +109,7 @@ class JobNow(BaseModel):
     fps: float
     seconds_left: float | None
     waiting: str = Field(description="why nothing moves")
+    slots: int = Field(description="that work on it")
     age_s: float
     chunks: list[Chunk] = Field(description="the first two thousand")
     chunks_total: int

@@ -32,17 +32,17 @@ def router(view: View) -> APIRouter:
             if asked is None or FILM not in parts:
                 raise ClientError(f"a form for a job has two parts at least: {JOB}, which is JSON, and {FILM}, a file")
             job = await _submit(view, asked, parts[FILM], parts)
-        headers = {"Location": _place(job)}
+        headers = {"Location": _place(request, job)}
         return Response(job.model_dump_json(), 201, headers, media_type="application/json")
 
     made = APIRouter(prefix="/jobs", tags=["jobs"], route_class=_or_by_form(by_form))
 
     @made.post("", status_code=201, summary="A new job", openapi_extra=_BY_FORM)
-    async def new_job(asked: JobRequest, response: Response) -> JobSummary:
+    async def new_job(asked: JobRequest, request: Request, response: Response) -> JobSummary:
         """By JSON on a film that is here; or by a form with the film in it, and with whatever other files its filters
         name, which they do by the names of their parts."""
         job = await _submit(view, asked, asked.source, {})
-        response.headers["Location"] = _place(job)
+        response.headers["Location"] = _place(request, job)
         return job
 
     return made
@@ -65,8 +65,8 @@ def _or_by_form(by_form: Callable[[Request], Awaitable[Response]]) -> type[APIRo
     return Route
 
 
-def _place(job: JobSummary) -> str:
-    return f"/api/v1/jobs/{job.id}"
+def _place(request: Request, job: JobSummary) -> str:
+    return f"{request.url.path}/{job.id}"
 
 
 @contextlib.asynccontextmanager

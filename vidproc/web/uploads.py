@@ -63,10 +63,10 @@ def router(view: View, largest: int) -> APIRouter:
         request: Request, length: _Length, metadata: _Metadata = "", kind: _ContentType = "", checksum: _Checksum = ""
     ) -> Response:
         check = _check(checksum)
-        made = await uploads.create(_name(metadata), length)
+        begun = await uploads.create(_name(metadata), length)
         if kind == _BYTES:
-            made = await uploads.receive(made.id, 0, streamed(request), check)
-        return _answer(201, made, {"Location": f"{request.url.path.rstrip('/')}/{made.id}"})
+            begun = await uploads.receive(begun.id, 0, streamed(request), check)
+        return _answer(201, begun, {"Location": f"{request.url.path.rstrip('/')}/{begun.id}"})
 
     @made.head("/{upload_id}", summary="Where to go on", dependencies=[Depends(_speaks_tus)])
     async def look(upload_id: str) -> Response:
@@ -80,7 +80,7 @@ def router(view: View, largest: int) -> APIRouter:
         upload_id: str, request: Request, offset: _Offset, kind: _ContentType = "", checksum: _Checksum = ""
     ) -> Response:
         if kind != _BYTES:
-            raise HTTPException(415, f"the bytes of an upload are {_BYTES}")
+            raise HTTPException(415, f"the bytes of an upload are {_BYTES}", {"Accept-Patch": _BYTES})
         return _answer(204, await uploads.receive(upload_id, offset, streamed(request), _check(checksum)))
 
     @made.delete("/{upload_id}", status_code=204, summary="Forget it", dependencies=[Depends(_speaks_tus)])

@@ -2,6 +2,9 @@
 
 const API = "/api/v1";
 
+/** The states of a job that has ended. */
+export const FINAL = new Set(["done", "failed", "cancelled"]);
+
 export class Problem extends Error {
   /** `status` is that of HTTP, 0 when nobody answered. */
   constructor(status, message) {
@@ -12,21 +15,21 @@ export class Problem extends Error {
 
 /** Call the API; gives what it says, null where that is nothing. */
 export async function call(path, { method = "GET", body, signal } = {}) {
-  const json =
-    body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await reach(API + path, { method, signal, ...json });
+  const answer = await reach(API + path, { method, signal, ...json(body) });
   return answer.status === 204 || answer.status === 202 ? null : answer.json();
 }
 
 /** A picture, as the address of a blob that the caller is to revoke, and whether it is `approximate`. */
 export async function picture(path, { body, signal } = {}) {
-  const json = body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await reach(path, { signal, ...json });
+  const answer = await reach(path, { method: body && "POST", signal, ...json(body) });
   return {
     address: URL.createObjectURL(await answer.blob()),
     approximate: answer.headers.has("x-vidproc-approximate"),
   };
 }
+
+const json = (body) =>
+  body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 
 /** `fetch`, but what is no success is thrown as a Problem. */
 export async function reach(url, options) {

@@ -39,7 +39,7 @@ export function chart(points, date, unit, width) {
 }
 
 /** Round values from 0 to at least `most`, at most six. */
-export function ticks(most) {
+function ticks(most) {
   const raw = most / 4 || 1;
   const unit = 10 ** Math.floor(Math.log10(raw));
   const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw);

@@ -5,7 +5,13 @@ import { h, keyed, say } from "./dom.js";
 import { several } from "./format.js";
 
 const COLOURS = 8;
-const STATES = { done: "done", leased: "at work", retrying: "to be tried again", waiting: "waiting" };
+const STATES = {
+  done: "done",
+  leased: "at work",
+  ahead: "waiting at a worker",
+  retrying: "to be tried again",
+  waiting: "waiting",
+};
 const GAP = 3;
 const [SMALLEST, LARGEST, HIGHEST] = [8, 30, 260];
 
@@ -56,7 +62,6 @@ export class ChunkMap {
       entries,
       (entry) => entry[2],
       ([state, worker, words]) => this.#entry(state, worker, words),
-      () => {},
     );
   }
 
@@ -133,6 +138,9 @@ export class ChunkMap {
         pen.fillRect(x, y, (width * chunk.frames_done) / (chunk.stop - chunk.start), height);
         pen.globalAlpha = 1;
         break;
+      case "ahead":
+        frame(pen, colour, x, y, width, height, 1.5);
+        break;
       case "retrying":
         frame(pen, style.warn, x, y, width, height, 1.5);
         hatch(pen, style.warn, x, y, width, height);
@@ -179,9 +187,8 @@ function words({ start, stop, state, worker, slot, attempt, frames_done: done },
   const who = worker && `${worker}, slot ${slot}`;
   const far = state === "leased" && `${done} of ${stop - start} frames`;
   const again = attempt > 1 && `attempt ${attempt}`;
-  return [`Chunk ${number}: frames ${start} to ${stop - 1}`, STATES[state], far, who, again]
-    .filter(Boolean)
-    .join(" · ");
+  const frames = start === undefined ? "" : `: frames ${start} to ${stop - 1}`; // unknown of jobs of long ago
+  return [`Chunk ${number}${frames}`, STATES[state], far, who, again].filter(Boolean).join(" · ");
 }
 
 function frame(pen, colour, x, y, width, height, line) {

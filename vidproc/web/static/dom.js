@@ -28,8 +28,15 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Bring the children of `parent` in line with `items`: each has one, made by `make` and kept by its key. */
-export function keyed(parent, items, keyOf, make, update) {
+/** Show on a bar for progress how far something is, from 0 to 1. */
+export function bar(element, part) {
+  element.style.setProperty("--part", part);
+  element.setAttribute("aria-valuenow", Math.floor(100 * part));
+}
+
+/** Bring the children of `parent` in line with `items`: each has one, made by `make` and kept by its key, which
+ * `update` brings up to date. */
+export function keyed(parent, items, keyOf, make, update = () => {}) {
   parent.kept ??= new Map();
   const wanted = new Set(items.map(keyOf));
   for (const [key, child] of parent.kept) {

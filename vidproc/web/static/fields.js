@@ -1,6 +1,7 @@
 // A form made of the JSON Schema of a filter's parameters. What a filter takes is known to its schema alone.
 
 import { h } from "./dom.js";
+import { scale, stepOf } from "./scale.js";
 import { upload } from "./upload.js";
 
 const MOST_MS = 60_000; // for a file that goes with a job
@@ -148,33 +149,4 @@ function number(name, rule, now, changed) {
     changed();
   });
   return { element: labelled(name, slider, rule.description, exact), value };
-}
-
-const stepOf = (rule) => rule.not?.multipleOf ?? 1;
-const FINE = 200;
-
-/** How the places of a slider and the values of a number belong together. Where the usual value is near one end of a
- * wide range, as 1 is from 0 to 100, it is put at a third of the way, and the slider goes faster behind it. */
-export function scale(rule) {
-  const { minimum: least, maximum: most } = rule;
-  const width = most - least;
-  const step = stepOf(rule);
-  const usual = (rule.default - least) / width;
-  if (rule.type === "integer" && width / step <= FINE) {
-    return {
-      steps: Math.floor(width / step),
-      at: (place) => least + step * place,
-      place: (value) => (value - least) / step,
-    };
-  }
-  const power = usual > 0 && usual < 0.15 ? Math.log(usual) / Math.log(1 / 3) : usual === 0 && width > 1000 ? 3 : 1;
-  const fine = rule.type === "integer" ? step : 10 ** Math.floor(Math.log10(width / FINE));
-  const at = (place) => {
-    if (place >= FINE) return most;
-    const raw = width * (place / FINE) ** power;
-    const digits = 10 ** Math.floor(Math.log10(Math.max(raw, fine)) - 1); // two that count, where it goes faster
-    const grain = power === 1 ? fine : Math.max(rule.type === "integer" ? step : 0, digits);
-    return Number((least + Math.round(raw / grain) * grain).toPrecision(6));
-  };
-  return { steps: FINE, at, place: (value) => Math.round(FINE * ((value - least) / width) ** (1 / power)) };
 }

@@ -1,6 +1,6 @@
 // Jobs of now and before, the newest first.
 
-import { call } from "./api.js";
+import { FINAL, call } from "./api.js";
 import { chart } from "./chart.js";
 import { $, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, span, when } from "./format.js";
@@ -8,7 +8,6 @@ import { action, notice } from "./page.js";
 
 const PAGE = 50;
 const AGAIN_MS = 4000;
-const FINAL = new Set(["done", "failed", "cancelled"]);
 
 let jobs = [];
 let more = false;

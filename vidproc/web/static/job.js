@@ -1,25 +1,26 @@
 // One job: live as long as it goes on, then what came of it.
 
-import { call, follow } from "./api.js";
+import { FINAL, call, follow } from "./api.js";
+import { past } from "./attempts.js";
 import { ChunkMap } from "./chunkmap.js";
-import { $, h, keyed, say } from "./dom.js";
+import { $, bar, h, keyed, say } from "./dom.js";
 import { count, figure, percent, several, size, span, when } from "./format.js";
 import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
-const FINAL = new Set(["done", "failed", "cancelled"]);
 const id = location.pathname.split("/").pop();
 const map = new ChunkMap($("#map"), $("#legend"), $("#map-text"), $("#map-said"));
 const pictures = new Pictures(id);
 $("#view").append(pictures.element);
 
 let chunks = [];
+let log = [];
 let spoken = -1; // percents that were said aloud
 let stop = () => {};
 
 async function begin() {
   shape(await call(`/jobs/${id}`));
-  stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: ended }, connected);
+  stop = follow(`/jobs/${id}/events`, { now: all, change: some, end: (details) => ended(details).catch(notice) }, connected);
 }
 
 // What holds whatever its state
@@ -53,8 +54,7 @@ function badge(state) {
 
 function progress(done, total, state) {
   const part = total ? done / total : 0;
-  $("#progress").style.setProperty("--part", part);
-  $("#progress").setAttribute("aria-valuenow", Math.floor(100 * part));
+  bar($("#progress"), part);
   document.title = `${FINAL.has(state) ? state : percent(part)} · ${$("#title").textContent} · vidproc`;
   const tenth = Math.floor(10 * part) * 10;
   if (tenth === spoken) return;
@@ -112,7 +112,7 @@ const latency = (it) => (it ? [`${figure(it.p50)} / ${figure(it.p95)} / ${figure
 // Live
 
 function all(now) {
-  chunks = now.chunks;
+  ({ chunks } = now);
   live(now);
 }
 
@@ -136,7 +136,8 @@ function live(now) {
   });
   share(now.workers);
   strip();
-  troubles(now);
+  ({ log } = now);
+  troubles(now.fallback_frames, now.fallbacks);
   if (now.newest_frame !== null) pictures.newest(now.newest_frame);
 }
 
@@ -145,16 +146,10 @@ function strip() {
   if (chunks.length) map.show(chunks);
 }
 
-function troubles({ log, fallback_frames: total, fallbacks: byFrame }) {
+function troubles(total = 0, byFrame = {}) {
   $("#log-card").hidden = log.length + total === 0;
   fallbacks(total, byFrame);
-  keyed(
-    $("#log"),
-    [...log].reverse(),
-    (it) => `${it.at} ${it.chunk} ${it.attempt}`,
-    trouble,
-    () => {},
-  );
+  keyed($("#log"), [...log].reverse(), (it) => `${it.at} ${it.chunk} ${it.attempt}`, trouble);
 }
 
 const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
@@ -167,7 +162,7 @@ const trouble = ({ at, what, chunk, attempt, worker, reason }) =>
 
 // At the end
 
-function ended(details) {
+async function ended(details) {
   stop();
   shape(details);
   progress(details.frames_done, details.frames_total, details.state);
@@ -180,6 +175,10 @@ function ended(details) {
   change(details);
   if (details.result_held) result(details);
   else pictures.none();
+  if (chunks.length) return;
+  ({ chunks, log } = await past(id));
+  strip();
+  fallen(details.metrics);
 }
 
 function outcome(
@@ -198,11 +197,7 @@ function outcome(
   });
 }
 
-function fallen({ fallback_frames: told }) {
-  if (!told?.total) return;
-  $("#log-card").hidden = false;
-  fallbacks(told.total, told.by_frame);
-}
+const fallen = ({ fallback_frames: told }) => troubles(told?.total, told?.by_frame);
 
 function everything(metrics) {
   $("#metrics-card").hidden = Object.keys(metrics).length === 0;

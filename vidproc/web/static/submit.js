@@ -1,12 +1,13 @@
 // A new job: a film is dropped and sent; a frame of it shows what the filters do; then it starts.
 
-import { call, follow } from "./api.js";
+import { call } from "./api.js";
 import { Chain } from "./chain.js";
-import { $, h, keyed, say } from "./dom.js";
-import { count, figure, percent, several, size, span, timecode } from "./format.js";
-import { action, connected, notice, sentence } from "./page.js";
+import { $, bar, h, say } from "./dom.js";
+import { figure, several, size, span, timecode } from "./format.js";
+import { followJobs } from "./going.js";
+import { action, notice, sentence } from "./page.js";
 import { Preview } from "./preview.js";
-import { forget, upload } from "./upload.js";
+import { upload } from "./upload.js";
 
 const AS_IT_WAS = "chain"; // of the session: what was put together is there again after a reload
 
@@ -57,16 +58,15 @@ async function take(file) {
     history.replaceState(null, "", `/?${new URLSearchParams({ film: source, name: file.name })}`);
     await open(source, file.name);
   } catch (error) {
-    if (stopping.signal.aborted) await forget(file);
-    else notice(error);
+    if (!stopping.signal.aborted) notice(error);
     stage("drop");
   }
 }
 
-function told(sent, total, rate) {
+function told(sent, total, pace) {
   bar($("#upload-bar"), sent / total);
-  const left = rate ? `${size(rate)}/s, ${span((total - sent) / rate)} left` : "waiting for the coordinator …";
-  say($("#upload-text"), `${size(sent)} of ${size(total)} · ${left}`);
+  const words = pace > 0 ? `${size(pace)}/s, ${span((total - sent) / pace)} left` : pace;
+  say($("#upload-text"), `${size(sent)} of ${size(total)} · ${words}`);
 }
 
 async function open(source, name) {
@@ -84,6 +84,7 @@ async function open(source, name) {
   say($("#title"), name ?? "New job");
   facts();
   for (const input of [$("#frame"), $("#frame-number")]) input.max = Math.max(0, film.frames - 1);
+  $("#output").elements.start.max = Math.floor(1000 * film.last_s) / 1000; // as it is shown where it is too much
   stage("studio");
   preview.open(film);
   scrub(Math.floor(film.frames / 3));
@@ -94,15 +95,13 @@ function facts() {
     Picture: `${film.width} × ${film.height}`,
     Codec: [film.codec, film.pix_fmt].filter(Boolean).join(", "),
     Container: CONTAINERS[film.container.split(",")[0]] ?? film.container,
-    Length: `${several(film.frames, "frame")}, ${span(film.duration_s ?? film.frames / film.fps)}`,
+    Length: `${several(film.frames, "frame")}, ${span(film.duration_s)}`,
     "Frames/s": figure(film.fps),
     Size: size(film.size),
-    Streams: (film.streams ?? [])
-      .map((each) => [each.type ?? each.kind, each.codec].filter(Boolean).join(" "))
-      .join(", "),
+    Streams: film.streams.map(({ type, codec }) => [type, codec].filter(Boolean).join(" ")).join(", "),
   };
   const shown = Object.entries(told).filter(([, text]) => text);
-  say($("#film-losses"), (film.losses ?? []).map(sentence).join(" "));
+  say($("#film-losses"), film.losses.map(sentence).join(" "));
   $("#facts").replaceChildren(...shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
 }
 
@@ -168,50 +167,6 @@ async function start() {
   location.assign(`/jobs/${made.id}`);
 }
 
-// Jobs that go on
-
-function cluster({ jobs }) {
-  $("#going").hidden = jobs.length === 0;
-  keyed(
-    $("#going-list"),
-    jobs,
-    (job) => job.id,
-    row,
-    (element, job) => {
-      const part = job.frames_total ? job.frames_done / job.frames_total : 0;
-      bar($(".bar", element), part);
-      say(
-        $(".state", element),
-        [job.state, job.frames_total ? percent(part) : count(job.frames_done), job.fps && `${figure(job.fps)} frames/s`]
-          .filter(Boolean)
-          .join(" · "),
-      );
-    },
-  );
-}
-
-const row = (job) =>
-  h(
-    "div",
-    {},
-    h(
-      "div",
-      { class: "row apart" },
-      h("a", { href: `/jobs/${job.id}` }, job.name),
-      h("span", { class: "state muted small" }),
-    ),
-    h(
-      "div",
-      { class: "bar", role: "progressbar", "aria-label": job.name, "aria-valuemin": 0, "aria-valuemax": 100 },
-      h("span"),
-    ),
-  );
-
-function bar(element, part) {
-  element.style.setProperty("--part", part);
-  element.setAttribute("aria-valuenow", Math.floor(100 * part));
-}
-
 // Hands
 
 $("#file").addEventListener("change", (event) => {
@@ -253,5 +208,5 @@ $("#output").addEventListener("submit", (event) => event.preventDefault());
 action($("#start"), start);
 summary();
 asked();
-follow("/events", { cluster }, connected);
+followJobs();
 begin().catch(notice);

@@ -9,40 +9,93 @@ const SMALLEST = 2 ** 20;
 const LARGEST = 2 ** 24;
 const PIECE_S = 1; // about so long a piece takes: often enough to tell how far it is
 const WAITS_S = [0.5, 1, 2, 4, 8];
+const TAKEN = 409; // another request goes on with this upload, or has been at it
+const LOOK_S = 1;
+const PATIENCE = 5; // looks without news
 
-/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, rate)` hears of every piece, the
- * rate in bytes a second, and of a lost connection with a rate of 0. Stops when `signal` says so. */
+/** Send `file`; gives the SHA-256 that it goes by from then on. `progress(sent, total, pace)` hears of every piece: the
+ * pace in bytes a second or, where none goes out from here, in words. When `signal` says so it stops, and what came is
+ * forgotten, but for what another page sends. */
 export async function upload(file, progress, signal) {
   const key = keyOf(file);
-  const began = { at: performance.now(), offset: 0 };
-  let { address, offset } = (await resumed(localStorage.getItem(key), file, signal)) ?? (await created(file, signal));
-  localStorage.setItem(key, address);
-  began.offset = offset;
-  let length = SMALLEST;
-  for (let failures = 0; offset < file.size;) {
-    try {
-      const since = performance.now();
-      offset = await sent(address, file, offset, length, signal);
-      length = fitted(length, (performance.now() - since) / 1000);
-      failures = 0;
-      progress(offset, file.size, (1000 * (offset - began.offset)) / (performance.now() - began.at));
-    } catch (error) {
-      if (!passing(error)) throw error;
-      progress(offset, file.size, 0);
-      await pause(WAITS_S[Math.min(failures++, WAITS_S.length - 1)], signal);
-      offset = (await offsetOf(address, signal).catch(() => null)) ?? offset;
-    }
+  const begun = (await resumed(localStorage.getItem(key), file, signal)) ?? (await created(file, signal));
+  localStorage.setItem(key, begun.address);
+  const transfer = new Transfer(file, begun, progress, signal);
+  try {
+    await transfer.run();
+  } catch (error) {
+    if (signal.aborted && !transfer.looksOn) await forget(key, begun.address);
+    throw error;
   }
   localStorage.removeItem(key);
-  return (await (await reach(address, { signal })).json()).sha256;
+  return (await factsOf(begun.address, signal)).sha256;
 }
 
-/** Tell the coordinator that the rest will not come. */
-export function forget(file) {
-  const key = keyOf(file);
-  const address = localStorage.getItem(key);
+class Transfer {
+  constructor(file, { address, offset }, progress, signal) {
+    Object.assign(this, { file, address, offset, progress, signal });
+    this.began = { at: performance.now(), offset };
+    this.length = SMALLEST;
+    this.failures = 0;
+    this.patience = PATIENCE;
+    this.looksOn = false; // as another page sends it
+  }
+
+  async run() {
+    for (let step = this.#send; this.offset < this.file.size; ) {
+      try {
+        await step.call(this);
+        step = this.#send;
+      } catch (error) {
+        if (!passing(error)) throw error;
+        this.looksOn = error.status === TAKEN;
+        step = this.looksOn ? this.#watch : this.#ask;
+        if (!this.looksOn) await this.#pause();
+      }
+    }
+  }
+
+  async #send() {
+    const since = performance.now();
+    this.offset = await sent(this.address, this.file, this.offset, this.length, this.signal);
+    this.length = fitted(this.length, (performance.now() - since) / 1000);
+    this.failures = 0;
+    this.#tell((1000 * (this.offset - this.began.offset)) / (performance.now() - this.began.at));
+  }
+
+  async #pause() {
+    this.#tell("waiting for the coordinator …");
+    await pause(WAITS_S[Math.min(this.failures++, WAITS_S.length - 1)], this.signal);
+  }
+
+  async #ask() {
+    this.offset = await offsetOf(this.address, this.signal);
+  }
+
+  /** Look on as another page sends the same film, until that has done it or stands still; the more patiently, the more
+   * often it came to that: two that are slow would else never let each other end a piece. */
+  async #watch() {
+    for (let still = 0; still < this.patience; still += 1) {
+      const { offset, sha256 } = await factsOf(this.address, this.signal);
+      if (offset !== this.offset) still = 0;
+      this.offset = offset;
+      this.#tell("another page sends it");
+      if (sha256) return;
+      await pause(LOOK_S, this.signal);
+    }
+    this.patience *= 2;
+    this.looksOn = false;
+    await this.#ask();
+  }
+
+  #tell(pace) {
+    this.progress(this.offset, this.file.size, pace);
+  }
+}
+
+async function forget(key, address) {
   localStorage.removeItem(key);
-  return address && reach(address, { method: "DELETE", headers: TUS });
+  await reach(address, { method: "DELETE", headers: TUS }).catch(() => {}); // it expires by itself
 }
 
 const keyOf = (file) => `upload ${file.name} ${file.size} ${file.lastModified}`;
@@ -62,6 +115,8 @@ async function created(file, signal) {
   const answer = await reach(UPLOADS, { method: "POST", headers, signal });
   return { address: new URL(answer.headers.get("location"), location.href).pathname, offset: 0 };
 }
+
+const factsOf = async (address, signal) => (await reach(address, { signal })).json();
 
 async function offsetOf(address, signal) {
   const answer = await reach(address, { method: "HEAD", headers: TUS, signal });
@@ -86,7 +141,7 @@ async function sent(address, file, offset, length, signal) {
 
 /** Whether it is worth trying again: nobody there, another offset, a broken piece, or trouble that may pass. */
 const passing = (error) =>
-  error instanceof Problem && (error.status === 0 || [408, 409, 423, 429, 460, 503].includes(error.status));
+  error instanceof Problem && (error.status === 0 || [408, TAKEN, 423, 429, 460, 503].includes(error.status));
 
 const fitted = (length, seconds) =>
   Math.round(
