@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,10 @@ from vidproc.quantities import sizes_in_words
 
 _BLOCK = 2**20
 STANDARD = "-"
+_STDIN = "standard input"
 _STDOUT = 1
+_DESCRIPTORS = "/proc/self/fd/"
+"""Where a file that is open here has a name, though it has no other."""
 
 
 class Source(Struct, frozen=True):
@@ -97,16 +101,27 @@ def _named(name: str) -> str:
 
 @contextlib.contextmanager
 def on_disk(video: str) -> Iterator[str]:
-    """The film's path. Standard input is first written to a temporary file: its hash is wanted before its bytes."""
-    if video != STANDARD:
+    """The film's path. What comes by standard input or a named pipe is first written to a file, as its hash is wanted
+    before its bytes; one without a name, so that it goes however the program ends."""
+    if video != STANDARD and not _is_pipe(video):
         yield video
         return
-    with contextlib.ExitStack() as stack:
-        with _disk_errors(f"standard input, kept in {tempfile.gettempdir()}"):
-            path = piped.kept_in(stack.enter_context(scratch.folder()))
-        if path.stat().st_size == 0:
-            raise ClientError("standard input is empty")
-        yield str(path)
+    said, pipe = (_STDIN, None) if video == STANDARD else (video, Path(video))
+    with tempfile.TemporaryFile() as file:
+        with _disk_errors(f"{said}, kept in {tempfile.gettempdir()}"):
+            for block in piped.blocks(pipe):
+                file.write(block)
+            file.flush()
+        if not file.tell():
+            raise ClientError(f"{said} is empty")
+        yield f"{_DESCRIPTORS}{file.fileno()}"
+
+
+def _is_pipe(video: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(video).st_mode)
+    except (OSError, ValueError):  # whoever opens it will say
+        return False
 
 
 class Hashing:
@@ -132,7 +147,8 @@ class Hashing:
 
     @property
     def source(self) -> Source:
-        return Source(Path(self._video), os.path.basename(_told(self._video)), self._size, self._sha256.hexdigest())
+        name = _STDIN if self._video.startswith(_DESCRIPTORS) else os.path.basename(_told(self._video))
+        return Source(Path(self._video), name, self._size, self._sha256.hexdigest())
 
 
 def source_of(video: str) -> Source:
@@ -145,7 +161,7 @@ def source_of(video: str) -> Source:
 
 def _require_file(video: str) -> None:
     if os.path.exists(video) and not os.path.isfile(video):
-        raise ClientError(f"{video} is not a file; a pipe can be given as standard input, by the name -")
+        raise ClientError(f"{video} is not a file")
 
 
 @contextlib.contextmanager
