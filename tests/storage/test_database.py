@@ -213,8 +213,11 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
 def test_a_file_has_one_coordinator_at_a_time(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path / "d"):
-            with pytest.raises(ClientError, match="/d: another coordinator is using this database"):
-                await Database(url_of_file(tmp_path / "d")).open()
+            (tmp_path / "elsewhere").mkdir()
+            (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "d")
+            for name in ("d", "elsewhere/link"):
+                with pytest.raises(ClientError, match=f"/{name}: another coordinator is using this database"):
+                    await Database(url_of_file(tmp_path / name)).open()
         async with opened(tmp_path / "d"):
             pass
 
