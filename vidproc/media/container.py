@@ -24,6 +24,8 @@ CONTAINERS = (
 )
 """The demuxers that may be used, by FFmpeg's names."""
 
+_READ = "MP4, MOV, Matroska, WebM, AVI, MPEG, Ogg, FLV, GIF and y4m"
+
 _SNIFFED = 4096
 _TEXT_CONTROLS = frozenset(range(32)) - {9, 10, 12, 13}
 
@@ -127,4 +129,4 @@ def _what_it_is(place: Path) -> str:
         return "is a playlist, not a video: send the films that it names"
     if not _TEXT_CONTROLS.intersection(head):
         return "is a text file, not a video"
-    return "is not a video that can be read"
+    return f"is not a video that can be read: {_READ} can, if they are whole"
