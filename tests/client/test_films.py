@@ -292,7 +292,8 @@ def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch
         with films.on_disk("-") as video:
             assert Path(video).read_bytes() == b"film"
             assert source_of(Path(video)).name == "standard input"
-            assert os.stat(video).st_nlink == 0, "nothing is left of it, however the program ends"
+            assert os.stat(video).st_nlink == 0, "it goes with the program, however that ends"
+    assert not Path(video).parent.exists()
     for name in ("in.mp4", "x" * 300):
         with films.on_disk(name) as video:
             assert video == name
@@ -307,7 +308,8 @@ def test_a_named_pipe_is_taken_like_standard_input(tmp_path: Path, content: byte
     with contextlib.ExitStack() as stack:
         if not content:
             stack.enter_context(pytest.raises(ClientError, match=r"in\.mp4 is empty$"))
-        assert Path(stack.enter_context(films.on_disk(str(pipe)))).read_bytes() == content
+        video = Path(stack.enter_context(films.on_disk(str(pipe))))
+        assert (video.name, video.read_bytes()) == ("in.mp4", content)
     writer.join()
 
 

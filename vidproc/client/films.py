@@ -31,10 +31,7 @@ from vidproc.quantities import sizes_in_words
 
 _BLOCK = 2**20
 STANDARD = "-"
-_STDIN = "standard input"
 _STDOUT = 1
-_DESCRIPTORS = "/proc/self/fd/"
-"""Where a file that is open here has a name, though it has no other."""
 
 
 class Source(Struct, frozen=True):
@@ -102,19 +99,22 @@ def _named(name: str) -> str:
 @contextlib.contextmanager
 def on_disk(video: str) -> Iterator[str]:
     """The film's path. What comes by standard input or a named pipe is first written to a file, as its hash is wanted
-    before its bytes; one without a name, so that it goes however the program ends."""
+    before its bytes; one without a name but for a link to it, so that it goes however the program ends."""
     if video != STANDARD and not _is_pipe(video):
         yield video
         return
-    said, pipe = (_STDIN, None) if video == STANDARD else (video, Path(video))
-    with tempfile.TemporaryFile() as file:
-        with _disk_errors(f"{said}, kept in {tempfile.gettempdir()}"):
+    name, pipe = ("standard input", None) if video == STANDARD else (video, Path(video))
+    with contextlib.ExitStack() as stack:
+        with _disk_errors(f"{name}, kept in {tempfile.gettempdir()}"):
+            file = stack.enter_context(tempfile.TemporaryFile())
             for block in piped.blocks(pipe):
                 file.write(block)
             file.flush()
+            link = stack.enter_context(scratch.folder()) / os.path.basename(name)
+            link.symlink_to(f"/proc/self/fd/{file.fileno()}")
         if not file.tell():
-            raise ClientError(f"{said} is empty")
-        yield f"{_DESCRIPTORS}{file.fileno()}"
+            raise ClientError(f"{name} is empty")
+        yield str(link)
 
 
 def _is_pipe(video: str) -> bool:
@@ -147,8 +147,7 @@ class Hashing:
 
     @property
     def source(self) -> Source:
-        name = _STDIN if self._video.startswith(_DESCRIPTORS) else os.path.basename(_told(self._video))
-        return Source(Path(self._video), name, self._size, self._sha256.hexdigest())
+        return Source(Path(self._video), os.path.basename(_told(self._video)), self._size, self._sha256.hexdigest())
 
 
 def source_of(video: str) -> Source:
