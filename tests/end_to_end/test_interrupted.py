@@ -63,8 +63,10 @@ def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, num
     assert sending.process.stdin is not None
     sending.process.stdin.write(b"beginning")
     sending.process.stdin.flush()
-    until(lambda: holds_file_in(spool, sending.process.pid), "the client to take the film")
-    assert list(spool.iterdir()) == [], "nothing would be left if it were killed"
+    until(
+        lambda: holds_file_in(spool, sending.process.pid) and not list(spool.iterdir()),
+        "the client to take the film, of which nothing would be left if it were killed",
+    )
     sending.signal(number)
     assert sending.wait(15) == 130
     sending.process.stdin.close()
