@@ -39,3 +39,18 @@ def test_a_coordinator_that_waits_for_its_database_stops_when_it_is_told_to(tmp_
                 program.kill()
     assert program.returncode == 0
     assert "stopping takes too long" in said
+
+
+def test_a_coordinator_whose_database_is_away_stops_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"postgresql://nobody@127.0.0.1:{free.getsockname()[1]}/none"
+    words = [sys.executable, "-m", "vidproc.cli.coordinator", "--port", "0", "--data-dir", str(tmp_path)]
+    with subprocess.Popen([*words, "--database-url", url], stderr=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stderr is not None
+            assert "waiting for it" in program.stderr.readline()
+            program.send_signal(signal.SIGTERM)
+            _, said = program.communicate(timeout=30)
+        finally:
+            program.kill()
+    assert (program.returncode, said) == (0, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,16 @@ def film(tmp_path: Path) -> Path:
 def test_the_same_bytes(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify.main([str(film), "--filter", "blur", "--processes", "2", "--quiet"]) == 0
     assert capsys.readouterr().out == "frames before encoding: the same\nfilms (SHA-256): the same\n"
+
+
+def test_a_film_from_a_pipe(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is read once, and done twice."""
+    os.mkfifo(film.with_name("pipe"))
+    writer = threading.Thread(target=lambda: film.with_name("pipe").write_bytes(film.read_bytes()))
+    writer.start()
+    assert verify.main([str(film.with_name("pipe")), "--filter", "blur", "--processes", "2", "--quiet"]) == 0
+    writer.join()
+    assert "films (SHA-256): the same" in capsys.readouterr().out
 
 
 def test_a_filter_whose_result_depends_on_its_process(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

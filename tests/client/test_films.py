@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -290,9 +292,25 @@ def test_standard_input_lies_on_the_disk_for_a_while(tmp_path: Path, monkeypatch
         with films.on_disk("-") as video:
             assert Path(video).read_bytes() == b"film"
             assert source_of(Path(video)).name == "standard input"
+            assert os.stat(video).st_nlink == 0, "it goes with the program, however that ends"
     assert not Path(video).parent.exists()
-    with films.on_disk("in.mp4") as video:
-        assert video == "in.mp4"
+    for name in ("in.mp4", "x" * 300):
+        with films.on_disk(name) as video:
+            assert video == name
+
+
+@pytest.mark.parametrize("content", [b"film", b""])
+def test_a_named_pipe_is_taken_like_standard_input(tmp_path: Path, content: bytes) -> None:
+    pipe = tmp_path / "in.mp4"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(content))
+    writer.start()
+    with contextlib.ExitStack() as stack:
+        if not content:
+            stack.enter_context(pytest.raises(ClientError, match=r"in\.mp4 is empty$"))
+        video = Path(stack.enter_context(films.on_disk(str(pipe))))
+        assert (video.name, video.read_bytes()) == ("in.mp4", content)
+    writer.join()
 
 
 def test_nothing_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,9 +48,8 @@ def another_thread_gets(number: int) -> Iterator[threading.Event]:
         thread.join()
 
 
-def kept(go: threading.Event, folder: Path) -> bytes:
-    """What comes on standard input."""
-    return waited_for(go, lambda: piped.kept_in(folder).read_bytes())
+def standard_input() -> bytes:
+    return b"".join(piped.blocks(None))
 
 
 def waited_for(go: threading.Event, given: Callable[[], T]) -> T:
@@ -66,20 +65,20 @@ def waited_for(go: threading.Event, given: Callable[[], T]) -> T:
         return given()
 
 
-def test_a_signal_ends_the_wait(pipe: int, tmp_path: Path) -> None:
+def test_a_signal_ends_the_wait(pipe: int) -> None:
     with another_thread_gets(signal.SIGINT) as go, pytest.raises(KeyboardInterrupt):
-        kept(go, tmp_path)
+        waited_for(go, standard_input)
     os.close(pipe)
 
 
-def test_what_a_pipe_holds(pipe: int, tmp_path: Path) -> None:
+def test_what_a_pipe_holds(pipe: int) -> None:
     os.write(pipe, b"fi")
     os.write(pipe, b"lm")
     os.close(pipe)
-    assert piped.kept_in(tmp_path).read_bytes() == b"film"
+    assert standard_input() == b"film"
 
 
-def test_other_signals_do_not_end_it(pipe: int, tmp_path: Path) -> None:
+def test_other_signals_do_not_end_it(pipe: int) -> None:
     heard: list[int] = []
 
     def hear(number: int, frame: object) -> None:
@@ -90,7 +89,7 @@ def test_other_signals_do_not_end_it(pipe: int, tmp_path: Path) -> None:
     before = signal.signal(signal.SIGUSR1, hear)
     try:
         with another_thread_gets(signal.SIGUSR1) as go:
-            assert kept(go, tmp_path) == b"film"
+            assert waited_for(go, standard_input) == b"film"
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert heard == [signal.SIGUSR1]
@@ -152,13 +151,13 @@ def test_in_a_thread_there_are_no_signals(named: Path) -> None:
     assert found == [b"text"]
 
 
-def test_whoever_heard_of_signals_hears_of_them_again(pipe: int, tmp_path: Path) -> None:
+def test_whoever_heard_of_signals_hears_of_them_again(pipe: int) -> None:
     os.close(pipe)
     heard, told = os.pipe()
     os.set_blocking(told, False)
     before = signal.set_wakeup_fd(told)
     try:
-        piped.kept_in(tmp_path)
+        standard_input()
         assert signal.set_wakeup_fd(-1) == told
     finally:
         signal.set_wakeup_fd(before)

@@ -50,11 +50,6 @@ def test_a_folder(refused: Refused, tmp_path: Path) -> None:
     assert "is not a file" in refused(2, tmp_path)
 
 
-def test_a_pipe(refused: Refused, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    assert "is not a file; a pipe can be given as standard input" in refused(2, tmp_path / "pipe.mp4")
-
-
 def test_an_empty_file(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     assert "empty.mp4 is empty" in refused(2, tmp_path / "empty.mp4")

@@ -48,6 +48,12 @@ def test_a_client_in_mid_job_cancels_it(
     assert shared.send(film, tmp_path / "out.mp4").code == 0, "the slots are free again"
 
 
+def holds_file_in(folder: Path, pid: int) -> bool:
+    """Whether the process has a file open there, under whatever name or none."""
+    held = (os.path.realpath(link) for link in Path(f"/proc/{pid}/fd").iterdir())
+    return any(os.path.dirname(path) == str(folder) for path in held)
+
+
 @SIGNALS
 def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, number: int) -> None:
     spool = tmp_path / "tmp"
@@ -57,7 +63,10 @@ def test_a_client_that_reads_standard_input(shared: Cluster, tmp_path: Path, num
     assert sending.process.stdin is not None
     sending.process.stdin.write(b"beginning")
     sending.process.stdin.flush()
-    until(lambda: list(spool.iterdir()), "the client to take the film")
+    until(
+        lambda: holds_file_in(spool, sending.process.pid) and not list(spool.iterdir()),
+        "the client to take the film, of which nothing would be left if it were killed",
+    )
     sending.signal(number)
     assert sending.wait(15) == 130
     sending.process.stdin.close()

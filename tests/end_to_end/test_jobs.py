@@ -17,7 +17,7 @@ from tests.postgres import Postgres
 
 pytestmark = pytest.mark.process
 KEYS = [
-    "id", "state", "film", "filters", "container", "submitted_at", "ended_at", "frames_done", "frames_total",
+    "id", "state", "name", "filters", "container", "submitted_at", "ended_at", "frames_done", "frames_total",
     "bytes_in", "bytes_out", "result_held", "detached", "error",
 ]  # fmt: skip
 MORE_KEYS = ["source_sha256", "sha256", "source_path", "result_path", "folder", "job", "metrics", "attempts"]
@@ -140,7 +140,7 @@ def test_all_there_is_to_know_of_a_job(shared: Cluster, film: Path, tmp_path: Pa
     job_id = detach(shared, film, "--filter", "blur:ksize=9", "--crf", 30)
     assert shared.jobs("fetch", job_id, "--out", tmp_path / "out.mp4", "--metrics-json", tmp_path / "m.json").code == 0
     told = shown(shared, job_id[:10])
-    assert (told["id"], told["state"], told["film"]) == (job_id, "done", film.name)
+    assert (told["id"], told["state"], told["name"]) == (job_id, "done", film.name)
     assert (told["frames_done"], told["frames_total"], told["error"]) == (60, 60, None)
     assert (told["source_sha256"], told["sha256"]) == (sha256(film), sha256(tmp_path / "out.mp4"))
     assert told["bytes_out"] == (tmp_path / "out.mp4").stat().st_size

@@ -60,7 +60,7 @@ def test_every_line_of_a_chunk_says_which(tmp_path: Path, film: Path) -> None:
     assert {line["worker"] for line in work} == {"w1"}
     assert [line["job"] for line in of("job", coordinator)] == [job]
     (ended,) = of("job ended", coordinator)
-    assert (ended["job"], ended["state"]) == (job, "done")
+    assert (ended["job"], ended["state"], ended["level"]) == (job, "done", "info")
     assert all(line["level"] == "debug" for line in (*leases, *here, *there))
 
 
@@ -90,6 +90,10 @@ def test_failures_and_what_they_leave_in_the_logs(tmp_path: Path, film: Path) ->
         assert {"job", "chunk", "attempt", "worker", "slot", "lease"} <= line.keys(), line
         assert line["worker"] == "w1"
     assert "no frame suits me" in traces[0]["exception"]
+    (ended,) = of("job ended", coordinator)
+    assert ended["job"] == failed[0]["job"]
+    assert (ended["state"], ended["level"], ended["code"]) == ("failed", "warning", "filter")
+    assert "no frame suits me" in ended["error"]
 
 
 def _asked(site: str, token: str) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -91,6 +93,15 @@ def test_explain_tells_the_size(film: Path, capsys: pytest.CaptureFixture[str]) 
     assert "h264 38x51 yuv420p" in said
     assert "loss:      the picture was padded from 38x51 to 38x52, as yuv420p demands" in said
     assert re.search(r"^memory:    a slot needs at most \d+ MiB$", said, re.MULTILINE)
+
+
+def test_explain_reads_a_pipe_and_calls_it_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "film.mp4")
+    writer = threading.Thread(target=lambda: (tmp_path / "film.mp4").write_bytes(b"no film"))
+    writer.start()
+    assert explain.main([str(tmp_path / "film.mp4")]) == 4
+    writer.join()
+    assert "error: film.mp4 is a text file" in capsys.readouterr().err
 
 
 def test_a_dry_run_on_this_host_only_explains(film: Path, tmp_path: Path) -> None:

@@ -138,6 +138,13 @@ def test_a_port_in_use(shared: Cluster, tmp_path: Path) -> None:
     code, said = coordinator(tmp_path, "--port", shared.port)
     assert code == 2
     assert "is in use, perhaps by another coordinator" in said
+    assert list(tmp_path.iterdir()) == [], "it leaves nothing that it made"
+
+
+def test_a_folder_that_was_there_stays_though_nothing_came_of_the_start(shared: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert coordinator(tmp_path, "--port", shared.port)[0] == 2
+    assert (tmp_path / "data" / "vidproc.db").exists()
 
 
 def test_a_folder_in_use(shared: Cluster, tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
+from tests.loops import until
 from tests.postgres import Postgres
 from vidproc.errors import ClientError, StorageError
 from vidproc.storage import database as module
-from vidproc.storage import server_wire
+from vidproc.storage import server_start, server_wire
 from vidproc.storage.database import Database, url_of_file
 from vidproc.storage.tables import VERSION, schema
 
@@ -211,8 +213,11 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
 def test_a_file_has_one_coordinator_at_a_time(tmp_path: Path) -> None:
     async def main() -> None:
         async with opened(tmp_path / "d"):
-            with pytest.raises(ClientError, match="/d: another coordinator is using this database"):
-                await Database(url_of_file(tmp_path / "d")).open()
+            (tmp_path / "elsewhere").mkdir()
+            (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "d")
+            for name in ("d", "elsewhere/link"):
+                with pytest.raises(ClientError, match=f"/{name}: another coordinator is using this database"):
+                    await Database(url_of_file(tmp_path / name)).open()
         async with opened(tmp_path / "d"):
             pass
 
@@ -289,12 +294,82 @@ def test_coordinators_that_are_first_at_the_same_time_make_the_tables_once(
 
 def test_a_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module._POSTGRES, "connect_timeout", 2)
+    monkeypatch.setattr(server_start, "_PATIENCE_S", 0.1)
 
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             database = Database(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/jobs")
             with pytest.raises(StorageError, match="timeout"):
                 await database.open()
+
+    run(main())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def reached_at(port: int, postgres: Postgres) -> AsyncIterator[None]:
+    """A server that is there from now on at that port, too."""
+    to = sa.make_url(postgres.url("any"))
+    assert to.host is not None
+    writers: list[asyncio.StreamWriter] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        its_reader, its_writer = await asyncio.open_connection(to.host, to.port)
+        await asyncio.gather(carry(reader, its_writer), carry(its_reader, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port):
+        yield
+    for writer in writers:
+        await writer.wait_closed()
+
+
+def test_a_server_that_is_started_later_is_waited_for(postgres: Postgres) -> None:
+    port = free_port()
+    url = sa.make_url(postgres.new_database()).set(port=port).render_as_string(hide_password=False)
+
+    async def main() -> None:
+        with structlog.testing.capture_logs() as said:
+            database = Database(url)
+            opening = asyncio.create_task(database.open())
+            await until(lambda: said or opening.done())
+            assert not opening.done()
+            async with reached_at(port, postgres):
+                await opening
+                assert await database.write(add(1)) == 1
+                await database.close()
+        assert [line["event"] for line in said] == ["the database's server does not answer: waiting for it"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("url", ["postgresql://vidproc@127.0.0.1:{port}/gone", "postgresql://nobody@127.0.0.1:{port}/x"])
+def test_what_a_server_itself_refuses_is_not_waited_for(postgres: Postgres, url: str) -> None:
+    port = sa.make_url(postgres.url("any")).port
+
+    async def main() -> None:
+        with structlog.testing.capture_logs() as said, pytest.raises(StorageError, match="does not exist"):
+            await Database(url.format(port=port)).open()
+        assert said == []
+
+    run(main())
+
+
+def test_a_server_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_start, "_PATIENCE_S", 0.1)
+
+    async def main() -> None:
+        with pytest.raises(StorageError, match=r"^the database: connection failed: .* refused"):
+            await Database(f"postgresql://me@127.0.0.1:{free_port()}/jobs").open()
 
     run(main())
 

@@ -297,7 +297,7 @@ def no_more_descriptors() -> Iterator[None]:
 
 
 def test_without_descriptors_accepting_pauses_and_goes_on(where: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ACCEPT_PAUSE_S", 0.05)
+    monkeypatch.setattr(module, "_ACCEPT_PAUSE_S", 3600.0)
 
     async def main() -> None:
         async with server(where, echo) as running, await connect(listening_at(running), party("client")) as other:
@@ -306,10 +306,30 @@ def test_without_descriptors_accepting_pauses_and_goes_on(where: Address, monkey
                     await until(lambda: logs)
                     for turn in range(50):
                         await check_echo(other, f"served {turn}")
-                        await asyncio.sleep(0.01)
                 assert ["descriptors" in entry["event"] for entry in logs] == [True], "said once"
+                running.accept()
                 late.sendall(b"".join(Connection(party("client"), b"n" * 32).data_to_send()))
                 await until(lambda: running.connections == 2)
+
+    run(main())
+
+
+def test_who_waits_while_there_are_no_descriptors_is_told_so(where: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ACCEPT_PAUSE_S", 0.05)
+
+    async def main() -> None:
+        async with server(where, echo) as running, await connect(listening_at(running), party("client")) as other:
+            with contextlib.ExitStack() as late:
+                waiting = [late.enter_context(raw_socket(listening_at(running))) for _ in range(3)]
+                with capture_logs() as logs, no_more_descriptors():
+                    for sock in waiting:
+                        (error,) = said(await read_all(sock))
+                        assert isinstance(error, Error)
+                        assert (error.code, error.message) == ("unreachable", module._NO_DESCRIPTORS)
+                    await check_echo(other, "still here")
+            assert len(logs) == 1, "said once"
+            async with await connect(listening_at(running), party("client")) as session:
+                await check_echo(session, "there are some again")
 
     run(main())
 

@@ -106,13 +106,19 @@ async def _serve(settings: CoordinatorSettings) -> int:
     database = Database(settings.database_url or url_of_file(settings.data_dir / "vidproc.db"))
     coordinator = Coordinator(settings, SqlJournal(database))
 
+    starting = asyncio.ensure_future(coordinator.start(listening_addresses(settings)))
+
     def leave() -> None:
         """In good time while it starts, too: a database may not answer, and there may be much to clear away."""
         stop.set()
+        starting.cancel()
         daemons.leave_within(_STOP_LIMIT_S, signals.exit_code)
 
     signals = daemons.StopSignals(leave)
-    await coordinator.start(listening_addresses(settings))
+    try:
+        await starting
+    except asyncio.CancelledError:
+        return signals.exit_code
     web = await _web(coordinator, settings)
     pages = web.addresses if web else []
     gc.freeze()  # what is imported stays: a collection that went through all of it took the loop 150 ms

@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "not run.",
         _EXAMPLES,
     )
-    made.add_argument("video", metavar="IN", help="the film")
+    made.add_argument("video", metavar="IN", help="the film, or - for standard input")
     made.add_argument("--out", default="out.mp4", metavar="OUT", help="name of the result, which says its container")
     add_job_options(made)
     return made
@@ -44,7 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(given: argparse.Namespace) -> int:
-    print("\n".join(examine(job_of(given, given.out), given.video).lines()))
+    from vidproc.client import films
+
+    job = job_of(given, given.out)
+    with films.on_disk(given.video) as video:
+        print("\n".join(examine(job, video).lines()))
     return 0
 
 

@@ -25,7 +25,7 @@ def summary_json(it: JobSummary) -> dict[str, Any]:
     return {
         "id": it.id,
         "state": str(it.state),
-        "film": it.name,
+        "name": it.name,
         "filters": list(it.filters),
         "container": it.container,
         "submitted_at": iso(it.submitted_at),

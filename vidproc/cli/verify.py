@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         "before encoding, and the films. Exit code 0: they are the same; 1: they are not.",
         _EXAMPLES,
     )
-    made.add_argument("video", metavar="IN", help="the film")
+    made.add_argument("video", metavar="IN", help="the film, or - for standard input")
     made.add_argument("--out", default="out.mp4", metavar="NAME", help="only its ending counts: it says the container")
     made.add_argument("--processes", type=int, metavar="N", help="compare with N processes here, not with a cluster")
     made.add_argument("--quiet", action="store_true", help="show no progress")
@@ -48,8 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _verify(given: argparse.Namespace) -> int:
+    from vidproc.client import films
+
     job = replace(job_of(given, given.out), digest_frames=True)
-    with scratch.folder() as folder:
+    with films.on_disk(given.video) as given.video, scratch.folder() as folder:
         one = _here(given, job, 1, folder / f"one.{job.container}")
         other = _elsewhere(given, job, folder / f"other.{job.container}")
     differing = [_differing_chunks(one["frame_digests"], other["frame_digests"]), _differing_films(one, other)]

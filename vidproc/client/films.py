@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,16 +98,30 @@ def _named(name: str) -> str:
 
 @contextlib.contextmanager
 def on_disk(video: str) -> Iterator[str]:
-    """The film's path. Standard input is first written to a temporary file: its hash is wanted before its bytes."""
-    if video != STANDARD:
+    """The film's path. What comes by standard input or a named pipe is first written to a file, as its hash is wanted
+    before its bytes; one without a name but for a link to it, so that it goes however the program ends."""
+    if video != STANDARD and not _is_pipe(video):
         yield video
         return
+    name, pipe = ("standard input", None) if video == STANDARD else (video, Path(video))
     with contextlib.ExitStack() as stack:
-        with _disk_errors(f"standard input, kept in {tempfile.gettempdir()}"):
-            path = piped.kept_in(stack.enter_context(scratch.folder()))
-        if path.stat().st_size == 0:
-            raise ClientError("standard input is empty")
-        yield str(path)
+        with _disk_errors(f"{name}, kept in {tempfile.gettempdir()}"):
+            file = stack.enter_context(tempfile.TemporaryFile())
+            for block in piped.blocks(pipe):
+                file.write(block)
+            file.flush()
+            link = stack.enter_context(scratch.folder()) / os.path.basename(name)
+            link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        if not file.tell():
+            raise ClientError(f"{name} is empty")
+        yield str(link)
+
+
+def _is_pipe(video: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(video).st_mode)
+    except (OSError, ValueError):  # whoever opens it will say
+        return False
 
 
 class Hashing:
@@ -145,7 +160,7 @@ def source_of(video: str) -> Source:
 
 def _require_file(video: str) -> None:
     if os.path.exists(video) and not os.path.isfile(video):
-        raise ClientError(f"{video} is not a file; a pipe can be given as standard input, by the name -")
+        raise ClientError(f"{video} is not a file")
 
 
 @contextlib.contextmanager

@@ -20,30 +20,30 @@ _BLOCK = 2**20
 STDIN = 0
 
 
-def kept_in(folder: Path) -> Path:
-    """What standard input holds, in a file of that folder. Raises `OSError`."""
-    path = folder / "standard input"
-    with open(path, "wb") as kept:
-        for block in _blocks(STDIN):
-            kept.write(block)
-    return path
-
-
 def read(path: Path) -> bytes:
     """What a named pipe holds, once somebody has written into it and closed it. Raises `OSError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return b"".join(_blocks(descriptor))
-    finally:
-        os.close(descriptor)
+    return b"".join(blocks(path))
 
 
-def _blocks(descriptor: int) -> Iterator[bytes]:
-    with _input_or_signal(descriptor) as wait:
+def blocks(path: Path | None) -> Iterator[bytes]:
+    """The same piece by piece; None is standard input."""
+    with _opened(path) as descriptor, _input_or_signal(descriptor) as wait:
         wait()
         while block := os.read(descriptor, _BLOCK):
             yield block
             wait()
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[int]:
+    if path is None:
+        yield STDIN
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -287,7 +287,7 @@ class Desk:
         if self._journal.durable:
             ending = await endings.synced(job, ending)
         await endings.write_down(self._journal, job, ending)
-        log.info("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), error=ending.message)
+        endings.note(job, ending)
         self._remember(job)
         self._intake.leave_upload(job)
         if ending.state is not JobState.DONE:

@@ -52,6 +52,13 @@ async def write_down(journal: Journal, job: Job, ending: Ending) -> None:
             raise
 
 
+def note(job: Job, ending: Ending) -> None:
+    """In the log, where somebody may have to see to a job that failed."""
+    say = log.warning if ending.state is JobState.FAILED else log.info
+    why = {"code": ending.code, "error": ending.message} if ending.code else {}
+    say("job ended", job=job.id, state=str(ending.state), seconds=round(job.age_s, 2), **why)
+
+
 async def _tried(journal: Journal, job: Job, ending: Ending) -> StorageError | None:
     try:
         await journal.end(job.id, ending)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 
 import structlog
@@ -61,7 +61,7 @@ class Coordinator:
         try:
             await self._journal.open(self._spool.identity)
         except BaseException:
-            self._spool.close()
+            self._spool.undo()
             raise
         listeners: list[Listener] = []
         try:
@@ -74,7 +74,7 @@ class Coordinator:
                 listener.close()
             await self._uploads.close()
             await self._desk.close()
-            await self._let_go()
+            await self._let_go(self._spool.undo)
             raise
         given = self._settings
         party = Party(
@@ -103,13 +103,13 @@ class Coordinator:
         await self._desk.close()
         self._dispatch.close()
         self._lag.stop()
-        await self._let_go()
+        await self._let_go(self._spool.close)
 
-    async def _let_go(self) -> None:
+    async def _let_go(self, folder: Callable[[], None]) -> None:
         try:
             await self._journal.close()
         finally:
-            self._spool.close()
+            folder()
 
     async def _serve(self, session: Session) -> None:
         """One connection that is open, from here to its end."""

@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from vidproc.errors import ClientError, StorageError, VidprocError, one_line
+from vidproc.storage import server_start
 from vidproc.storage.database_file import DatabaseFile
 from vidproc.storage.server_wire import ServerWire
 from vidproc.storage.tables import VERSION, metadata, schema
@@ -110,8 +111,11 @@ class Database:
 
     async def open(self) -> None:
         """Make the tables where there are none. Raises `ClientError` for those of a newer version and a file that
-        another coordinator has, and `StorageError` for a database that cannot be reached or is damaged."""
+        another coordinator has, and `StorageError` for a database that cannot be reached, which a server is given
+        time for, or is damaged."""
         try:
+            if self._wire is not None:
+                await self._wait_for_server()
             await self._in_thread(self._prepare)
         except BaseException:
             await self.close()
@@ -176,6 +180,12 @@ class Database:
                     _carry_out(order, connection)
         except Exception as error:
             _fail(orders, _translated(error))
+
+    async def _wait_for_server(self) -> None:
+        try:
+            await server_start.wait_for(self._engine, self._do)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:

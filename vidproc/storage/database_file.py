@@ -22,9 +22,9 @@ class DatabaseFile:
         self._found: os.stat_result | None = None
 
     def take(self) -> None:
-        """By a lock beside it, as SQLite has its own on the file itself. Raises `ClientError` if another has it. Where
-        the file system knows no locks, or there is no folder, that is left to SQLite."""
-        lock = self._path.with_name(f"{self._path.name}.lock")
+        """By a lock beside it, where symlinks lead, as SQLite has its own on the file itself. Raises `ClientError` if
+        another has it. Where the file system knows no locks, or there is no folder, that is left to SQLite."""
+        lock = Path(f"{os.path.realpath(self._path)}.lock")
         try:
             lock.touch()
             self._held.enter_context(scratch.held(lock))

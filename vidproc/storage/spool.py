@@ -61,7 +61,8 @@ class Spool:
         self._trusted: dict[str, _Identity] = {}
 
     def open(self) -> None:
-        """Lock the folder."""
+        """Lock the folder, which is made if there is none."""
+        self._fresh = not self.root.exists()
         try:
             self._sources.mkdir(parents=True, exist_ok=True)
             self._jobs.mkdir(exist_ok=True)
@@ -95,6 +96,12 @@ class Spool:
 
     def close(self) -> None:
         self._lock.close()
+
+    def undo(self) -> None:
+        """Close it after a start that came to nothing: a folder that `open` made holds nobody's work, and goes."""
+        if self._fresh:
+            shutil.rmtree(self.root, ignore_errors=True)
+        self.close()
 
     def job(self, job_id: str) -> JobFolder:
         return JobFolder(self._jobs / job_id)

@@ -3,7 +3,8 @@
 One session's trouble is its own: whatever its handshake or its handler raises ends that session and is logged. What all
 share is guarded: connections are counted, in all and by peer (`admission`), and when the process has no descriptor
 left, accepting pauses, since the listening socket would stay readable and the loop would spin
-(https://github.com/python/cpython/issues/151615).
+(https://github.com/python/cpython/issues/151615). Who still waits after the pause is refused, one after the other, by
+means of a descriptor that is kept for that: they would else learn nothing until they give up.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from vidproc.tasks import ended
 from vidproc.transport.admission import Admission, ConnectionLimits, peer_of
 from vidproc.transport.listen import Listener
 from vidproc.transport.session import Session, SessionSettings
+from vidproc.transport.spare import Spare
 from vidproc.transport.wire import SocketWire, tune_tcp
 
 Handler = Callable[[Session], Coroutine[Any, Any, None]]
@@ -34,6 +36,7 @@ _ACCEPTS_AT_ONCE = 64
 _ACCEPT_PAUSE_S = 1.0
 _REFUSALS_AT_ONCE = 64
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_DESCRIPTORS = "the coordinator has no file descriptors or memory left for another connection: try again later"
 
 log = structlog.get_logger()
 
@@ -76,6 +79,8 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resumption: asyncio.TimerHandle | None = None
         self._short = False
+        self._spare = Spare()
+        self._closing = False
 
     async def __aenter__(self) -> Server:
         return self
@@ -89,15 +94,18 @@ class Server:
 
     def accept(self) -> None:
         """Take connections from now on, or again."""
+        self._spare.take()
         for listener in self.listeners:
             self._loop.add_reader(listener.socket, self._accept_from, listener)
 
     async def close(self) -> None:
         """Take no more connections, cancel the handlers, close their sessions and the listeners."""
+        self._closing = True
         self._stop_accepting()
         for listener in self.listeners:
             listener.close()
         await ended(*self._tasks)
+        self._spare.give()
 
     def _stop_accepting(self) -> None:
         if self._resumption is not None:
@@ -113,21 +121,37 @@ class Server:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._pause(error)
+                self._pause(listener, error)
                 return
             self._short = False
             self._begin(sock, peer_of(sock, sockaddr), _describe(listener, sockaddr))
 
-    def _pause(self, error: OSError) -> None:
+    def _pause(self, listener: Listener, error: OSError) -> None:
         """Said once, however long it lasts."""
         if error.errno not in _OUT_OF_RESOURCES:
             log.warning("a connection could not be accepted", error=str(error))
             return
+        self._stop_accepting()
+        if self._short and self._spare.give() and self._turn_away(listener):
+            return
         if not self._short:
             self._short = True
             log.warning("no descriptors or memory left: connections wait", error=str(error))
-        self._stop_accepting()
         self._resumption = self._loop.call_later(_ACCEPT_PAUSE_S, self.accept)
+
+    def _turn_away(self, listener: Listener) -> bool:
+        """Whether the one who came first is now being told why, after which the next have their turn."""
+        try:
+            sock, sockaddr = listener.socket.accept()
+        except OSError:
+            return False
+        session = self._session(sock, _describe(listener, sockaddr))
+        self._spawn(session, partial(self._refuse, _NO_DESCRIPTORS)).add_done_callback(self._turned_away)
+        return True
+
+    def _turned_away(self, _: asyncio.Task[None]) -> None:
+        if not self._closing:
+            self.accept()
 
     def _begin(self, sock: socket.socket, peer: str, address: str) -> None:
         refusal = self._admission.admit(peer)
