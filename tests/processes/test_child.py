@@ -8,11 +8,13 @@ import gc
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -241,6 +243,23 @@ def test_nobody_is_told_of_an_error_of_what_was_left_to_its_end() -> None:
     run(main())
     gc.collect()
     assert said == []
+
+
+def test_a_fork_server_that_has_closed_its_socket_but_is_not_gone_yet_is_waited_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+        async with child("echo") as before:
+            dying, door = psutil.Process(server._forkserver_pid), server._forkserver_address
+            with socket.socket(socket.AF_UNIX) as closed:
+                closed.bind(str(tmp_path / "socket"))
+                server._forkserver_address = str(tmp_path / "socket")
+                async with child("echo") as after:
+                    assert await echoes(after)
+            os.close(int(Path(door).name))
+            assert not dying.is_running()
+            assert await echoes(before)
+
+    run(main())
 
 
 def test_when_the_fork_server_is_killed_its_children_work_on_and_the_next_one_has_a_new_server() -> None:
