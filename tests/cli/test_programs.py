@@ -225,6 +225,19 @@ def test_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "interrupted\n"
 
 
+def test_ctrl_c_twice_gives_no_traceback() -> None:
+    code = (
+        "import signal, sys\nfrom vidproc.cli import options\n"
+        "class Stderr:\n"
+        "    flush = sys.stderr.flush\n"
+        "    def write(self, text):\n        signal.raise_signal(signal.SIGINT)\n"
+        "def interrupted():\n    raise KeyboardInterrupt\n"
+        "sys.stderr = Stderr()\noptions.run(interrupted)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.parametrize("name", ["coordinator", "worker"])
 def test_a_daemon_that_is_stopped_while_it_starts_says_nothing(name: str) -> None:
     code = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import os
 import shutil
 import threading
 import zlib
@@ -131,8 +132,10 @@ def test_a_finished_result_is_fetched_from_another_coordinator(film: Path, tmp_p
             message, payload, _ = await client.receive()
             assert isinstance(message, DownloadBlock)
             assert bytes(payload) == whole[1000:]
+            os.truncate(house.data / "jobs" / job / "result", 1000)
+            assert "shorter than it was; run the job again" in await last_refusal(client, Fetch(job, 0))
             (house.data / "jobs" / job / "result").unlink()
-            assert "was removed to make room" in (await refusal(client, Fetch(job, 0))).message
+            assert "is no longer here" in (await refusal(client, Fetch(job, 0))).message
 
     run(main())
 

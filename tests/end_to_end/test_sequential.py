@@ -140,14 +140,15 @@ def test_a_coordinator_that_is_killed_begins_the_film_anew(
     assert stage_leases(own)[0] == 1
 
 
+@pytest.mark.parametrize("fault", ["frame / 0", "os.abort()"])
 def test_a_frame_that_cannot_be_done_in_order_fails_its_job(
-    own: Cluster, film: Path, tmp_path: Path, memory: str
+    own: Cluster, film: Path, tmp_path: Path, memory: str, fault: str
 ) -> None:
     """After the retries; it is named, and why it does not fall back."""
     filter_ = tmp_path / "poison.py"
     filter_.write_text(
-        f"import vidproc\n\n@vidproc.filter(memory={memory!r})\ndef f(frame, state):\n"
-        "    state['n'] = state.get('n', 0) + 1\n    return frame if state['n'] != 5 else frame / 0\n"
+        f"import os\nimport vidproc\n\n@vidproc.filter(memory={memory!r})\ndef f(frame, state):\n"
+        f"    state['n'] = state.get('n', 0) + 1\n    return frame if state['n'] != 5 else {fault}\n"
     )
     own.add_worker(1, "--allow-custom")
     outcome = own.send(film, tmp_path / "out.mp4", "--filter", filter_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -20,7 +21,7 @@ import pytest
 
 from tests.transport.places import run, until
 from vidproc.errors import MemoryLimitError
-from vidproc.processes.child import Child, ChildDiedError, ChildLimits
+from vidproc.processes.child import Child, ChildDiedError, ChildLimits, to_its_end
 
 pytestmark = pytest.mark.process
 
@@ -222,6 +223,26 @@ def test_without_descriptors_none_can_be_started_and_that_is_said(request: pytes
             assert await echoes(other)
 
     run(main())
+
+
+def test_nobody_is_told_of_an_error_of_what_was_left_to_its_end() -> None:
+    said: list[object] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: said.append(context))
+        doing = loop.create_future()
+        leaving = asyncio.create_task(to_its_end(doing))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        doing.set_exception(OSError("no descriptors"))
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    run(main())
+    gc.collect()
+    assert said == []
 
 
 def test_a_fork_server_that_has_closed_its_socket_but_is_not_gone_yet_is_waited_for(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.scheduling.plans import chunks
 from tests.scheduling.test_scheduler import Desk, only
 from vidproc.errors import OutOfMemoryError
-from vidproc.model import Chunk, LeaseKind
+from vidproc.model import Chunk, FilterCall, LeaseKind
 from vidproc.scheduling import events as ev
 from vidproc.scheduling.stages import MOST_AHEAD
 
@@ -158,7 +158,8 @@ def test_a_stage_that_fails_rests_and_then_begins_anew() -> None:
     assert leased(studio.tick(0.05)) == [(STAGE, 0)]
 
 
-def test_a_stage_that_fails_again_and_again_fails_its_job() -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_stage_that_fails_again_and_again_in_a_filter_fails_its_job(lost: bool) -> None:
     studio = Studio()
     studio.join("a")
     (grant,) = studio.begin(chunks([2]), PINNED)
@@ -166,14 +167,15 @@ def test_a_stage_that_fails_again_and_again_fails_its_job() -> None:
     while not failed:
         while grant.chunk == 0:
             (grant,) = [it for it in only(ev.Grant, studio.done(grant.lease)) if it.kind is STAGE]
-        commands = studio.raised(grant.lease)
+        call = FilterCall(0, 50)
+        commands = studio(ev.ChunkFailed(grant.lease, "filter", "that was it", True, slot_lost=lost, call=call))
         failed = only(ev.FailJob, commands)
         for commit in only(ev.Grant, commands):  # chunk 0 of the film
             studio.done(commit.lease)
         (grant, *_) = [*studio.tick(10), grant]
     assert failed[0].job == "x"
     why = "no frame falls back where filters go through the film in order"
-    assert failed[0].message == f"frames 48 to 95 failed: invert raised (chunk 1, 4 attempts); {why}"
+    assert failed[0].message == f"frame 50 failed: that was it (chunk 1, frames 48 to 95, 4 attempts); {why}"
 
 
 def test_a_job_that_was_withdrawn_takes_the_state_in_its_slot_with_it() -> None:

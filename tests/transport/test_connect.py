@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,25 @@ def test_where_nobody_listens_the_message_says_how_to_start_a_coordinator(kind: 
         assert str(where) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert caught.value.exit_code == 3
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+def test_without_descriptors_it_is_not_said_that_nobody_listens(kind: str, tmp_path: Path) -> None:
+    where = address(kind, tmp_path)
+    where = where if where.path else Address.tcp(where.host, 9)
+
+    async def main() -> None:
+        with ExitStack() as undo:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            undo.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+            with suppress(OSError):
+                while True:
+                    undo.callback(os.close, os.dup(0))
+            with pytest.raises(UnreachableError, match=r"^cannot connect to .*: Too many open files \(ulimit -n\)$"):
+                await connect(where, party("client"))
 
     run(main())
 

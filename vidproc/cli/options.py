@@ -90,7 +90,10 @@ def _told(program: Callable[[], int]) -> int:
 
 
 def _interrupted() -> int:
+    """Nothing is left to tidy up: whoever asks once more wants no traceback, and is not waited for."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     print("interrupted", file=sys.stderr)
+    signal.signal(signal.SIGINT, before)
     return INTERRUPTED
 
 

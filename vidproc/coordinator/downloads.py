@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import zlib
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
@@ -41,28 +40,29 @@ class Downloads:
 
     async def begin(self, job: Job, offset: int) -> None:
         """Send the job's result from `offset` on, and no more of what was begun of it before. Raises `ClientError`."""
-        if job.told_state is not JobState.DONE:
+        if job.told_state is not JobState.DONE or job.finished is None:
             raise ClientError(f"job {job.id} has no result to fetch: it is {job.told_state}")
         if not job.folder.result.exists():
-            raise ClientError(f"the result of job {job.id} was removed to make room; run it again")
+            raise ClientError(f"the result of job {job.id} is no longer here; run it again")
         if job.id in self._tasks:
             await ended(self._tasks[job.id])
         if len(self._tasks) >= _MOST:
             raise BusyError(f"one connection may fetch {_MOST} results at a time: wait for one to end")
-        self._tasks[job.id] = task = asyncio.create_task(self._send(job, offset))
+        self._tasks[job.id] = task = asyncio.create_task(self._send(job, range(offset, job.finished.size)))
         task.add_done_callback(partial(self._sent, job.id))
 
     def _sent(self, job_id: str, _: asyncio.Task[None]) -> None:
         del self._tasks[job_id]
 
-    async def _send(self, job: Job, offset: int) -> None:
-        """`send` waits while the client reads slowly."""
+    async def _send(self, job: Job, rest: range) -> None:
+        """`send` waits while the client reads slowly. A file that has become shorter is an `OSError`."""
         try:
             with self._reading(job.id), open(job.folder.result, "rb") as file:  # noqa: ASYNC230 - opening is quick, reading is not done here
-                for at in in_blocks(range(offset, os.fstat(file.fileno()).st_size)):
+                for at in in_blocks(rest):
                     block = await read_range(file.fileno(), at)
                     await self._session.send(DownloadBlock(job.id, at.start, zlib.crc32(block)), block)
         except OSError as error:
-            self._outbox.post(Error("storage", f"the result cannot be read: {error.strerror}", "internal", job.id))
+            sentence = f"the result cannot be read: {error.strerror}; run the job again"
+            self._outbox.post(Error("storage", sentence, "internal", job.id))
         except PeerError:
             pass  # the receiving side of the connection tells of its end

@@ -116,7 +116,7 @@ class View:
             raise ConflictError(f"job {it.id} has no result to fetch: it is {it.state}")
         path = (await self._desk.recall(it.id)).folder.result
         if not path.exists():
-            raise GoneError(f"the result of job {it.id} was removed to make room; run it again")
+            raise GoneError(f"the result of job {it.id} is no longer here; run it again")
         return Result(it.id, path, it.name, it.container, it.result_size, found.result_sha256)
 
     def fetching(self, job_id: str) -> AbstractContextManager[None]:

@@ -164,13 +164,15 @@ class Child:
 
 
 async def to_its_end(doing: asyncio.Future[T]) -> T:
-    """What it gives. If cancelled meanwhile, wait for it nevertheless."""
+    """What it gives. If cancelled meanwhile, wait for it nevertheless; how it ended then, nobody is told."""
     try:
         return await asyncio.shield(doing)
     except asyncio.CancelledError:
         while not doing.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.exception()  # or the event loop would complain that nobody looked
         raise
 
 

@@ -11,7 +11,6 @@ A job has a bound of faults: each costs two processes at least, and the time tha
 
 from __future__ import annotations
 
-from vidproc.errors import FilterError
 from vidproc.model import Fault, LeaseKind
 from vidproc.quantities import counted
 from vidproc.scheduling.jobs import Job
@@ -46,7 +45,7 @@ def is_of_the_frame(record: ChunkRecord, failure: Failure) -> bool:
 
 def remark(job: Job, failure: Failure) -> str:
     """What else is to be known where its job fails."""
-    if job.kind is LeaseKind.STAGE and failure.code == FilterError.code:
+    if job.kind is LeaseKind.STAGE and failure.call is not None:
         return "; no frame falls back where filters go through the film in order"
     others = len(job.faults) - 1
     return f"; so it was with {counted(others, 'frame')} before" if others > 0 else ""

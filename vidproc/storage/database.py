@@ -339,4 +339,5 @@ def _translated(error: Exception) -> Exception:
 
 
 def _damaged(said: str) -> str:
-    return f"the database is damaged ({said}): restore it, or move its files away to begin without its jobs"
+    way_out = "restore it, or move its files away to begin without its jobs and their results"
+    return f"the database is damaged ({said}): {way_out}"

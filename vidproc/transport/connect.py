@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import secrets
@@ -74,6 +75,8 @@ async def _connected(address: Address, family: socket.AddressFamily, timeout_s: 
     except socket.gaierror as error:
         raise _unreachable(address, str(error.strerror)) from None
     except OSError as error:  # asyncio puts a text of its own in place of the system's
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise UnreachableError(f"cannot connect to {address}: {os.strerror(error.errno)} (ulimit -n)") from None
         raise _unreachable(address, os.strerror(error.errno) if error.errno else str(error)) from None
 
 

@@ -90,7 +90,7 @@ class _Reading(StreamingResponse):
         try:
             self._file = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise GoneError(f"the result of job {found.job_id} was removed to make room; run it again") from None
+            raise GoneError(f"the result of job {found.job_id} is no longer here; run it again") from None
         super().__init__(self._read(), status, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

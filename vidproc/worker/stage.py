@@ -22,6 +22,7 @@ from vidproc.media.convert import Converter
 from vidproc.media.decode import Decoder
 from vidproc.media.intermediate import IntermediateEncoder
 from vidproc.model import ChunkReport, ChunkTask
+from vidproc.pipelines.fallbacks import Guard
 from vidproc.pipelines.plan import Pipeline
 from vidproc.pipelines.run import Spent
 from vidproc.processes.gauge import Gauge
@@ -52,6 +53,7 @@ def pass_over(
     made = pipeline.until(pipeline.cut).run(
         pictures, start, stop, converter,
         clock=time.perf_counter, spent=spent, time_of=functools.partial(time_of, task), handover=states,
+        guard=Guard(watch=gauge),
     )  # fmt: skip
     for _ in made if start < stop else ():
         footage.count()
@@ -103,6 +105,7 @@ class LiveStage:
         self._made = self._pipeline.run(
             self, task.start, sys.maxsize, self._converter,
             clock=time.perf_counter, spent=self._spent, time_of=lambda rank: time_of(self._task, rank),
+            guard=Guard(watch=self._gauge),
         )  # fmt: skip
 
     def _decoder_for(self, task: ChunkTask) -> Decoder:
