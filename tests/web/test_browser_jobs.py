@@ -234,6 +234,19 @@ def test_jobs_are_found_again(visitor: Visitor, site: Cluster, film: Path) -> No
     expect(page.locator("#none")).to_contain_text("No job is like that")
 
 
+def test_jobs_that_were_not_looked_at_are_not_said_to_be_none(visitor: Visitor, site: Cluster, film: Path) -> None:
+    for name in ("grayscale", "invert", "flip"):
+        sent(site, film, "--filter", name)
+    page = visitor.page("/workers")
+    page.route("**/api/v1/jobs?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
+    page.goto("/history")
+    expect(page.locator("#jobs tr")).to_have_count(2)
+    page.get_by_role("searchbox").fill("grayscale")
+    expect(page.locator("#none")).to_contain_text("None of the newest 2 jobs is like that")
+    page.get_by_role("button", name="Older ones").click()
+    expect(page.locator("#jobs tr")).to_have_count(1)
+
+
 def test_jobs_come_by_pages_and_are_run_again_from_there(visitor: Visitor, site: Cluster, film: Path) -> None:
     for name in ("threshold", "threshold:kind=otsu", "threshold:kind=adaptive"):
         sent(site, film, "--filter", name)

@@ -3,7 +3,7 @@
 import { call, follow } from "./api.js";
 import { ChunkMap } from "./chunkmap.js";
 import { $, h, keyed, say } from "./dom.js";
-import { count, figure, percent, several, size, span, when } from "./format.js";
+import { count, figure, percent, several, size, span, title, when } from "./format.js";
 import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
@@ -25,7 +25,7 @@ async function begin() {
 // What holds whatever its state
 
 function shape({ name, state, submitted_at: at, job }) {
-  say($("#title"), name || id);
+  say($("#title"), title({ name, id }));
   badge(state);
   const filters = job.filters.map(written).join(" → ") || "no filters";
   say($("#asked"), `${filters} · ${job.codec || job.container} · ${when(at)}`);
