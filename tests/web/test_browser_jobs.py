@@ -98,6 +98,21 @@ def test_a_filter_is_given_its_file(visitor: Visitor, film: Path, tmp_path: Path
     state(page, "done")
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (375, 700)])
+def test_a_file_that_is_wanted_is_asked_for_where_it_is_seen(
+    visitor: Visitor, film: Path, size: tuple[int, int]
+) -> None:
+    page = opened(visitor, film, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page.get_by_label("Add a filter").select_option("overlay")
+    page.get_by_role("button", name="Start", exact=True).click()
+    wanted = page.locator("[data-name=file] input")
+    expect(wanted).to_be_focused()
+    assert wanted.evaluate("""(it) => {
+        const { left, top, height } = it.getBoundingClientRect();
+        return document.elementFromPoint(left + 9, top + height / 2) === it;
+    }""")
+
+
 def test_the_divider_moves_by_keys(visitor: Visitor, film: Path) -> None:
     page = opened(visitor, film)
     split = "getComputedStyle(document.querySelector('.compare')).getPropertyValue('--split')"
