@@ -163,7 +163,7 @@ def test_a_name_is_text_and_nothing_else(visitor: Visitor, film: Path, tmp_path:
     assert page.locator("main img").count() == 0
 
 
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("width", [320, 768, 940, 1280])
 def test_a_long_name_leaves_room_for_the_rest(visitor: Visitor, film: Path, tmp_path: Path, width: int) -> None:
     long = tmp_path / f"{'W' * 250}.mp4"
     long.write_bytes(film.read_bytes())
