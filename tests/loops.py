@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 LIMIT_S = 20.0
 
+T = TypeVar("T")
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run it, with a limit so that what hangs fails."""
-    asyncio.run(asyncio.wait_for(main, LIMIT_S))
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """What it gives; with a limit, so that what hangs fails."""
+    return asyncio.run(asyncio.wait_for(main, LIMIT_S))
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -125,14 +125,16 @@ Folder = Annotated[Path, _path]
 Size = Annotated[int, parse_size, as_size]
 Seconds = Annotated[float, _seconds, as_duration]
 Most = Annotated[int, _whole(1, 1 << 20)]
+Niceness = Annotated[int, _whole(0, 19)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What both programs have. Sizes are in bytes, where 0 is no limit; times are in seconds.
 
-    `memory_limit` caps each child process: the coordinator's media process, a worker's slots. Of one kind of line at
-    most `log_rate` a second are logged. `token` is what the token file holds; `load` fills it in.
+    `memory_limit` caps each child process: the coordinator's media process, a worker's slots. `nice` is how far these
+    stand back behind other programs, the coordinator itself among them. Of one kind of line at most `log_rate` a second
+    are logged. `token` is what the token file holds; `load` fills it in.
     """
 
     table: ClassVar[str]
@@ -142,6 +144,7 @@ class Settings:
     token_file: File = None
     name: Text = field(default_factory=_host_name, metadata={_SAID: "the host's name"})
     memory_limit: Size = 4 * 1024**3
+    nice: Niceness = 10
     log_rate: Most = 100
     token: bytes | None = field(default=None, repr=False)
 

@@ -45,13 +45,17 @@ async def cluster(worker: WorkerSettings) -> AsyncIterator[Endpoint]:
     with _quiet_logs(), scratch.folder() as folder:
         token = secrets.token_bytes(32)
         address = Address.unix(folder / "socket")
-        limit = worker.memory_limit
-        # Limits that are there against strangers: here nobody sends films but the user.
+        # Limits that are there against strangers are left out: here nobody sends films but the user, who waits for it.
         given = CoordinatorSettings(
-            data_dir=folder / "data", token=token, memory_limit=limit, max_frame_pixels=1 << 30, max_duration=math.inf
+            data_dir=folder / "data",
+            token=token,
+            memory_limit=worker.memory_limit,
+            nice=0,
+            max_frame_pixels=1 << 30,
+            max_duration=math.inf,
         )
         coordinator = Coordinator(given)
-        daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token))
+        daemon = Daemon(replace(worker, unix_socket=folder / "socket", token=token, nice=0))
         await coordinator.start([address])
         try:
             async with _beside(daemon.run()):

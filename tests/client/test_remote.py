@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.client.scripted import MIB, Connection, done, run, scripted
+from tests.client.scripted import MIB, Connection, Part, done, run, scripted
 from vidproc.client import films, lasting, remote
 from vidproc.client.endpoint import Endpoint
 from vidproc.client.head_start import submission
@@ -67,11 +67,23 @@ async def processed(at: Endpoint, film: Path, tell: Callable[[News], None] = lam
     return await remote.process(at, JOB, str(film), str(film.with_name("out.mp4")), overwrite=False, tell=tell)
 
 
+def sent(film: Path, *parts: Part, tell: Callable[[News], None] = lambda _: None) -> dict[str, Any]:
+    """What the client gives when the coordinator plays these parts, one for each connection."""
+
+    async def main() -> dict[str, Any]:
+        async with scripted(film.parent, *parts) as at:
+            doing = asyncio.ensure_future(processed(at, film, tell))
+            await asyncio.wait({doing})
+        return doing.result()
+
+    return run(main())
+
+
 def result_of(film: Path) -> bytes:
     return film.with_name("out.mp4").read_bytes()
 
 
-def test_a_whole_job(film: Path, tmp_path: Path) -> None:
+def test_a_whole_job(film: Path) -> None:
     news: list[News] = []
 
     async def part(connection: Connection) -> None:
@@ -83,18 +95,14 @@ def test_a_whole_job(film: Path, tmp_path: Path) -> None:
         assert await connection.give(RESULT) == 0
         assert await connection.expect(Fetched) == Fetched("j"), "the coordinator may forget it"
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            assert await processed(at, film, news.append) == {"frames_out": 1}
-
-    run(main())
+    assert sent(film, part, tell=news.append) == {"frames_out": 1}
     assert result_of(film) == RESULT
     assert news[0] == Uploading(MIB, len(FILM))
     assert Progress("j", JobState.RUNNING, 5, 10, 2.0) in news
     assert news[-1] == Downloading(len(RESULT), len(RESULT))
 
 
-def test_frames_that_are_done_during_the_upload_are_told_of_with_it(film: Path, tmp_path: Path) -> None:
+def test_frames_that_are_done_during_the_upload_are_told_of_with_it(film: Path) -> None:
     news: list[News] = []
 
     async def part(connection: Connection) -> None:
@@ -105,29 +113,21 @@ def test_frames_that_are_done_during_the_upload_are_told_of_with_it(film: Path, 
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            await processed(at, film, news.append)
-
-    run(main())
+    sent(film, part, tell=news.append)
     assert news[:2] == [Uploading(MIB, len(FILM)), Uploading(2 * MIB, len(FILM), 7)]
 
 
-def test_a_job_that_fails_while_its_film_is_sent(film: Path, tmp_path: Path) -> None:
+def test_a_job_that_fails_while_its_film_is_sent(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept()
         await connection.take(1)
         await connection.say(Finished("j", JobState.FAILED, 0, "", {}, "media", "it is no video"))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(VidprocError, match=r"in\.mp4: it is no video"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(VidprocError, match=r"in\.mp4: it is no video"):
+        sent(film, part)
 
 
-def test_a_job_of_a_film_that_another_has_submitted_meanwhile_is_submitted_again(film: Path, tmp_path: Path) -> None:
+def test_a_job_of_a_film_that_another_has_submitted_meanwhile_is_submitted_again(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept("first")
         await connection.take(1, "first")
@@ -140,29 +140,21 @@ def test_a_job_of_a_film_that_another_has_submitted_meanwhile_is_submitted_again
         await connection.say(done(RESULT, "second"))
         await connection.give(RESULT, job_id="second")
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, first, second)
     assert result_of(film) == RESULT
 
 
-def test_what_the_coordinator_has_is_not_sent(film: Path, tmp_path: Path) -> None:
+def test_what_the_coordinator_has_is_not_sent(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=2 * MIB)
         assert await connection.take(2) == [2 * MIB, 3 * MIB]
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, part)
 
 
-def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path, tmp_path: Path) -> None:
+def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept()
         for _ in range(4):
@@ -172,14 +164,10 @@ def test_an_answer_that_does_not_move_on_asks_to_go_back(film: Path, tmp_path: P
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, part)
 
 
-def test_what_is_wanted_out_of_its_turn_goes_first(film: Path, tmp_path: Path) -> None:
+def test_what_is_wanted_out_of_its_turn_goes_first(film: Path) -> None:
     async def part(connection: Connection) -> None:
         submit = await connection.accept(offset=3 * MIB)
         assert await connection.take(1) == [3 * MIB]
@@ -194,14 +182,10 @@ def test_what_is_wanted_out_of_its_turn_goes_first(film: Path, tmp_path: Path) -
         await connection.say(done(RESULT))
         await connection.give(RESULT)
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, part)
 
 
-def test_the_upload_goes_on_where_the_coordinator_says(film: Path, tmp_path: Path) -> None:
+def test_the_upload_goes_on_where_the_coordinator_says(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept()
         await connection.take(2)
@@ -216,15 +200,11 @@ def test_the_upload_goes_on_where_the_coordinator_says(film: Path, tmp_path: Pat
 
     news: list[News] = []
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film, news.append)
-
-    run(main())
+    sent(film, first, second, tell=news.append)
     assert sum(isinstance(it, Reconnecting) for it in news) == 1
 
 
-def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path, tmp_path: Path) -> None:
+def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept("first")
         await connection.take(4, "first")
@@ -239,17 +219,13 @@ def test_a_job_that_the_coordinator_lost_is_submitted_again(film: Path, tmp_path
         await connection.give(RESULT, job_id="second")
         assert await connection.expect(Fetched) == Fetched("second")
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film, heard.append)
-
     heard: list[News] = []
-    run(main())
+    sent(film, first, second, tell=heard.append)
     assert result_of(film) == RESULT
     assert SubmittedAgain("no such job") in heard
 
 
-def test_each_break_is_met_with_new_patience(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_break_is_met_with_new_patience(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the job got nowhere between two of them, as one may that takes hours."""
     seen: list[object] = []
 
@@ -272,16 +248,12 @@ def test_each_break_is_met_with_new_patience(film: Path, tmp_path: Path, monkeyp
         await connection.give(RESULT)
         await connection.expect(Fetched)
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, again, again, last) as at:
-            await processed(at, film)
-
     monkeypatch.setattr(lasting.Patience, "wait", wait)
-    run(main())
+    sent(film, first, again, again, last)
     assert len(seen) == len(set(seen)) == 3
 
 
-def test_a_download_goes_on_where_it_broke(film: Path, tmp_path: Path) -> None:
+def test_a_download_goes_on_where_it_broke(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
         await connection.say(done(RESULT))
@@ -291,15 +263,11 @@ def test_a_download_goes_on_where_it_broke(film: Path, tmp_path: Path) -> None:
     async def second(connection: Connection) -> None:
         assert await connection.give(RESULT) == 2 * MIB
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, first, second)
     assert result_of(film) == RESULT
 
 
-def test_a_download_goes_on_even_if_the_job_had_to_be_run_again(film: Path, tmp_path: Path) -> None:
+def test_a_download_goes_on_even_if_the_job_had_to_be_run_again(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
         await connection.say(done(RESULT))
@@ -313,15 +281,11 @@ def test_a_download_goes_on_even_if_the_job_had_to_be_run_again(film: Path, tmp_
         await connection.say(done(RESULT, "again"))
         assert await connection.give(RESULT, job_id="again") == MIB
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, first, second)
     assert result_of(film) == RESULT
 
 
-def test_a_damaged_block_of_the_result_is_fetched_again(film: Path, tmp_path: Path) -> None:
+def test_a_damaged_block_of_the_result_is_fetched_again(film: Path) -> None:
     async def first(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
         await connection.say(done(RESULT))
@@ -331,11 +295,7 @@ def test_a_damaged_block_of_the_result_is_fetched_again(film: Path, tmp_path: Pa
     async def second(connection: Connection) -> None:
         assert await connection.give(RESULT) == 0
 
-    async def main() -> None:
-        async with scripted(tmp_path, first, second) as at:
-            await processed(at, film)
-
-    run(main())
+    sent(film, first, second)
     assert result_of(film) == RESULT
 
 
@@ -346,56 +306,40 @@ def test_another_result_than_was_announced_is_not_kept(film: Path, tmp_path: Pat
         await connection.give(RESULT[::-1])
         assert await connection.expect(Cancel) == Cancel("j")
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(VidprocError, match="does not match its SHA-256"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(VidprocError, match="does not match its SHA-256"):
+        sent(film, part)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 @pytest.mark.parametrize(
     ("code", "kind"), [("bad-parameter", BadParameterError), ("storage", StorageError), ("new-one", VidprocError)]
 )
-def test_a_refusal_is_the_client_s_error(film: Path, tmp_path: Path, code: str, kind: type[VidprocError]) -> None:
+def test_a_refusal_is_the_client_s_error(film: Path, code: str, kind: type[VidprocError]) -> None:
     async def part(connection: Connection) -> None:
         await connection.expect(Submit)
         await connection.say(Error(code, "it is wrong", "client", request=1))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(kind, match="it is wrong"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(kind, match="it is wrong"):
+        sent(film, part)
 
 
-def test_a_job_that_failed_is_told_by_its_film_s_name(film: Path, tmp_path: Path) -> None:
+def test_a_job_that_failed_is_told_by_its_film_s_name(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
         await connection.say(Finished("j", JobState.FAILED, 0, "", {}, "filter", "frame 3 failed"))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(FilterError, match=r"^in\.mp4: frame 3 failed$"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(FilterError, match=r"^in\.mp4: frame 3 failed$"):
+        sent(film, part)
 
 
-def test_an_upload_that_is_refused_at_its_end_is_not_tried_again(film: Path, tmp_path: Path) -> None:
+def test_an_upload_that_is_refused_at_its_end_is_not_tried_again(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept()
         await connection.take(4)
         await connection.say(Error("usage", "the bytes do not match", "client", "j"))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(ClientError, match="do not match"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(ClientError, match="do not match"):
+        sent(film, part)
 
 
 def test_a_film_that_shrinks_while_it_is_sent(film: Path, tmp_path: Path) -> None:
@@ -436,7 +380,7 @@ def test_cancelling_tells_the_coordinator(film: Path, tmp_path: Path) -> None:
 
 
 def test_what_fails_here_is_cancelled_there(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
@@ -448,38 +392,26 @@ def test_what_fails_here_is_cancelled_there(
 
     monkeypatch.setattr(films, "demand_room", full)
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(StorageError, match=f"too little disk for {len(RESULT)}"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(StorageError, match=f"too little disk for {len(RESULT)}"):
+        sent(film, part)
 
 
-def test_a_cancelled_job_s_client_is_told_so(film: Path, tmp_path: Path) -> None:
+def test_a_cancelled_job_s_client_is_told_so(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.accept(offset=len(FILM))
         await connection.say(Finished("j", JobState.CANCELLED, 0, "", {}, "cancelled", "the job was cancelled"))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(CancelledError):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(CancelledError):
+        sent(film, part)
 
 
-def test_nonsense_is_not_tried_again(film: Path, tmp_path: Path) -> None:
+def test_nonsense_is_not_tried_again(film: Path) -> None:
     async def part(connection: Connection) -> None:
         await connection.expect(Submit)
         await connection.say(Received("j", 0))
 
-    async def main() -> None:
-        async with scripted(tmp_path, part) as at:
-            with pytest.raises(PeerError, match="answered a submission with received"):
-                await processed(at, film)
-
-    run(main())
+    with pytest.raises(PeerError, match="answered a submission with received"):
+        sent(film, part)
 
 
 def test_a_coordinator_that_does_not_come_back(

@@ -110,3 +110,12 @@ def test_a_film_without_its_index_is_refused(clip: Clip, tmp_path: Path) -> None
     path = tmp_path / "film.mp4"
     path.write_bytes(whole[: whole.index(b"moov") - 4])
     assert "FFmpeg" not in refusal(path)
+
+
+def test_what_has_no_safe_decoder_is_refused_and_not_decoded(clip: Clip, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(clip("constant rate").read_bytes().replace(b"avc1", b"vvc1").replace(b"avcC", b"vvcC"))
+    with open_source(film) as source:
+        assert source.streams.video[0].codec_context.name == "vvc"
+    with pytest.raises(MediaError, match="films in vvc are not read"):
+        probe(film)

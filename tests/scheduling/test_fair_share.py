@@ -8,6 +8,10 @@ import pytest
 
 from tests.scheduling.plans import chunks
 from tests.scheduling.simulation import Simulation
+from tests.scheduling.test_scheduler import Desk, only
+from vidproc.model import FilterCall, LeaseKind
+from vidproc.scheduling import events as ev
+from vidproc.scheduling.fair_share import claims
 from vidproc.scheduling.policies import Policy
 
 pytestmark = pytest.mark.unit
@@ -107,3 +111,20 @@ def test_a_daemon_that_is_lost_over_and_over_leaves_the_shares_fair() -> None:
     it.run(until=200.0)
     assert abs(it.served["x"] - it.served["y"]) <= 18.0
     assert set(it.results.values()) == {1}
+
+
+def test_a_claim_puts_nothing_ahead_on_a_daemon_that_lacked_memory() -> None:
+    """What it lacked it for is to be alone there, and begins when the others are done."""
+    desk, dies = Desk(Policy(lateness=inf)), FilterCall(0, 7)
+    desk.join("a", slots=3)
+    poor = only(ev.Grant, desk(ev.JobSubmitted("poor", isolates=True), ev.ChunksPlanned("poor", chunks([1]), True)))
+    while poor[-1].kind is not LeaseKind.FRAME:
+        died = ev.ChunkFailed(poor[-1].lease, "slot-died", "killed by SIGSEGV", True, 7, slot_lost=True, call=dies)
+        poor += only(ev.Grant, desk(died)) or desk.tick(100.0)
+    rich = desk.film("rich", [1] * 30)
+    for lease in range(rich[0].lease, rich[0].lease + 12):
+        desk.now += 1.0
+        desk(ev.ChunkFinished(lease))
+    short = ev.ChunkFailed(poor[-1].lease, "out-of-memory", "killed for memory", True, 7, slot_lost=True, call=dies)
+    assert only(ev.Grant, desk(short)) == []
+    assert [*claims(list(desk.scheduler._jobs.values()), desk.scheduler._leases.values())], "it has one none the less"

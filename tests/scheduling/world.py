@@ -268,9 +268,10 @@ class World:
         return grant
 
     def _next_begins(self, ended: ev.Grant) -> None:
-        """What lay ahead, unless it was to go on from there."""
+        """What lay ahead, unless it was to go on from there; a pinned stage goes on from what it keeps itself."""
         queue = self.queues().get((ended.worker, ended.slot), [])
-        self.begun.update(lease for lease in queue[:1] if not self.working[lease].continues)
+        grants = [self.working[lease] for lease in queue[:1]]
+        self.begun.update(grant.lease for grant in grants if self.is_pinned(grant) or not grant.continues)
 
     def put_back(self, grant: ev.Grant) -> None:
         books = self.films[grant.job].books(grant.kind)

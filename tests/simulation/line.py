@@ -48,9 +48,9 @@ class End:
             self.closed()
 
     def release(self) -> None:
-        """What a partition held is on its way again."""
+        """What a partition held is here, before all that comes behind it."""
         while self._held:
-            self._arrive_later(self._held.popleft())
+            self._arrive(self._held.popleft())
 
     def _arrive_later(self, action: Callable[[], None]) -> None:
         nature = self._line.nature

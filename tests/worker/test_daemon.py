@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import structlog
 
@@ -207,6 +208,15 @@ def test_a_coordinator_of_another_version_ends_it(tmp_path: Path) -> None:
         async with coordinator(Address.unix(tmp_path / "socket"), version="99.0"):
             with pytest.raises(VersionError, match=r"the coordinator vidproc 99\.0"):
                 await Daemon(settings(tmp_path)).run()
+
+    run(main())
+
+
+def test_slots_stand_back_as_far_as_is_said(tmp_path: Path) -> None:
+    async def main() -> None:
+        daemon = Daemon(settings(tmp_path, nice=3))
+        async with coordinator(Address.unix(tmp_path / "socket")) as there, running(daemon), there.met():
+            assert psutil.Process(daemon._slots[0].pid).nice() == min(19, psutil.Process().nice() + 3)
 
     run(main())
 

@@ -17,7 +17,7 @@ from tests.worker.coordinator import Leaser, ended
 from tests.worker.work import FOR_EVER, Work, at_frame, until_there
 from vidproc.errors import ConnectionLostError, PeerError, from_code
 from vidproc.model import LeaseKind
-from vidproc.processes.child import ChildDiedError
+from vidproc.processes.child import ChildDiedError, ChildLimits
 from vidproc.protocol.messages import Committed, Drain, Failed, Heartbeat, Lease, LeaseBlock, Revoke
 from vidproc.transport.memory import memory_pair
 from vidproc.worker import slot as slot_module
@@ -39,7 +39,7 @@ class Connected:
 
 @contextlib.asynccontextmanager
 async def connected(processes: int = 1) -> AsyncIterator[Connected]:
-    slots = [Slot(f"slot {n}", 60.0, 4 * 2**30) for n in range(processes)]
+    slots = [Slot(f"slot {n}", 60.0, ChildLimits(4 * 2**30)) for n in range(processes)]
     worker, coordinator = await memory_pair(party("worker"), party("coordinator"))
     link = Link(worker, slots)
     serving = asyncio.create_task(link.serve())

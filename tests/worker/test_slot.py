@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from tests.transport.places import run, until
 from tests.worker.work import FOR_EVER, LINE_OF_THE_DEED, Work, at_frame, until_there
 from vidproc.errors import FilterError, StalledError, WorkerError
-from vidproc.processes.child import ChildDiedError
+from vidproc.processes.child import ChildDiedError, ChildLimits
 from vidproc.worker import slot as slot_module
 from vidproc.worker.slot import Slot, SlotFailure
 
@@ -30,7 +30,7 @@ GIB = 2**30
 
 @contextlib.asynccontextmanager
 async def slot(frame_timeout: float = NO_LIMIT_S, memory: int = 4 * GIB) -> AsyncIterator[Slot]:
-    made = Slot("slot 0", frame_timeout, memory)
+    made = Slot("slot 0", frame_timeout, ChildLimits(memory))
     await made.start()
     try:
         yield made
@@ -219,7 +219,7 @@ def test_what_waits_for_its_turn_can_be_cancelled_too(work: Work, tmp_path: Path
 
 def test_it_says_when_a_process_cannot_even_begin(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        it = Slot("slot 0", NO_LIMIT_S, 4 * GIB)
+        it = Slot("slot 0", NO_LIMIT_S, ChildLimits(4 * GIB))
         monkeypatch.setattr(slot_module, "_ENTRY", "tests.worker.children:stillborn")
         with pytest.raises(ChildDiedError, match="slot 0 ended with exit code 5"):
             await it.start()

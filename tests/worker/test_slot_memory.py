@@ -18,6 +18,7 @@ from tests.worker.work import Work, work_on
 from vidproc.media.encoder_memory import MiB
 from vidproc.media.slot_memory import LargestChunk, slot_bytes
 from vidproc.model import ChunkReport, FilterSpec
+from vidproc.processes.child import ChildLimits
 from vidproc.worker import footage
 from vidproc.worker.slot import Slot
 
@@ -71,7 +72,7 @@ def with_preset(work: Work) -> Work:
 
 def measured(work: Work) -> ChunkReport:
     async def main() -> ChunkReport:
-        slot = Slot("slot 0", 60.0, 0)
+        slot = Slot("slot 0", 60.0, ChildLimits())
         await slot.start()
         try:
             return (await slot.run(*work.whole(), work.by_hash))[0]

@@ -1,8 +1,8 @@
 """Holes of FFmpeg that are known, as data.
 
 Only those that a film can reach here: in a demuxer of the white list, or in a decoder for what such a container may
-hold. Decoding on a graphics card, network protocols and playlists are not used, so their holes are left out. The table
-is as good as the day on which it was written; that a version is not in it proves nothing.
+hold. Decoding on a graphics card, network protocols, playlists and the decoder of VVC are not used, so their holes are
+left out. The table is as good as the day on which it was written; that a version is not in it proves nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ HOLES = (
     Hole("CVE-2025-9951", "JPEG 2000 decoder", (0,), ((8, 0),)),
     Hole("CVE-2026-40962", "MP4 demuxer, encrypted samples", (4, 1), ((8, 1),), f"{_RECORD}CVE-2026-40962"),
     Hole("CVE-2026-8461", "MagicYUV decoder", (0,), ((8, 0, 3), (8, 1, 2))),
-    Hole("CVE-2026-125244", "VVC decoder", (7, 0), ((8, 1, 3), (9, 0, 2)), f"{_RECORD}CVE-2026-125244"),
 )
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
-from vidproc.cli import options
+from vidproc.cli import logs, options
+from vidproc.cli.settings import settings_of
+from vidproc.config import CoordinatorSettings, WorkerSettings
+
+_Settings = TypeVar("_Settings", CoordinatorSettings, WorkerSettings)
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -19,7 +25,17 @@ _MOST_DESCRIPTORS = 2**20
 """Some systems allow a thousand times as many, and what goes through all of them takes as long."""
 
 
-def take_descriptors() -> None:
+def run(
+    kind: type[_Settings], given: argparse.Namespace, course: Callable[[_Settings], Coroutine[Any, Any, int]]
+) -> int:
+    """The exit code of a daemon with these options."""
+    settings = settings_of(kind, given)
+    logs.configure(given, settings)
+    _take_descriptors()
+    return asyncio.run(course(settings))
+
+
+def _take_descriptors() -> None:
     """Have as many descriptors as the system allows: the usual limit is one for programs that use `select`."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)

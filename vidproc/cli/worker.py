@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
 import sys
 from collections.abc import Sequence
 
 from vidproc.cli import options
-from vidproc.cli.settings import add_daemon_options, add_settings, settings_of
+from vidproc.cli.settings import add_daemon_options, add_settings
 from vidproc.config import WorkerSettings
 
 _EXAMPLES = """\
@@ -30,6 +29,7 @@ _ROWS = (
     ("--drain-timeout", "T", "seconds that running chunks may take at SIGTERM to finish"),
     ("--memory-limit", "SIZE", "address space of a slot, such as 4GiB; 0 for no limit"),
     ("--file-limit", "SIZE", "bytes of each file that a slot writes; 0 for no limit"),
+    ("--nice", "N", "how far its slots stand back behind other programs, from 0 to 19"),
     ("--allow-custom", "", "run filters that clients send as code: only for clients you trust"),
 )
 
@@ -53,12 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to tidy up, and so a handler of its own
-    from vidproc.cli import daemons, logs
+    from vidproc.cli import daemons
 
-    settings = settings_of(WorkerSettings, given)
-    logs.configure(given, settings)
-    daemons.take_descriptors()
-    return asyncio.run(_work(settings))
+    return daemons.run(WorkerSettings, given, _work)
 
 
 async def _work(settings: WorkerSettings) -> int:

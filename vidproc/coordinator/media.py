@@ -121,7 +121,7 @@ class MediaLimits:
 
     @classmethod
     def of(cls, given: CoordinatorSettings) -> MediaLimits:
-        child = ChildLimits(given.memory_limit, given.file_limit, given.cpu_limit)
+        child = ChildLimits(given.memory_limit, given.file_limit, given.cpu_limit, given.nice)
         source = SourceLimits(given.max_streams, given.max_duration, given.max_packet, given.probe_limit)
         return cls(child, given.max_frame_pixels, source)
 

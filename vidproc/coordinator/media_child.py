@@ -32,8 +32,8 @@ from vidproc.storage.disk import disk_errors
 _TELL_EVERY_S = 0.1
 """The scheduler shares out a stretch of chunks better when it sees more of it; most films are read within this time."""
 
-_NICE = 10
-"""One film can wait a moment for the coordinator's loop, for which everybody waits."""
+_NICE = 9
+"""Beyond other children's: one film can wait a moment for others and for the coordinator's loop."""
 
 _TELLING = Telling(
     ffmpeg.OUT_OF_MEMORY,

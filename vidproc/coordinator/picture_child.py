@@ -6,7 +6,6 @@ through the film in order would have to begin at its start; here it begins a few
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from fractions import Fraction
@@ -39,9 +38,6 @@ from vidproc.processes.gauge import Gauge
 from vidproc.protocol.structure import from_plain, to_plain
 from vidproc.storage.disk import disk_errors
 
-_NICE = 5
-"""The coordinator's loop comes first, and slots do, but a person waits."""
-
 _MOST_BEFORE = 300
 _MOST_PIXELS_BEFORE = _MOST_BEFORE * 1920 * 1080
 """Frames that are gone through before the one that is shown; where filters remember more, the picture comes near. Of
@@ -65,7 +61,6 @@ _TELLING = Telling(
 
 def serve(channel: Channel, gauge: Gauge) -> None:
     """Do what each message names, until the channel ends."""
-    os.nice(_NICE)
     cv2.setNumThreads(1)
     ffmpeg.silence()
     process = _Process(channel)

@@ -24,6 +24,14 @@ CONTAINERS = (
 )
 """The demuxers that may be used, by FFmpeg's names."""
 
+UNSAFE_DECODERS = frozenset({"vvc"})
+"""What is not decoded, not even to see what a film is: in the FFmpeg of all wheels there are so far (before 8.1.3) this
+one can be made to write where it must not (CVE-2026-125244)."""
+
+_DECODERS = ",".join(sorted(av.codecs_available - UNSAFE_DECODERS))
+
+_READ = "MP4, MOV, Matroska, WebM, AVI, MPEG, Ogg, FLV, GIF and y4m"
+
 _SNIFFED = 4096
 _TEXT_CONTROLS = frozenset(range(32)) - {9, 10, 12, 13}
 
@@ -90,7 +98,7 @@ def _beginning(source: Place, size: int) -> bytes:
 
 
 def _opened(file: str | GrowingFile, place: Path, header_alone: bool) -> InputContainer:
-    limits = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    limits = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "codec_whitelist": _DECODERS}
     options = _HEADER_ALONE if header_alone else {}
     try:
         return av.open(file, "r", container_options=limits, options=options, metadata_errors="replace")
@@ -127,4 +135,4 @@ def _what_it_is(place: Path) -> str:
         return "is a playlist, not a video: send the films that it names"
     if not _TEXT_CONTROLS.intersection(head):
         return "is a text file, not a video"
-    return "is not a video that can be read"
+    return f"is not a video that can be read: {_READ} can, if they are whole"

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from vidproc.errors import MediaError
 from vidproc.media.chroma_siting import siting
-from vidproc.media.container import demuxed, open_source
+from vidproc.media.container import UNSAFE_DECODERS, demuxed, open_source
 from vidproc.media.field_order import FieldOrders
 from vidproc.model import Colour, StreamFormat
 
@@ -73,18 +73,22 @@ def probe(path: str | os.PathLike[str]) -> SourceInfo:
 
 
 def main_video(source: InputContainer) -> VideoStream:
-    """The first video stream that isn't an attached picture. Raises `MediaError` if there is none."""
-    for stream in source.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    raise MediaError(f"{os.path.basename(source.name)} has no video stream")
+    """The first video stream that isn't an attached picture. Raises `MediaError` if there is none, or no decoder that
+    it could be read with."""
+    videos = (stream for stream in source.streams.video if not stream.disposition & Disposition.attached_pic)
+    found = next(videos, None)
+    if found is None:
+        raise MediaError(f"{os.path.basename(source.name)} has no video stream")
+    if found.codec_context is None:
+        raise MediaError("this FFmpeg has no decoder for the video stream")
+    if found.codec_context.name in UNSAFE_DECODERS:
+        raise MediaError(f"films in {found.codec_context.name} are not read: FFmpeg's decoder of it has a known hole")
+    return found
 
 
 def first_frame(source: InputContainer) -> av.VideoFrame | None:
     """The main video's first frame as a player shows it, or none if nothing decodes. Reads packets of the source."""
     stream = main_video(source)
-    if stream.codec_context is None:
-        raise MediaError("this FFmpeg has no decoder for the video stream")
     stream.codec_context.thread_count = 1
     for number, packet in enumerate(demuxed(source, stream)):
         try:
@@ -177,8 +181,6 @@ def _side_data(frame: av.VideoFrame, name: str) -> bytes:
 
 def _stream_format(video: VideoStream, frame: av.VideoFrame | None) -> StreamFormat:
     context = video.codec_context
-    if context is None:
-        raise MediaError("this FFmpeg has no decoder for the video stream")
     said = StreamFormat(
         codec=context.codec.name,
         extradata=bytes(context.extradata or b""),

@@ -51,17 +51,20 @@ _DESCRIPTORS = 256
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
     """The most of each; 0 is no limit. `memory`: address space in bytes. `file`: bytes of each file that it writes.
-    `cpu_s`: seconds of processor time; who takes more is killed by SIGXCPU."""
+    `cpu_s`: seconds of processor time; who takes more is killed by SIGXCPU. `nice`: how much lower its priority is than
+    its parent's."""
 
     memory: int = 0
     file: int = 0
     cpu_s: float = 0.0
+    nice: int = 0
 
 
 def run(entry: str, sock: socket.socket, gauge: Gauge, limits: ChildLimits) -> None:
     """The child's life. Signals that ask to stop are the parent's to act on; they reach children too, as a terminal's
     Ctrl-C does, and the SIGTERM that a service manager sends to all processes of a service."""
     os.setpgid(0, 0)
+    os.nice(limits.nice)
     for number in STOPPING:
         signal.signal(number, _leave_to_parent)
         signal.siginterrupt(number, False)

@@ -94,7 +94,8 @@ class Assignment:
     def _claim(self, now: float) -> Order | None:
         """What lies ahead of a slot for one job, and by rights is the turn of another."""
         for job, lease in fair_share.claims(list(self._jobs.values()), self._leases.values()):
-            ready = lease.slot.worker.ready_at(now) <= now
+            worker = lease.slot.worker
+            ready = worker.reads_ahead and worker.ready_at(now) <= now
             offer = self._offer(job, [replace(lease.slot, ahead=None)] if ready else [])
             choice = self._chosen(job, offer, functools.partial(placement.choose_ahead, now=now))
             if choice is not None:

@@ -119,9 +119,14 @@ class Worker:
             return []
         return [slot for slot in self.slots if slot.lease is None]
 
+    @property
+    def reads_ahead(self) -> bool:
+        """A daemon whose slots die is given nothing that it need not have."""
+        return not (self.setbacks or self.kept_for)
+
     def slots_to_read_ahead(self) -> list[Slot]:
-        """Those at work with nothing ahead. A daemon whose slots die is given nothing that it need not have."""
-        if self.setbacks or self.kept_for:
+        """Those at work with nothing ahead."""
+        if not self.reads_ahead:
             return []
         return [slot for slot in self.slots if slot.ahead is None and slot.lease and slot.lease.reads_ahead]
 

@@ -16,7 +16,7 @@ import structlog
 
 from vidproc.config import ADAPTIVE, WorkerSettings
 from vidproc.errors import AuthenticationError, PeerError, UnreachableError, VersionError
-from vidproc.processes.child import ChildDiedError
+from vidproc.processes.child import ChildDiedError, ChildLimits
 from vidproc.protocol.party import Party
 from vidproc.tasks import ended
 from vidproc.transport.address import Address
@@ -43,10 +43,8 @@ class Daemon:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._slots = [
-            Slot(f"slot {n}", settings.frame_timeout, settings.memory_limit, settings.file_limit)
-            for n in range(settings.processes)
-        ]
+        limits = ChildLimits(settings.memory_limit, settings.file_limit, nice=settings.nice)
+        self._slots = [Slot(f"slot {n}", settings.frame_timeout, limits) for n in range(settings.processes)]
         self._address = _address(settings)
         self._link: Link | None = None
         self._draining = asyncio.Event()

@@ -41,11 +41,11 @@ class SlotFailure(Exception):
 class Slot:
     """`start`, then `run` tasks; `close` at the end. A process that is gone is replaced when the next task comes."""
 
-    def __init__(self, name: str, frame_timeout: float, memory_limit: int, file_limit: int = 0) -> None:
+    def __init__(self, name: str, frame_timeout: float, limits: ChildLimits) -> None:
         self.name = name
         self.versions: Mapping[str, str] = {}
         self._frame_timeout = frame_timeout
-        self._limits = ChildLimits(memory=memory_limit, file=file_limit)
+        self._limits = limits
         self._child: Child | None = None
         self._turn = asyncio.Lock()
 
