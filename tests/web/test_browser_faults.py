@@ -199,5 +199,9 @@ def test_who_has_the_token_may_do_everything(browser: Browser, film: Path, tmp_p
         started(page)
         state(page, "done")
         expect(page.get_by_role("link", name="Download")).to_be_visible()
-        expect(visitor.page("/workers", **known).locator("#workers tr")).to_have_count(1)
+        page = visitor.page("/workers", **known)
+        expect(page.locator("#workers tr")).to_have_count(1)
+        page.get_by_role("button", name="Drain").click()
+        page.get_by_role("button", name="Drain it").click()
+        expect(page.locator("#none")).to_contain_text(" --port 0 --token-file FILE")  # as the coordinator was told
         visitor.leave()

@@ -12,7 +12,7 @@ export class Pictures {
   constructor(id) {
     this.id = id;
     this.caption = h("p", { class: "muted small still" });
-    this.compare = new Compare("The first frame comes soon");
+    this.compare = new Compare("No frame is done yet");
     this.slider = h("input", {
       type: "range",
       min: 0,
