@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -202,6 +203,20 @@ def test_a_job_that_fails_says_why(visitor: Visitor, site: Cluster, film: Path, 
     state(page, "failed")
     expect(page.locator("#failure")).to_contain_text("this film is not for me")
     accessible(page)
+
+
+def test_a_job_that_failed_leaves_no_gap_for_pictures(visitor: Visitor, http: httpx.Client, film: Path) -> None:
+    asked = {"filters": [{"name": "custom", "code": "def f(frame):\n    raise ValueError", "function": "f"}]}
+    form = {"job": (None, json.dumps(asked)), "film": film.read_bytes()}
+    job = http.post("/api/v1/jobs", files=form).json()["id"]
+    page = visitor.page("/history")
+    until(lambda: http.get(f"/api/v1/jobs/{job}").json()["state"] == "failed", "it to fail")
+    page.goto(f"/jobs/{job}")  # where all chunks came, and so a newest frame
+    state(page, "failed")
+    log, head = page.locator("#log-card").bounding_box(), page.locator("#map-card").bounding_box()
+    assert log is not None
+    assert head is not None
+    assert log["x"] == head["x"]
 
 
 def test_frames_that_fell_back_are_told_of(visitor: Visitor, site: Cluster, film: Path, tmp_path: Path) -> None:

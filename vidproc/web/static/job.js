@@ -137,7 +137,7 @@ function live(now) {
   share(now.workers);
   strip();
   troubles(now);
-  if (now.newest_frame !== null) pictures.newest(now.newest_frame);
+  if (now.newest_frame !== null && !FINAL.has(now.state)) pictures.newest(now.newest_frame);
 }
 
 function strip() {
@@ -179,7 +179,7 @@ function ended(details) {
   everything(details.metrics);
   change(details);
   if (details.result_held) result(details);
-  else pictures.none();
+  else if (pictures.none()) $("#columns").classList.add("ended");
 }
 
 function outcome(
