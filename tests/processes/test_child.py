@@ -7,11 +7,13 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -218,6 +220,23 @@ def test_without_descriptors_none_can_be_started_and_that_is_said(request: pytes
                 for fd in filler:
                     os.close(fd)
             assert await echoes(other)
+
+    run(main())
+
+
+def test_a_fork_server_that_has_closed_its_socket_but_is_not_gone_yet_is_waited_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+        async with child("echo") as before:
+            dying, door = psutil.Process(server._forkserver_pid), server._forkserver_address
+            with socket.socket(socket.AF_UNIX) as closed:
+                closed.bind(str(tmp_path / "socket"))
+                server._forkserver_address = str(tmp_path / "socket")
+                async with child("echo") as after:
+                    assert await echoes(after)
+            os.close(int(Path(door).name))
+            assert not dying.is_running()
+            assert await echoes(before)
 
     run(main())
 

@@ -40,6 +40,9 @@ _ENVIRONMENT = {
 
 _DOORS = "/proc/self/fd/"
 
+_DEATHS = 2
+"""So often a server may die before it has made a process that is asked for."""
+
 _context = multiprocessing.get_context("forkserver")
 _one_at_a_time = threading.Lock()
 
@@ -53,12 +56,23 @@ def launch(function: Callable[..., None], args: tuple[Any, ...], name: str) -> P
     """A process that runs `function(*args)`. Blocks until it is there; the first one waits for the fork server too.
 
     The process holds the read end of a pipe, `multiprocessing.parent_process().sentinel`, which ends when this process
-    does or when the `Popen` is closed. Raises `OSError`, and `EOFError` when the fork server dies.
+    does or when the `Popen` is closed. Raises `OSError`, and `EOFError` when the fork server dies again and again.
     """
     child = _context.Process(target=function, args=args, name=name, daemon=True)
     with _one_at_a_time, _without_main(), _its_environment(), _deaf_to_stop_signals():
-        _ensure_running()
+        return _made(child, _DEATHS)
+
+
+def _made(child: process.BaseProcess, deaths: int) -> Popen:
+    """By this server, or by the next if it dies, so many times."""
+    _ensure_running()
+    try:
         return Popen(child)
+    except (ConnectionError, EOFError):
+        _see_out()
+        if not deaths:
+            raise
+        return _made(child, deaths - 1)
 
 
 def _ensure_running() -> None:
@@ -79,6 +93,13 @@ def _ensure_running() -> None:
 
 def _lives(pid: int | None) -> bool:
     return pid is not None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def _see_out() -> None:
+    """Wait for the end of a server that has closed its socket: one that is killed does so a while before it is gone."""
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def _close_door(server: Any) -> None:
