@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.coordinator.jobs import ENCODER, STREAM, job_in, run
-from vidproc.coordinator.job import Job
+from vidproc.coordinator.job import Done, Job
 from vidproc.coordinator.media import Opened
 from vidproc.errors import CancelledError, MediaError
-from vidproc.model import FilterSpec, JobSpec, JobState
+from vidproc.model import ChunkReport, FilterSpec, JobSpec, JobState
 from vidproc.protocol.messages import Finished
 from vidproc.storage.job_folder import JobFolder
 
@@ -56,6 +56,14 @@ def test_frames_that_are_lost_make_no_pace_below_none(tmp_path: Path) -> None:
     assert job.progress(now + 1, "").fps > 0
     del job.frames_in_hand[1]
     assert job.progress(now + 20, "").fps == job.fps(now + 20) == 0.0
+
+
+def test_what_was_done_before_a_restart_is_no_pace(tmp_path: Path) -> None:
+    job, now = job_at(tmp_path, JobState.RUNNING), time.monotonic()
+    job.take_over({0: Done(ChunkReport(40, b"", 0, {}, {}), "w", 0, {})})
+    told = job.progress(now + 1, "")
+    assert told.frames_done == 40
+    assert told.fps == 0
 
 
 def test_a_job_that_has_ended_grows_no_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

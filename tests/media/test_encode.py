@@ -16,10 +16,12 @@ from msgspec.structs import replace
 from tests.media.films import pixels
 from tests.media.remake import first_field
 from vidproc.errors import MediaError
-from vidproc.media.encode import ChunkEncoder, EncodedChunk, open_encoder
+from vidproc.media.decode import Decoder
+from vidproc.media.encode import ChunkEncoder, EncodedChunk, decoded_as, open_encoder
+from vidproc.media.output_codecs import CODECS
 from vidproc.media.output_format import fit
 from vidproc.media.records import PacketFlag, unpack
-from vidproc.model import Colour, EncoderSpec
+from vidproc.model import ChunkReport, Colour, EncoderSpec
 
 pytestmark = pytest.mark.media
 
@@ -37,6 +39,13 @@ def encode(spec: EncoderSpec, start: int = 0, count: int = 30, fresh: bool = Fal
             target[:] = plane
         encoder.encode(rank, frame)
     return encoder.finish()
+
+
+def blank(encoder: ChunkEncoder) -> av.VideoFrame:
+    frame = encoder.new_frame()
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    return frame
 
 
 def decode(*chunks: EncodedChunk) -> list[av.VideoFrame]:
@@ -61,6 +70,17 @@ def test_equal_frames_give_equal_bytes_after_other_work_and_in_another_process()
     code = "from tests.media.test_encode import *; print(digest(encode(SPEC)))"
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == first
+
+
+@pytest.mark.parametrize("range", [0, 1, 2], ids=["unsaid", "limited", "full"])
+@pytest.mark.parametrize(("codec", "pix_fmt"), [(row.name, form) for row in CODECS.values() for form in row.pix_fmts])
+def test_a_decoder_finds_what_it_was_told(codec: str, pix_fmt: str, range: int) -> None:
+    spec = EncoderSpec(codec, 64, 64, pix_fmt, crf=20.0, colour=Colour(range=range))
+    encoder = ChunkEncoder(spec)
+    encoder.encode(0, blank(encoder))
+    chunk = encoder.finish()
+    stream = decoded_as(spec, ChunkReport(1, chunk.extradata, chunk.delay, {}, {}))
+    assert len(list(Decoder(stream).frames(chunk.records, 0, 1))) == 1
 
 
 def test_frames_may_be_used_again_at_once() -> None:

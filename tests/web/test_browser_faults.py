@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -207,6 +208,30 @@ def test_a_name_is_text_and_nothing_else(visitor: Visitor, film: Path, tmp_path:
     assert page.locator("main img").count() == 0
 
 
+@pytest.mark.parametrize("width", [320, 768, 940, 1280])
+def test_a_long_name_leaves_room_for_the_rest(visitor: Visitor, film: Path, tmp_path: Path, width: int) -> None:
+    long = tmp_path / f"{'W' * 250}.mp4"
+    long.write_bytes(film.read_bytes())
+    page = opened(visitor, long, viewport={"width": width, "height": 800})
+    page.get_by_label("Add a filter").select_option("invert")
+    started(page)
+    state(page, "done")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.goto("/history")
+    expect(page.get_by_role("link", name=long.name).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("card.scrollWidth <= card.clientWidth")
+
+
+def test_a_job_whose_name_cannot_be_seen_goes_by_its_number(visitor: Visitor, http: httpx.Client, film: Path) -> None:
+    asked = {"job": (None, '{"filters": [{"name": "flip"}], "name": " \\u200b\\u202e"}'), "film": film.read_bytes()}
+    job = http.post("/api/v1/jobs", files=asked).json()["id"]
+    page = visitor.page(f"/jobs/{job}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(job)
+    page.goto("/history")
+    expect(page.get_by_role("link", name=job, exact=True)).to_be_visible()
+
+
 def test_who_has_the_token_may_do_everything(browser: Browser, film: Path, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("a token that nobody guesses so soon")
@@ -219,5 +244,9 @@ def test_who_has_the_token_may_do_everything(browser: Browser, film: Path, tmp_p
         started(page)
         state(page, "done")
         expect(page.get_by_role("link", name="Download")).to_be_visible()
-        expect(visitor.page("/workers", **known).locator("#workers tr")).to_have_count(1)
+        page = visitor.page("/workers", **known)
+        expect(page.locator("#workers tr")).to_have_count(1)
+        page.get_by_role("button", name="Drain").click()
+        page.get_by_role("button", name="Drain it").click()
+        expect(page.locator("#none")).to_contain_text(" --port 0 --token-file FILE")  # as the coordinator was told
         visitor.leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -111,6 +112,21 @@ def test_a_filter_is_given_its_file(visitor: Visitor, film: Path, tmp_path: Path
     state(page, "done")
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (375, 700)])
+def test_a_file_that_is_wanted_is_asked_for_where_it_is_seen(
+    visitor: Visitor, film: Path, size: tuple[int, int]
+) -> None:
+    page = opened(visitor, film, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page.get_by_label("Add a filter").select_option("overlay")
+    page.get_by_role("button", name="Start", exact=True).click()
+    wanted = page.locator("[data-name=file] input")
+    expect(wanted).to_be_focused()
+    assert wanted.evaluate("""(it) => {
+        const { left, top, height } = it.getBoundingClientRect();
+        return document.elementFromPoint(left + 9, top + height / 2) === it;
+    }""")
+
+
 def test_the_divider_moves_by_keys(visitor: Visitor, film: Path) -> None:
     page = opened(visitor, film)
     split = "getComputedStyle(document.querySelector('.compare')).getPropertyValue('--split')"
@@ -202,6 +218,20 @@ def test_a_job_that_fails_says_why(visitor: Visitor, site: Cluster, film: Path, 
     accessible(page)
 
 
+def test_a_job_that_failed_leaves_no_gap_for_pictures(visitor: Visitor, http: httpx.Client, film: Path) -> None:
+    asked = {"filters": [{"name": "custom", "code": "def f(frame):\n    raise ValueError", "function": "f"}]}
+    form = {"job": (None, json.dumps(asked)), "film": film.read_bytes()}
+    job = http.post("/api/v1/jobs", files=form).json()["id"]
+    page = visitor.page("/history")
+    until(lambda: http.get(f"/api/v1/jobs/{job}").json()["state"] == "failed", "it to fail")
+    page.goto(f"/jobs/{job}")  # where all chunks came, and so a newest frame
+    state(page, "failed")
+    log, head = page.locator("#log-card").bounding_box(), page.locator("#map-card").bounding_box()
+    assert log is not None
+    assert head is not None
+    assert log["x"] == head["x"]
+
+
 def test_frames_that_fell_back_are_told_of(visitor: Visitor, site: Cluster, film: Path, tmp_path: Path) -> None:
     """Of this film two frames alone are so bright."""
     (tmp_path / "dazzled.py").write_text(DAZZLED)
@@ -245,6 +275,19 @@ def test_jobs_are_found_again(visitor: Visitor, site: Cluster, film: Path) -> No
     page.get_by_role("combobox", name="State").select_option("failed")
     page.get_by_role("searchbox").fill("sharpen")
     expect(page.locator("#none")).to_contain_text("No job is like that")
+
+
+def test_jobs_that_were_not_looked_at_are_not_said_to_be_none(visitor: Visitor, site: Cluster, film: Path) -> None:
+    for name in ("grayscale", "invert", "flip"):
+        sent(site, film, "--filter", name)
+    page = visitor.page("/workers")
+    page.route("**/api/v1/jobs?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
+    page.goto("/history")
+    expect(page.locator("#jobs tr")).to_have_count(2)
+    page.get_by_role("searchbox").fill("grayscale")
+    expect(page.locator("#none")).to_contain_text("None of the newest 2 jobs is like that")
+    page.get_by_role("button", name="Older ones").click()
+    expect(page.locator("#jobs tr")).to_have_count(1)
 
 
 def test_jobs_come_by_pages_and_are_run_again_from_there(visitor: Visitor, site: Cluster, film: Path) -> None:

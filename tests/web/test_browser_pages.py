@@ -25,11 +25,12 @@ def test_everybody_can_use_it(visitor: Visitor, path: str, theme: str) -> None:
     accessible(page)
 
 
+@pytest.mark.parametrize("width", [320, 375])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_phone_shows_all_of_its_width(visitor: Visitor, path: str) -> None:
-    page = visitor.page(path, viewport={"width": 375, "height": 700})
+def test_a_phone_shows_all_of_its_width(visitor: Visitor, path: str, width: int) -> None:
+    page = visitor.page(path, viewport={"width": width, "height": 700})
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/jobs/0123456789abcdef"])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from tests.loops import until
 from vidproc.config import CoordinatorSettings
 from vidproc.web import guard
 from vidproc.web.bodies import Bodies
@@ -309,5 +311,31 @@ def test_crowds_that_are_refused_are_closed() -> None:
         assert any(answers)
         first.writer.close()
         await served.until_it_serves()
+
+    serving(test, max_connections=1)
+
+
+def test_who_leaves_as_soon_as_it_was_refused_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    say = guard.GuardedProtocol._say
+    leaving: list[socket.socket] = []
+
+    def said(self: guard.GuardedProtocol, status: int, why: str) -> None:
+        say(self, status, why)
+        leaving.pop().close()
+
+    async def test(served: Served) -> None:
+        bugs: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, bug: bugs.append(bug))
+        first = await served.line()
+        await first.send(GET)
+        assert (await first.answer())[0] == 200
+        monkeypatch.setattr(guard.GuardedProtocol, "_say", said)
+        leaving.append(socket.create_connection(served.place))
+        leaving[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # no farewell
+        await until(lambda: not leaving)
+        monkeypatch.undo()
+        first.writer.close()
+        await served.until_it_serves()
+        assert not bugs
 
     serving(test, max_connections=1)

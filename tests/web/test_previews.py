@@ -71,6 +71,17 @@ def test_frames_of_a_job_that_goes_on(held: Held, http: httpx.Client, film: Path
     assert http.get("/frame/3", params=done, headers={"if-none-match": tag}).status_code == 304
 
 
+def test_the_beginning_of_an_id_will_do(held: Held, http: httpx.Client) -> None:
+    some = held.id[:8]
+    assert http.get(f"/api/v1/jobs/{some}/now").json()["id"] == held.id
+    shown = http.get(f"/frame/{held.done}", params={"job": some})
+    assert shown.content == http.get(f"/frame/{held.done}", params={"job": held.id}).content
+    assert http.get("/preview.gif", params={"job": some}).headers["content-type"] == "image/gif"
+    unknown = http.get("/frame/0", params={"job": "nosuch"})
+    assert unknown.status_code == 404
+    assert "there is no job nosuch" in unknown.json()["detail"]
+
+
 def frames_of(gif: bytes) -> list[np.ndarray]:
     with av.open(io.BytesIO(gif)) as source:
         return [frame.to_ndarray(format="bgr24") for frame in source.decode(video=0)]

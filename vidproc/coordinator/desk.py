@@ -100,8 +100,7 @@ class Desk:
         validation.check(job.spec)
         if not job.folder.source.exists():
             raise UnknownJobError("what the coordinator held of the film is gone from its disk: send it again")
-        for index, done in (await asyncio.to_thread(recovery.sound_results, job.folder, left)).items():
-            job.keep(index, done)
+        job.take_over(await asyncio.to_thread(recovery.sound_results, job.folder, left))
         job.taken_over, job.damaged = len(job.results), len(left.chunks) - len(job.results)
         await self._intake.open_upload(job)
         if job.upload is not None:

@@ -257,6 +257,12 @@ class Job:
         self.results[index] = done
         self.latency.merge(done.report.latency)
 
+    def take_over(self, results: Mapping[int, Done]) -> None:
+        """What was done before the coordinator was started, which is no part of its pace."""
+        for index, done in results.items():
+            self.keep(index, done)
+        self.frames_told = self.frames_done
+
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time that a part of the work has taken."""
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds

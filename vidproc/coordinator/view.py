@@ -19,14 +19,14 @@ from vidproc.config import CoordinatorSettings
 from vidproc.coordinator import health, readings
 from vidproc.coordinator.desk import Desk
 from vidproc.coordinator.dispatch import Dispatch
-from vidproc.coordinator.gallery import Gallery
+from vidproc.coordinator.gallery import Gallery, OnShow
 from vidproc.coordinator.health import Component
 from vidproc.coordinator.inquiries import Inquiries
 from vidproc.coordinator.live import JobNow, job_now, jobs_now, workers_now
 from vidproc.coordinator.readings import Readings
 from vidproc.coordinator.tally import Tally
 from vidproc.coordinator.uploads import Uploads
-from vidproc.errors import ClientError, ConflictError, GoneError, UnknownWorkerError
+from vidproc.errors import ClientError, ConflictError, GoneError, UnknownJobError, UnknownWorkerError
 from vidproc.model import Attempt, JobSpec, JobState, JobSummary
 from vidproc.protocol.job_messages import (
     PAGE,
@@ -126,6 +126,14 @@ class View:
     async def fetched(self, job_id: str) -> None:
         """Somebody has the whole result: it may go before others."""
         self._desk.note_fetched(await self._desk.recall(job_id))
+
+    async def on_show(self, job_id: str = "") -> OnShow:
+        """What there is to see of a job, by its id or the beginning of it, or without either of the newest that has
+        anything to show."""
+        try:
+            return await self.gallery.on_show(job_id)
+        except UnknownJobError:
+            return await self.gallery.on_show((await self.job(job_id)).summary.id)
 
     # What goes on
 

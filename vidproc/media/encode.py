@@ -36,6 +36,9 @@ FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3}
 _DECODERS = {"av1": "libdav1d"}
 """Where the decoder that FFmpeg names like the codec wants hardware."""
 
+_OLD_NAMED = {"h264": ("yuv420p", "yuv422p", "yuv444p"), "hevc": ("yuv420p",)}
+"""What these of FFmpeg's decoders call `yuvj` where the stream says that its range is full."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
@@ -135,12 +138,13 @@ def decoded_as(spec: EncoderSpec, report: ChunkReport) -> StreamFormat:
     """What a decoder needs to know of a chunk that was encoded so."""
     name = av.Codec(codec(spec.codec).encoder, "w").canonical_name
     width, height = fit(spec)
+    old_named = spec.colour.range == FULL and spec.pix_fmt in _OLD_NAMED.get(name, ())
     return StreamFormat(
         codec=_DECODERS.get(name, name),
         extradata=report.extradata,
         width=width,
         height=height,
-        pix_fmt=spec.pix_fmt,
+        pix_fmt=spec.pix_fmt.replace("yuv", "yuvj") if old_named else spec.pix_fmt,
         reorder_depth=report.delay,
         sar=spec.sar,
         colour=spec.colour,

@@ -40,7 +40,13 @@ def make_app(view: View, settings: CoordinatorSettings) -> ASGIApp:
     for router in groups:
         app.include_router(router, prefix=API)
     app.include_router(pictures.previews(view))
-    pages.install(app, API)
+    pages.install(app, API, _worker_options(settings))
     app.include_router(health.router(view))
     app.include_router(metrics.router(view))
     return Reception(Bodies(app), settings.token, {"localhost", os.uname().nodename, settings.bind, settings.name})
+
+
+def _worker_options(settings: CoordinatorSettings) -> str:
+    """What a worker has to be told beside the host."""
+    port = f" --port {settings.port}" if settings.port != CoordinatorSettings().port else ""
+    return port + (" --token-file FILE" if settings.token else "")

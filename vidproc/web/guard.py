@@ -205,7 +205,7 @@ class GuardedProtocol(H11Protocol):
         self._tell_of_end()
         self._unset_keepalive_if_required()
         self._say(status, why)
-        if self.transport.can_write_eof():
+        with contextlib.suppress(OSError):  # it was reset meanwhile
             self.transport.write_eof()
         self.flow.resume_reading()
         self._look_timer = self.loop.call_later(_LEAVING_LOOKS * _LOOK_EVERY_S, self.transport.close)

@@ -32,7 +32,7 @@ def router(view: View) -> APIRouter:
 
     @made.get("/jobs/{job_id}/now", summary="A job that goes on, or ended not long ago: its chunks, pace, troubles")
     async def job_now(job_id: str) -> JobNow:
-        return _as_json(view.job_now(job_id))  # type: ignore[return-value]
+        return _as_json(view.job_now((await view.job(job_id)).summary.id))  # type: ignore[return-value]
 
     @made.get("/jobs/{job_id}/events", summary="The same, as it changes", **lasting)
     async def job_events(job_id: str) -> Response:

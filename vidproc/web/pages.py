@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import mimetypes
 import re
 from importlib import resources
@@ -57,9 +58,13 @@ class _Asset(NamedTuple):
 
 
 class Site:
-    """All pages and what they load, in memory. `address` is where that lies: it changes with any of its bytes."""
+    """All pages and what they load, in memory. `address` is where that lies: it changes with any of its bytes.
 
-    def __init__(self) -> None:
+    `worker_options` are what a worker needs beside `--host` to come here.
+    """
+
+    def __init__(self, worker_options: str) -> None:
+        self._worker_options = html.escape(worker_options)
         folder = resources.files("vidproc.web") / "static"
         self._texts = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.is_file()}
         whole = "\0".join(f"{name}\0{self._texts[name]}" for name in sorted(self._texts))
@@ -72,7 +77,12 @@ class Site:
         preloads = [f'<link rel="modulepreload" href="{self.address}/{each}">' for each in self.modules(f"{name}.js")]
         frame = Template(self._texts["frame.html"])
         text = frame.substitute(
-            title=title, name=name, static=self.address, preloads="\n".join(preloads), body=self._texts[f"{name}.html"]
+            title=title,
+            name=name,
+            static=self.address,
+            preloads="\n".join(preloads),
+            worker_options=self._worker_options,
+            body=self._texts[f"{name}.html"],
         )
         here = f'<a class="nav-{name}"'
         return _asset(f"{name}.html", text.replace(here, f'{here} aria-current="page"'))
@@ -92,9 +102,9 @@ def _asset(name: str, text: str) -> _Asset:
     return _Asset(content, packed, kind)
 
 
-def install(app: FastAPI, api: str) -> None:
-    """All of them. `api` is where the addresses of programs begin."""
-    site = Site()
+def install(app: FastAPI, api: str, worker_options: str) -> None:
+    """All of them. `api` is where the addresses of programs begin; `worker_options` let a worker find its way here."""
+    site = Site(worker_options)
     app.include_router(_router(site))
     nowhere = site.page("nowhere", "Nothing here")
 

@@ -59,7 +59,7 @@ def previews(view: View) -> APIRouter:
     async def show_frame(
         number: Number, request: Request, job: str = "", side: Side = "result", width: Width = 960
     ) -> Response:
-        found = await view.gallery.on_show(job)
+        found = await view.on_show(job)
         tag = f'"{found.job_id}-{side}-{number}-{width}"'
         headers = {"etag": tag, "cache-control": _FOR_GOOD if found.ended and job else "no-cache"}
         if has_it(request.headers.get("if-none-match", ""), tag):
@@ -69,7 +69,7 @@ def previews(view: View) -> APIRouter:
 
     @made.get("/preview.gif", summary="A job's result so far, in a few frames", response_class=Response, responses=_GIF)
     async def show_gif(request: Request, job: str = "", width: SmallWidth = 320) -> Response:
-        found = await view.gallery.on_show(job)
+        found = await view.on_show(job)
         shown = await _while_wanted(request, view.gallery.animation(found.job_id, width))
         return Response(shown.data, media_type="image/gif", headers={"cache-control": "no-cache"})
 
@@ -79,7 +79,7 @@ def previews(view: View) -> APIRouter:
     async def show_mjpeg(job: str = "", width: Width = 640) -> Response:
         """Of a job that goes on the newest frame, at most twice a second, until it ends; of one that has ended some
         from all over it."""
-        parts = await viewers.watch(await view.gallery.on_show(job), width)
+        parts = await viewers.watch(await view.on_show(job), width)
         return StreamingResponse(parts, media_type=MEDIA_TYPE, headers={"cache-control": "no-store"})
 
     return made

@@ -11,7 +11,6 @@ user's name: those ask for it by themselves, and send it along with pictures and
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 from collections.abc import Collection
@@ -105,6 +104,6 @@ def _given(authorization: str) -> bytes:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(rest.strip(), validate=True).partition(b":")[2]
-        except binascii.Error:
+        except ValueError:  # no base64, or not even ASCII
             return b""
     return b""

@@ -4,7 +4,6 @@ creation, creation-with-upload, checksum, expiration and termination."""
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping
 from email.utils import formatdate
@@ -148,5 +147,5 @@ def _check(checksum: str) -> tuple[Check, bytes] | None:
 def _decoded(value: str, header: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise ClientError(f"{header}: {value[:64]!r} is no base64") from None

@@ -57,4 +57,7 @@ export function when(seconds) {
 /** `1 frame`, `2 frames`. */
 export const several = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
+/** What a job is called: its film's name, if there is anything to see in that. */
+export const title = ({ name, id }) => (/[^\s\p{C}]/u.test(name) ? name : id);
+
 const pad = (number) => String(number).padStart(2, "0");

@@ -3,7 +3,7 @@
 import { FINAL, call } from "./api.js";
 import { chart } from "./chart.js";
 import { $, h, keyed, say } from "./dom.js";
-import { count, figure, percent, several, span, when } from "./format.js";
+import { count, figure, percent, several, span, title, when } from "./format.js";
 import { action, notice } from "./page.js";
 
 const PAGE = 50;
@@ -52,10 +52,12 @@ function show() {
   );
   $("#card").hidden = found.length === 0;
   $("#none").hidden = found.length > 0;
-  say($("#none-text"), words || $("#state").value ? "No job is like that." : "No jobs yet.");
+  const all = more ? `the newest ${several(jobs.length, "job")}` : several(jobs.length, "job");
+  const like = more ? `None of ${all} is like that.` : "No job is like that.";
+  say($("#none-text"), words || $("#state").value ? like : "No jobs yet.");
   $("#more").hidden = !more;
-  const all = jobs.length ? several(jobs.length, "job") : "";
-  say($("#shown"), words && all ? `${found.length} of ${all}` : all);
+  const shown = words ? `${found.length} of ${all}` : all;
+  say($("#shown"), jobs.length ? shown : "");
   keyed($("#jobs"), found, (job) => job.id, row, update);
   throughput(found);
 }
@@ -69,7 +71,7 @@ function throughput(found) {
       x: job.ended_at,
       y: job.frames_done / took(job),
       href: `/jobs/${job.id}`,
-      label: `${job.name}, ${when(job.ended_at)}`,
+      label: `${title(job)}, ${when(job.ended_at)}`,
     }));
   $("#chart-card").hidden = points.length < 2;
   const width = $("#chart").clientWidth;
@@ -88,10 +90,10 @@ function row(job) {
       class: [3, 4, 6].includes(place) ? "number" : place ? null : "whole",
     }),
   );
-  cells[0].append(h("a", { href: `/jobs/${job.id}` }, job.name || job.id));
+  cells[0].append(h("a", { href: `/jobs/${job.id}` }, title(job)));
   cells[1].append(job.filters.join(" → ") || "–");
   cells[2].append(h("span", { class: "badge" }));
-  const again = h("button", { type: "button", class: "quiet", "aria-label": `Run ${job.name} again` }, "Run again");
+  const again = h("button", { type: "button", class: "quiet", "aria-label": `Run ${title(job)} again` }, "Run again");
   action(again, async () => location.assign(`/jobs/${(await call(`/jobs/${job.id}/rerun`, { method: "POST" })).id}`));
   return h("tr", {}, ...cells, h("td", { class: "number" }, again));
 }

@@ -4,7 +4,7 @@ import { FINAL, call, follow } from "./api.js";
 import { past } from "./attempts.js";
 import { ChunkMap } from "./chunkmap.js";
 import { $, bar, h, keyed, say } from "./dom.js";
-import { count, figure, percent, several, size, span, when } from "./format.js";
+import { count, figure, percent, several, size, span, title, when } from "./format.js";
 import { action, connected, notice, sentence, sure } from "./page.js";
 import { Pictures } from "./pictures.js";
 
@@ -26,7 +26,7 @@ async function begin() {
 // What holds whatever its state
 
 function shape({ name, state, submitted_at: at, job }) {
-  say($("#title"), name || id);
+  say($("#title"), title({ name, id }));
   badge(state);
   const filters = job.filters.map(written).join(" → ") || "no filters";
   say($("#asked"), `${filters} · ${job.codec || job.container} · ${when(at)}`);
@@ -138,7 +138,7 @@ function live(now) {
   strip();
   ({ log } = now);
   troubles(now.fallback_frames, now.fallbacks);
-  if (now.newest_frame !== null) pictures.newest(now.newest_frame);
+  if (now.newest_frame !== null && !FINAL.has(now.state)) pictures.newest(now.newest_frame);
 }
 
 function strip() {
@@ -174,7 +174,7 @@ async function ended(details) {
   everything(details.metrics);
   change(details);
   if (details.result_held) result(details);
-  else pictures.none();
+  else if (pictures.none()) $("#columns").classList.add("ended");
   if (chunks.length) return;
   ({ chunks, log } = await past(id));
   strip();

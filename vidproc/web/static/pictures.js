@@ -12,7 +12,7 @@ export class Pictures {
   constructor(id) {
     this.id = id;
     this.caption = h("p", { class: "muted small still" });
-    this.compare = new Compare("The first frame comes soon");
+    this.compare = new Compare("No frame is done yet");
     this.slider = h("input", {
       type: "range",
       min: 0,
@@ -47,9 +47,10 @@ export class Pictures {
     this.#show(Number(this.slider.value));
   }
 
-  /** There will be none. */
+  /** There will be no more; whether there was none. */
   none() {
-    if (this.shown === undefined) this.element.hidden = true;
+    this.element.hidden = this.shown === undefined;
+    return this.element.hidden;
   }
 
   /** The last frame that is asked for while another is on its way follows it. */

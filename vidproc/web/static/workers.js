@@ -61,5 +61,5 @@ const versions = (told) =>
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
 
-say($("#command"), `vidproc-worker --host ${location.hostname}`);
+say($("#command"), `vidproc-worker --host ${location.hostname}${document.body.dataset.workerOptions}`);
 follow("/events", { cluster: show }, connected);
