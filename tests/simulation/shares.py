@@ -43,7 +43,9 @@ class Shares:
         return self._ahead[pair] + seconds * more
 
     def _wanting(self) -> list[str]:
-        return [job for job, it in self._books.scheduler._jobs.items() if it.leasable and job in self._books.films]
+        """Those with a chunk that any slot may have; one that has failed waits for another daemon, if there is one."""
+        jobs, films = self._books.scheduler._jobs, self._books.films
+        return [job for job, film in films.items() if job in jobs and set(jobs[job].leasable) - film.failed]
 
     def _alike(self, one: str, other: str) -> bool:
         films = self._books.films[one], self._books.films[other]
