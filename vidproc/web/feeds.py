@@ -18,7 +18,6 @@ from vidproc.errors import UnknownJobError
 _LOOK_EVERY_S = 0.5
 _LOOK_AT_LEAST_EVERY_S = 2.0
 _TOLD_A_SECOND = 10
-"""Where more watch than can be told so often, each is told less often."""
 
 _MOST_WAITING = 16
 """Events for a watcher who does not read them. It is cut off then; a browser comes back by itself."""
@@ -31,9 +30,10 @@ Look = Callable[[], Iterator[Event]]
 """What is new since the last time."""
 
 
-def pause(watchers: int) -> float:
-    """Seconds between two looks. Each event costs the coordinator the same for each who watches."""
-    return min(_LOOK_AT_LEAST_EVERY_S, max(_LOOK_EVERY_S, watchers / _TOLD_A_SECOND))
+def pause(watchers: int, told_a_second: float = _TOLD_A_SECOND) -> float:
+    """Seconds between two looks. Each costs the coordinator the same for each who watches; so where more watch than can
+    be told so often, each is told less often."""
+    return min(_LOOK_AT_LEAST_EVERY_S, max(_LOOK_EVERY_S, watchers / told_a_second))
 
 
 def event(name: str, data: object) -> Event:

@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from vidproc.coordinator.gallery import Gallery, OnShow
 from vidproc.errors import UnknownJobError, VidprocError
+from vidproc.web.feeds import pause
 
 _BOUNDARY = "vidproc-frame"
 MEDIA_TYPE = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
 
-_EVERY_S = 0.5
+_SHOWN_A_SECOND = 2
+"""Pictures to all together, as long as each has one in two seconds."""
 
 
 class Viewers:
@@ -24,21 +26,26 @@ class Viewers:
 
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
+        self._watching = 0
 
     async def watch(self, job: OnShow, width: int) -> AsyncIterator[bytes]:
         """Raises what `Gallery.landmarks` does. Ends with the job."""
-        ranks = _one_by_one(await self._gallery.landmarks(job.job_id)) if job.ended else self._newest(job.job_id)
+        ranks = self._one_by_one(await self._gallery.landmarks(job.job_id)) if job.ended else self._newest(job.job_id)
         return self._parts(job.job_id, ranks, width)
 
     async def _parts(self, job_id: str, ranks: AsyncIterator[int], width: int) -> AsyncIterator[bytes]:
-        yield f"--{_BOUNDARY}".encode()
-        async for rank in ranks:
-            try:
-                shown = await self._gallery.frame(job_id, rank, "result", width)
-            except VidprocError:  # its chunk was just cleared away, or too much is asked for
-                continue
-            yield _part(shown.data)
-        yield b"--\r\n"
+        self._watching += 1
+        try:
+            yield f"--{_BOUNDARY}".encode()
+            async for rank in ranks:
+                try:
+                    shown = await self._gallery.frame(job_id, rank, "result", width)
+                except VidprocError:  # its chunk was just cleared away, or too much is asked for
+                    continue
+                yield _part(shown.data)
+            yield b"--\r\n"
+        finally:
+            self._watching -= 1
 
     async def _newest(self, job_id: str) -> AsyncIterator[int]:
         """As it changes."""
@@ -48,13 +55,15 @@ class Viewers:
                 if job.newest_frame is not None and job.newest_frame != last:
                     last = job.newest_frame
                     yield last
-                await asyncio.sleep(_EVERY_S)
+                await self._pause()
 
+    async def _one_by_one(self, ranks: Sequence[int]) -> AsyncIterator[int]:
+        for rank in ranks:
+            yield rank
+            await self._pause()
 
-async def _one_by_one(ranks: Sequence[int]) -> AsyncIterator[int]:
-    for rank in ranks:
-        yield rank
-        await asyncio.sleep(_EVERY_S)
+    async def _pause(self) -> None:
+        await asyncio.sleep(pause(self._watching, _SHOWN_A_SECOND))
 
 
 def _part(jpeg: bytes) -> bytes:
