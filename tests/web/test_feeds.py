@@ -80,6 +80,7 @@ def test_who_does_not_read_is_cut_off_and_the_others_are_not() -> None:
 def test_the_more_watch_the_less_often_they_are_told() -> None:
     assert feeds.pause(0) == feeds._LOOK_EVERY_S
     assert [feeds.pause(watchers) for watchers in (10, 16, 1000)] == [1.0, 1.6, 2.0]
+    assert [feeds.pause(watchers, 2) for watchers in (1, 3, 4, 64)] == [0.5, 1.5, 2.0, 2.0]
 
 
 def test_who_comes_as_a_feed_ends_is_told_so_too() -> None:

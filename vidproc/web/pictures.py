@@ -77,8 +77,8 @@ def previews(view: View) -> APIRouter:
 
     @made.get("/preview.mjpeg", summary="A job's newest frames", **lasting)
     async def show_mjpeg(job: str = "", width: Width = 640) -> Response:
-        """Of a job that goes on the newest frame, at most twice a second, until it ends; of one that has ended some
-        from all over it."""
+        """Of a job that goes on the newest frame, at most twice a second and less often where many watch, until it
+        ends; of one that has ended some from all over it."""
         parts = await viewers.watch(await view.on_show(job), width)
         return StreamingResponse(parts, media_type=MEDIA_TYPE, headers={"cache-control": "no-store"})
 
