@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.end_to_end.long_films import long_film
-from tests.end_to_end.programs import Cluster, Program, cluster, sha256, until
+from tests.end_to_end.programs import Cluster, cluster, sha256, until
 
 pytestmark = [pytest.mark.process, pytest.mark.long]
 
-_JOBS = 6
+_TURNS = 6
 _BLOWS = 6
 """At most, while two jobs go on: of one chunk no more may be lost than it is tried again for."""
 _PAUSE_S = (0.1, 0.6)
@@ -61,31 +62,29 @@ class Reaper:
 def test_jobs_come_through_whatever_is_killed(tmp_path: Path, seed: int) -> None:
     film = long_film(tmp_path / "in.mp4", minutes=4)
     with cluster(tmp_path / "own") as own:
-        reaper, plain = Reaper(own, seed), {}
-        for name in _FILTERS:
-            assert own.send(film, out := tmp_path / f"{name}.mp4", "--filter", name).code == 0
-            plain[name] = sha256(out)
-        blows = [blow for job in range(_JOBS) for blow in struck(own, reaper, film, tmp_path, job, plain)]
+        reaper = Reaper(own, seed)
+        plain = {name: undisturbed(own, film, name) for name in _FILTERS}
+        blows = [blow for turn in range(_TURNS) for blow in struck(own, reaper, film, turn, plain)]
     print(f"seed {seed}: {len(blows)} blows: {blows}")
-    assert len(blows) > _JOBS
+    assert len(blows) > _TURNS
 
 
-def struck(
-    own: Cluster, reaper: Reaper, film: Path, folder: Path, job: int, plain: dict[str, str]
-) -> list[str]:
+def undisturbed(own: Cluster, film: Path, name: str) -> str:
+    out = film.with_name(f"{name}.mp4")
+    assert own.send(film, out, "--filter", name).code == 0
+    return sha256(out)
+
+
+def struck(own: Cluster, reaper: Reaper, film: Path, turn: int, plain: Mapping[str, str]) -> list[str]:
     """Two jobs at once; what was killed meanwhile."""
-    names, blows = (_FILTERS[job % 3], _FILTERS[(job + 1) % 3]), []
-    outs = [folder / f"{job}-{name}.mp4" for name in names]
-    clients = [own.sending(film, out, "--filter", name) for name, out in zip(names, outs, strict=True)]
-    until(lambda: all(client.said for client in clients), "both jobs to begin")
-    while len(blows) < _BLOWS and any(running(client) for client in clients):
+    outs = {name: film.with_name(f"{turn}-{name}.mp4") for name in (_FILTERS[turn % 3], _FILTERS[(turn + 1) % 3])}
+    jobs = {name: own.sending(film, out, "--filter", name) for name, out in outs.items()}
+    until(lambda: all(job.said for job in jobs.values()), "both jobs to begin")
+    blows: list[str] = []
+    while len(blows) < _BLOWS and any(job.process.poll() is None for job in jobs.values()):
         blows.append(reaper.strike())
         reaper.pause()
-    for name, out, client in zip(names, outs, clients, strict=True):
-        assert client.wait(120) == 0, (blows, client.said)
-        assert sha256(out) == plain[name], (name, blows)
+    for name, job in jobs.items():
+        assert job.wait(120) == 0, (blows, job.said)
+        assert sha256(outs[name]) == plain[name], (name, blows)
     return blows
-
-
-def running(client: Program) -> bool:
-    return client.process.poll() is None
