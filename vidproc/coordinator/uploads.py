@@ -128,7 +128,7 @@ class Uploads:
             if upload.known.sha256 and not upload.file.path.exists():
                 await self._forget(upload)
                 return
-        way_out = f"try again when one has ended; who does not go on is forgotten after {self._settings.upload_keep:g} s"
+        way_out = f"try again when one has ended; who stays away is forgotten after {self._settings.upload_keep:g} s"
         raise BusyError(f"the coordinator has {most} uploads already (max_uploads): {way_out}")
 
     def find(self, upload_id: str) -> Incoming:
