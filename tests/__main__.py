@@ -1,7 +1,7 @@
 """`python -m tests`, with what else pytest is to be told: all tests in two halves at once, with a pytest for each.
 
-Those that start whole programs wait half of their time, for processes to begin and to end; the others compute, on one
-core. What the others say is seen at once, what the programs' half says when both are done. Where folders, files or
+Those that start programs or processes wait half of their time, for these to begin and to end; the others compute, on
+one core. What the others say is seen at once, what the programs' half says when both are done. Where folders, files or
 tests are named there is one pytest, and it has those alone.
 """
 
@@ -19,22 +19,22 @@ import pytest
 
 from tests.end_to_end.programs import die_with_the_tests
 
-PROGRAMS = "tests/end_to_end"
+PROGRAMS = ("tests/end_to_end", "tests/worker", "tests/processes")
 ALONE = ("-o", "cache_dir=.pytest_cache/programs")
 """Each half remembers its own failures, for `--last-failed`."""
 
 NONE_CHOSEN = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
-def main(words: Sequence[str], programs: str = PROGRAMS) -> int:
+def main(words: Sequence[str], programs: Sequence[str] = PROGRAMS) -> int:
     """The exit code of a half that has failed; of one alone if nothing of the other was chosen."""
     if any(Path(word.partition("::")[0]).exists() for word in words):
         return _ended(_pytest(*words))
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     with tempfile.TemporaryFile() as said:
-        beside = _pytest(*words, *colour, *ALONE, programs, into=said)
-        here = _ended(_pytest(*words, f"--ignore={programs}"))
-        print(f"\nThe tests in {programs} ran meanwhile:", flush=True)
+        beside = _pytest(*words, *colour, *ALONE, *programs, into=said)
+        here = _ended(_pytest(*words, *(f"--ignore={each}" for each in programs)))
+        print(f"\nThe tests in {', '.join(programs)} ran meanwhile:", flush=True)
         there = _ended(beside)
         said.seek(0)
         print(said.read().decode(errors="replace"), flush=True)

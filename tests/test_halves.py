@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def started(folder: Path, *words: str, fails: str = "neither") -> subprocess.Popen[str]:
-    code = "import sys; from tests.__main__ import main; sys.exit(main(sys.argv[1:], 'programs'))"
+    code = "import sys; from tests.__main__ import main; sys.exit(main(sys.argv[1:], ['programs']))"
     return subprocess.Popen(
         [sys.executable, "-c", code, *words],
         cwd=folder,
