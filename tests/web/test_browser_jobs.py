@@ -277,12 +277,18 @@ def test_jobs_are_found_again(visitor: Visitor, site: Cluster, film: Path) -> No
     expect(page.locator("#none")).to_contain_text("No job is like that")
 
 
-def test_jobs_that_were_not_looked_at_are_not_said_to_be_none(visitor: Visitor, site: Cluster, film: Path) -> None:
-    for name in ("grayscale", "invert", "flip"):
-        sent(site, film, "--filter", name)
+def short_history(visitor: Visitor) -> Page:
+    """The history, whose jobs come by twos."""
     page = visitor.page("/workers")
     page.route("**/api/v1/jobs?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
     page.goto("/history")
+    return page
+
+
+def test_jobs_that_were_not_looked_at_are_not_said_to_be_none(visitor: Visitor, site: Cluster, film: Path) -> None:
+    for name in ("grayscale", "invert", "flip"):
+        sent(site, film, "--filter", name)
+    page = short_history(visitor)
     expect(page.locator("#jobs tr")).to_have_count(2)
     page.get_by_role("searchbox").fill("grayscale")
     expect(page.locator("#none")).to_contain_text("None of the newest 2 jobs is like that")
@@ -293,9 +299,7 @@ def test_jobs_that_were_not_looked_at_are_not_said_to_be_none(visitor: Visitor, 
 def test_jobs_come_by_pages_and_are_run_again_from_there(visitor: Visitor, site: Cluster, film: Path) -> None:
     for name in ("threshold", "threshold:kind=otsu", "threshold:kind=adaptive"):
         sent(site, film, "--filter", name)
-    page = visitor.page("/workers")
-    page.route("**/api/v1/jobs?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
-    page.goto("/history")
+    page = short_history(visitor)
     rows = page.locator("#jobs tr")
     expect(rows).to_have_count(2)
     page.get_by_role("button", name="Older ones").click()
